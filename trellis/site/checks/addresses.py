@@ -1,0 +1,232 @@
+"""Addresses lie where they must, and nobody holds another's: subnets, gateways, guests, loopbacks, pods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network
+
+from trellis import allocate
+from trellis.site.checks.numbers import collisions
+from trellis.site.model import Cluster, Site, V4Subnet, V6Subnet
+from trellis.site.refusal import Refusal
+from trellis.site.resolved import AnyNetwork, AttachedGuest, zone_nodes
+
+_SHADOWED = "one of the two would be unreachable, or its traffic would go to the other"
+
+
+def check(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
+    """Yield a refusal for each address that is out of place or taken.
+
+    Args:
+        site: A site whose references hold.
+        guests: Its guests and nodes, resolved.
+    """
+    yield from _fabric(site)
+    for vnet_id, vnet in site.vnets.items():
+        for family, subnet in (("ipv4", vnet.subnets.ipv4), ("ipv6", vnet.subnets.ipv6)):
+            if subnet is not None:
+                yield from _gateway(f"vnets.{vnet_id}.subnets.{family}", subnet)
+    for name, cluster in site.clusters.items():
+        yield from _pods(name, cluster)
+    yield from _ranges(site)
+    for guest in guests:
+        yield from _guest(site, guest)
+    yield from _taken(site, guests)
+
+
+def infrastructure(site: Site) -> tuple[tuple[str, AnyNetwork], ...]:
+    """Return path and prefix of everything that counts as infrastructure."""
+    pools = site.fabric.loopbacks
+    return (
+        ("fabric.loopbacks.ipv4", pools.ipv4),
+        ("fabric.loopbacks.ipv6", pools.ipv6),
+        *((f"fabric.infrastructure.{i}", prefix) for i, prefix in enumerate(site.fabric.infrastructure)),
+    )
+
+
+def _fabric(site: Site) -> Iterator[Refusal]:
+    pools = site.fabric.loopbacks
+    claims: list[tuple[str, object]] = []
+    for name, host in site.hosts.items():
+        for pool in (pools.ipv4, pools.ipv6):
+            address = allocate.suffix_address(pool, host.id)
+            claims.append((f"hosts.{name}.id", address))
+            if address not in pool:
+                yield Refusal(
+                    f"hosts.{name}.id",
+                    str(host.id),
+                    f"the host's loopback {address} lies in the fabric's pool {pool}",
+                    "OSPF and the filters know the pool only",
+                    "choose a smaller id, or widen fabric.loopbacks",
+                )
+    for name, edge in site.edges.items():
+        claims += [
+            (f"edges.{name}.loopback.ipv4", edge.loopback.ipv4),
+            (f"edges.{name}.loopback.ipv6", edge.loopback.ipv6),
+        ]
+    yield from collisions(claims, "loopback", "routers with one address take each other's sessions", "change one")
+
+
+def _gateway(path: str, subnet: V4Subnet | V6Subnet) -> Iterator[Refusal]:
+    prefix, gateway = subnet.prefix, subnet.gateway
+    if gateway not in prefix:
+        yield Refusal(
+            f"{path}.gateway",
+            str(gateway),
+            f"the gateway lies in its subnet {prefix}",
+            "guests could never resolve it",
+            "choose an address of the subnet",
+        )
+    elif gateway == prefix.network_address or (isinstance(prefix, IPv4Network) and gateway == prefix.broadcast_address):
+        yield Refusal(
+            f"{path}.gateway",
+            str(gateway),
+            f"the gateway is neither the first address of {prefix} nor, in IPv4, the last",
+            "these are the network and broadcast addresses (IPv6: the subnet-router anycast, RFC 4291)",
+            "choose another address of the subnet",
+        )
+
+
+def _pods(name: str, cluster: Cluster) -> Iterator[Refusal]:
+    for family, pods in (("ipv4", cluster.pods.ipv4), ("ipv6", cluster.pods.ipv6)):
+        if pods is None:
+            continue
+        blocks = allocate.pod_blocks(pods.pool, pods.node_length)
+        if blocks < len(cluster.nodes):
+            yield Refusal(
+                f"clusters.{name}.pods.{family}.pool",
+                str(pods.pool),
+                f"the pool has a /{pods.node_length} for each of the {len(cluster.nodes)} nodes; it holds {blocks}",
+                "the last nodes would get no pods, or another node's",
+                "widen the pool, or lengthen node_length",
+            )
+        for node_name, node in cluster.nodes.items():
+            if node.pod_block is not None and node.pod_block >= blocks > 0:
+                yield Refusal(
+                    f"clusters.{name}.nodes.{node_name}.pod_block",
+                    str(node.pod_block),
+                    f"blocks of {pods.pool} are numbered 0-{blocks - 1}",
+                    "the node's pods would lie outside the pool",
+                    "choose a free block",
+                )
+    claims = [
+        (f"clusters.{name}.nodes.{node_name}.pod_block", node.pod_block)
+        for node_name, node in cluster.nodes.items()
+        if node.pod_block is not None
+    ]
+    yield from collisions(
+        claims, f"pod block of {name}", "two nodes would announce the same pods", "choose a free block"
+    )
+
+
+def _ranges(site: Site) -> Iterator[Refusal]:
+    """Refuse any two ranges that overlap, of whichever zones: the global table and the edge hold them all."""
+    pairs: list[tuple[str, AnyNetwork | None]] = []
+    for name, vnet in site.vnets.items():
+        pairs.append((f"vnets.{name}.subnets.ipv6.prefix", vnet.subnets.ipv6.prefix))
+        pairs.append((f"vnets.{name}.subnets.ipv4.prefix", vnet.subnets.ipv4 and vnet.subnets.ipv4.prefix))
+    pools = [(f"tenants.{name}.loopbacks", tenant.loopbacks) for name, tenant in site.tenants.items()]
+    pools += [(f"clusters.{name}.services", cluster.services) for name, cluster in site.clusters.items()]
+    for path, pool in pools:
+        if pool is not None:
+            pairs += [(f"{path}.ipv4", pool.ipv4), (f"{path}.ipv6", pool.ipv6)]
+    for name, cluster in site.clusters.items():
+        pods = cluster.pods
+        pairs.append((f"clusters.{name}.pods.ipv4.pool", pods.ipv4 and pods.ipv4.pool))
+        pairs.append((f"clusters.{name}.pods.ipv6.pool", pods.ipv6 and pods.ipv6.pool))
+    ranges = [(path, prefix) for path, prefix in pairs if prefix is not None]
+    yield from overlaps([*ranges, *infrastructure(site)], allow_within="fabric.")
+
+
+def overlaps(ranges: list[tuple[str, AnyNetwork]], allow_within: str) -> Iterator[Refusal]:
+    """Yield a refusal for each range that overlaps one before it in address order.
+
+    Args:
+        ranges: Pairs of path and prefix.
+        allow_within: Two ranges whose paths both begin with this may overlap.
+    """
+    for family in (IPv4Network, IPv6Network):
+        ordered = sorted(
+            ((int(p.network_address), p.prefixlen, path, p) for path, p in ranges if isinstance(p, family))
+        )
+        enclosing: tuple[int, str, AnyNetwork] | None = None
+        for first, _, path, prefix in ordered:
+            last = int(prefix.broadcast_address)
+            if enclosing is not None and first <= enclosing[0]:
+                if not (path.startswith(allow_within) and enclosing[1].startswith(allow_within)):
+                    later, earlier = sorted(((path, prefix), (enclosing[1], enclosing[2])), reverse=True)
+                    yield Refusal(
+                        later[0],
+                        str(later[1]),
+                        f"no two ranges overlap; {earlier[0]} is {earlier[1]}",
+                        _SHADOWED,
+                        "choose a range of its own",
+                    )
+                if last <= enclosing[0]:
+                    continue
+            enclosing = (last, path, prefix)
+
+
+def _guest(site: Site, guest: AttachedGuest) -> Iterator[Refusal]:
+    subnets = site.vnets[guest.vnet].subnets
+    for family, subnet, address in (("ipv4", subnets.ipv4, guest.ipv4), ("ipv6", subnets.ipv6, guest.ipv6)):
+        if address is None:
+            continue
+        if subnet is None or address not in subnet.prefix:
+            yield Refusal(
+                guest.path,
+                str(address),
+                f"a guest's address lies in its VNet's subnet {subnet.prefix if subnet else '(there is none)'}",
+                "its gateway would not be on its link",
+                f"change the suffix, set addresses.{family}, or widen vnets.{guest.vnet}.subnets.{family}",
+            )
+        elif address == subnet.gateway:
+            yield Refusal(
+                guest.path,
+                str(address),
+                "a guest does not have its gateway's address",
+                "every host holds that address",
+                "choose another suffix or address",
+            )
+    pools = site.tenants[guest.tenant].loopbacks
+    for loopback in guest.loopbacks:
+        pool = (pools.ipv4 if isinstance(loopback, IPv4Network) else pools.ipv6) if pools else None
+        if pool is None or not _within(loopback, pool):
+            yield Refusal(
+                f"{guest.path}.loopback",
+                str(loopback.network_address),
+                f"a guest's loopback lies in its tenant's range {pool or '(there is none)'}",
+                "filters accept that range only",
+                f"change the suffix or the loopback, or widen tenants.{guest.tenant}.loopbacks",
+            )
+    for index, prefix in enumerate(guest.extra):
+        subnet_prefix = subnets.ipv6.prefix if isinstance(prefix, IPv6Network) else subnets.ipv4 and subnets.ipv4.prefix
+        if prefix.prefixlen != prefix.max_prefixlen or not subnet_prefix or not _within(prefix, subnet_prefix):
+            yield Refusal(
+                f"{guest.path}.announces.{index}",
+                str(prefix),
+                f"what a guest announces beside its loopbacks is a host route of its VNet's subnet {subnet_prefix}",
+                "anything wider would draw others' traffic",
+                "announce /32 or /128 addresses of the subnet",
+            )
+
+
+def _within(inner: AnyNetwork, outer: AnyNetwork) -> bool:
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+def _taken(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
+    addresses: list[tuple[str, object]] = []
+    for guest in guests:
+        addresses += [(guest.path, address) for address in (guest.ipv4, guest.ipv6) if address is not None]
+        addresses += [(guest.path, route.network_address) for route in (*guest.loopbacks, *guest.extra)]
+    yield from collisions(addresses, "guest's address", _SHADOWED, "choose another suffix or address")
+    yield from collisions(
+        ((f"{guest.path}.mac", guest.mac) for guest in guests),
+        "MAC address",
+        "bridges and EVPN would move it from one guest to the other with every frame",
+        "take the address of the guest's network card",
+    )
+    for zone in site.zones:
+        if not zone_nodes(site, zone):
+            yield Refusal(f"zones.{zone}.nodes", "none", "a zone has hosts", "nothing would carry it", "name hosts")

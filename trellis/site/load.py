@@ -1,0 +1,179 @@
+"""From what a person wrote to a ``Site``: parsing, shape, and every refusal in the project's own words.
+
+Shape comes first (types, keys, ranges: pydantic), then the rules between nouns (``trellis.site.checks``); the
+second gate is only reached through the first, because half a site cannot be judged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from trellis.site.checks import check
+from trellis.site.model import Site
+from trellis.site.refusal import Refusal, SiteRefused, raise_if_any
+
+CONFIG_KEY = "trellis:site"
+
+
+# pydantic's error type -> (rule, why, remedy); {..} is filled from the error's own context.
+_SHAPES: dict[str, tuple[str, str, str]] = {
+    "extra_forbidden": (
+        "every key is one that the schema knows",
+        "a misspelt key would be ignored, and its default used instead",
+        "correct or remove the key; `trellis schema` lists all",
+    ),
+    "missing": ("this key is required", "there is no default that fits every site", "add the key"),
+    "int_type": ("this is a whole number", "text, fractions and booleans are not numbers", "write digits"),
+    "bool_type": (
+        "this is true or false",
+        "other words are read differently by each tool",
+        "write true or false",
+    ),
+    "string_type": ("this is text", "a bare number loses leading zeros and its family", "put it in quotes"),
+    "literal_error": ("this is one of {expected}", "nothing else is known to work", "choose one of them"),
+    "greater_than_equal": ("this is at least {ge}", "FRR or Proxmox refuses less", "choose a larger number"),
+    "less_than_equal": ("this is at most {le}", "FRR or Proxmox refuses more", "choose a smaller number"),
+    "string_pattern_mismatch": (
+        "this matches {pattern}",
+        "it becomes part of a line of configuration or of a connection",
+        "correct the text",
+    ),
+    "too_short": ("there is at least {min_length} entry", "an empty site grows nothing", "add an entry"),
+    "model_type": (
+        "this is a mapping of keys",
+        "a single value has no keys",
+        "write 'key: value' lines below it",
+    ),
+    "dict_type": (
+        "this is a mapping by name",
+        "entries are told apart by name",
+        "write 'name: ...' lines below it",
+    ),
+    "tuple_type": ("this is a list", "a single value is not a list", "write '- value' lines or [value]"),
+}
+_OTHER = (
+    "the value has the shape that the schema gives",
+    "it cannot be read otherwise",
+    "see `trellis schema`",
+)
+
+
+def load_site(data: Mapping[str, Any]) -> Site:
+    """Return the site that ``data`` describes.
+
+    Args:
+        data: The object under ``trellis:site``, as JSON types.
+
+    Raises:
+        SiteRefused: With every reason at once.
+    """
+    try:
+        site = Site.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        raise SiteRefused(_refusal(detail) for detail in error.errors(include_url=False)) from None
+    raise_if_any(check(site))
+    return site
+
+
+def site_of_stack(text: str) -> Site:
+    """Return the site in the text of a ``Pulumi.<stack>.yaml``.
+
+    Args:
+        text: The stack file.
+
+    Raises:
+        SiteRefused: If the file is no YAML, holds no site, or the site is refused.
+    """
+    return load_site(site_data_of_stack(text))
+
+
+def site_data_of_stack(text: str) -> dict[str, Any]:
+    """Return the raw object under ``trellis:site`` in the text of a stack file, its shape not yet judged.
+
+    Args:
+        text: The stack file.
+
+    Raises:
+        SiteRefused: If the file is no YAML, names a key twice, or holds no site.
+    """
+    try:
+        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader underneath)
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        raise SiteRefused(
+            [
+                Refusal(
+                    f"line {place.line + 1}" if place else "the stack file",
+                    str(getattr(error, "problem", None) or error),
+                    "the stack file is YAML, each key once",
+                    "of two equal keys the first would be lost without a word",
+                    "correct the file at that line",
+                )
+            ]
+        ) from None
+    data = ((document or {}).get("config") or {}).get(CONFIG_KEY) if isinstance(document, dict) else None
+    if not isinstance(data, dict):
+        raise SiteRefused(
+            [
+                Refusal(
+                    f"config.{CONFIG_KEY}",
+                    "missing",
+                    "the stack's configuration holds the site as an object",
+                    "the site is the only source of everything else",
+                    "add it; `trellis schema` prints what it may hold, Pulumi.dev.yaml is an example",
+                )
+            ]
+        )
+    return data
+
+
+class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader, in C where there is one, that refuses a mapping with a key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands here for the second time", key_node.start_mark
+                )
+            seen.add(key)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def _refusal(detail: ErrorDetails) -> Refusal:
+    context: dict[str, Any] = dict(detail.get("ctx") or {})
+    if detail["type"] == "refusal":
+        rule, why, remedy = context["rule"], context["why"], context["remedy"]
+    else:
+        rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
+        rule = rule.format_map(_Blank(context))
+    value = "nothing" if detail["type"] == "missing" else _shown(detail["input"])
+    return Refusal(".".join(_path(detail["loc"])), value, rule, why, remedy)
+
+
+class _Blank(dict[str, Any]):
+    """A mapping that leaves unknown fields of a message as they are."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+def _path(location: tuple[int | str, ...]) -> Iterator[str]:
+    for part in location:
+        if part != "[key]":
+            yield str(part)
+
+
+def _shown(value: Any) -> str:
+    """Return the value on one line, in ASCII, so that no control character reaches a terminal."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,320 @@
+"""The nouns of a site, typed: fabric, host, link, edge, zone, VNet, tenant, guest, cluster, node.
+
+A site says only what a person decides; every number that follows from an id is derived in ``trellis.allocate``
+and every policy in ``trellis.plan``.  Rules that need more than one noun stand in ``trellis.site.checks``.
+Mappings are keyed by name, so that an entry has one name and a path in an error reads like the file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trellis.site.scalars import (
+    Asn,
+    HostKey,
+    InterfaceName,
+    Mac,
+    Mtu,
+    Name,
+    OspfCost,
+    Prefix,
+    SdnId,
+    Text,
+    UserName,
+    V4Address,
+    V4Interface,
+    V4Prefix,
+    V6Address,
+    V6Interface,
+    V6Prefix,
+    Vni,
+)
+
+PveVersion = Literal["8.4", "9.0", "9.1", "9.2"]
+"""The Proxmox VE versions whose generated FRR configuration is known."""
+
+FrrVersion = Literal["10.3", "10.7"]
+"""The FRR versions whose printed form was measured: what Proxmox VE 9 ships, and Debian sid's."""
+
+
+class Noun(BaseModel):
+    """Base of every noun: frozen, strict, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=False)
+
+
+class DualStackPool(Noun):
+    """One range per family from which addresses are taken by id."""
+
+    ipv4: V4Prefix
+    ipv6: V6Prefix
+
+
+class Bfd(Noun):
+    """Timers of Bidirectional Forwarding Detection (RFC 5880)."""
+
+    interval_ms: Annotated[int, Field(ge=10, le=60000)] = 300
+    """Transmit and receive interval in milliseconds, 10-60000 (FRR)."""
+    multiplier: Annotated[int, Field(ge=2, le=255)] = 3
+    """Missed packets until the session is down, 2-255 (FRR)."""
+
+
+class Fabric(Noun):
+    """What all hosts share: the ASN, the loopback ranges, timers, and what counts as infrastructure."""
+
+    asn: Asn
+    loopbacks: DualStackPool
+    infrastructure: tuple[Prefix, ...] = ()
+    """Further prefixes that never leave to an edge or guest nor are accepted from one: links, management."""
+    loopback_interface: InterfaceName = "dummy_underlay"
+    keepalive_s: Annotated[int, Field(ge=1, le=21845)] = 10
+    hold_time_s: Annotated[int, Field(ge=3, le=65535)] = 30
+    """BGP hold time in seconds, 3-65535 (RFC 4271: zero or at least three; zero is not offered)."""
+    bfd: Bfd = Bfd()
+    guest_bfd: Bfd = Bfd()
+    mark_asn: Annotated[int, Field(ge=64512, le=65534)] = 65000
+    """First half of the standard communities that filters decide on; private, because the fabric's ASN has 32 bits."""
+    full_mesh_limit: Annotated[int, Field(ge=2, le=128)] = 16
+    """Up to this many hosts iBGP is a full mesh; above it the hosts of ``route_reflectors`` reflect."""
+    route_reflectors: tuple[Name, ...] = ()
+
+
+class Proxmox(Noun):
+    """The Proxmox VE cluster: where its API is, and the id of the one EVPN controller."""
+
+    endpoint: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]+:[0-9]+/?$")]
+    controller: SdnId = "evpn"
+
+
+class Ssh(Noun):
+    """How a host is reached: address, port, user and the pinned host key (there is no way to leave it out)."""
+
+    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$")]
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    user: UserName = "root"
+    host_key: HostKey
+
+
+class Host(Noun):
+    """A hypervisor (``pve``) or a plain FRR router (``frr``)."""
+
+    id: Annotated[int, Field(ge=1, le=250)]
+    """1-250; the host's loopbacks are this number in the fabric's pools."""
+    kind: Literal["pve", "frr"] = "pve"
+    pve_version: PveVersion | None = None
+    frr_version: FrrVersion
+    ssh: Ssh
+
+
+class LinkEnd(Noun):
+    """One end of a link: the interface there and its own addresses (configured on the host, not by us)."""
+
+    interface: InterfaceName
+    ipv4: V4Interface | None = None
+    ipv6: V6Interface | None = None
+
+
+class Link(Noun):
+    """A wire of the underlay: a point-to-point mesh link between two, or a broadcast segment of several."""
+
+    kind: Literal["point-to-point", "segment"] = "point-to-point"
+    cost: OspfCost = 10
+    mtu: Mtu = 1500
+    ends: dict[Name, LinkEnd]
+    """By name of the host or edge at that end."""
+
+
+class EdgeLoopback(Noun):
+    """An edge router's loopback addresses, from which it speaks BGP."""
+
+    ipv4: V4Address
+    ipv6: V6Address
+
+
+class Edge(Noun):
+    """A router towards the rest of the world; the hosts speak eBGP multihop with its loopbacks."""
+
+    kind: Literal["routeros", "frr"] = "routeros"
+    asn: Asn
+    loopback: EdgeLoopback
+    max_hops: Annotated[int, Field(ge=2, le=255)] = 5
+    """TTL of the eBGP multihop session, 2-255."""
+
+
+class Zone(Noun):
+    """An EVPN zone, which is one VRF."""
+
+    id: Annotated[int, Field(ge=1, le=4000)]
+    """1-4000; the L3VNI is 4095 + id."""
+    vtep: Literal["ipv4", "ipv6"] = "ipv4"
+    mtu: Mtu = 1450
+    nodes: tuple[Name, ...] = ()
+    """The hosts that carry the zone; none named means all."""
+    shared: bool = False
+    """Whether several tenants may share this VRF; they are then not isolated from each other."""
+    exit_nodes: tuple[Name, ...] = ()
+    advertise_subnets: bool = False
+
+
+class V4Subnet(Noun):
+    """An IPv4 subnet of a VNet and its anycast gateway."""
+
+    prefix: V4Prefix
+    gateway: V4Address
+
+
+class V6Subnet(Noun):
+    """An IPv6 subnet of a VNet and its anycast gateway."""
+
+    prefix: V6Prefix
+    gateway: V6Address
+
+
+class Subnets(Noun):
+    """The subnets of a VNet: IPv6 always, since guests peer over it; IPv4 where wanted."""
+
+    ipv4: V4Subnet | None = None
+    ipv6: V6Subnet
+
+
+class Vnet(Noun):
+    """A VNet: one VXLAN segment of a tenant in a zone."""
+
+    zone: SdnId
+    tenant: Name
+    vni: Vni | None = None
+    """By default 10000 + the tenant's id."""
+    alias: Text = ""
+    subnets: Subnets
+
+
+class TenantPool(Noun):
+    """Ranges per family that a tenant's guests may take host routes from."""
+
+    ipv4: V4Prefix | None = None
+    ipv6: V6Prefix
+
+
+class AsnRange(Noun):
+    """An inclusive range of ASNs."""
+
+    first: Asn
+    last: Asn
+
+
+class GuestBgp(Noun):
+    """A tenant's policy for BGP sessions of its guests; without it no host listens to them."""
+
+    enabled: bool = False
+    asns: AsnRange = AsnRange(first=65200, last=65299)
+    """ASNs that guests may name for themselves; allocated ones are always allowed."""
+    max_prefixes: Annotated[int, Field(ge=1, le=4294967295)] = 10
+    """Most prefixes per session and family for a guest that is not a cluster node."""
+    export_peer_loopbacks: bool = False
+    """Whether guests also learn the loopbacks of the tenant's other guests."""
+
+
+class Tenant(Noun):
+    """A tenant: who owns VNets and guests, and what its guests may announce."""
+
+    id: Annotated[int, Field(ge=100, le=9999)]
+    """100-9999; the VNI of its VNet is 10000 + id."""
+    loopbacks: TenantPool | None = None
+    guest_bgp: GuestBgp = GuestBgp()
+
+
+class GuestAddresses(Noun):
+    """A guest's own addresses, where they do not follow from its suffix."""
+
+    ipv4: V4Address | None = None
+    ipv6: V6Address
+
+
+Speaker = Literal["frr", "bird2", "talos-native"]
+Resilience = Literal["fast_failure", "restart"]
+
+
+class Attachment(Noun):
+    """What guests and cluster nodes have in common: where they are attached and how they speak."""
+
+    host: Name
+    """The host that it starts on."""
+    placement: tuple[Name, ...] = ()
+    """The hosts that it may run on; none named means all of its zone."""
+    mac: Mac
+    addresses: GuestAddresses | None = None
+    loopback: GuestAddresses | None = None
+    asn: Asn | None = None
+    resilience: Resilience = "fast_failure"
+    """``fast_failure``: BFD, a dead process is an outage; ``restart``: graceful restart of at most 30 s, no BFD."""
+
+
+class Guest(Attachment):
+    """A guest that is not part of a cluster."""
+
+    vnet: SdnId
+    suffix: Annotated[int, Field(ge=1, le=999)]
+    speaker: Speaker = "frr"
+    announces: tuple[Prefix, ...] = ()
+    """Further host routes that it may announce, beside its loopbacks."""
+
+
+class Node(Attachment):
+    """A node of a cluster."""
+
+    role: Literal["controlplane", "worker"]
+    suffix: Annotated[int, Field(ge=11, le=99)]
+    """11-19 for control planes, 21-99 for workers."""
+    pod_block: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Which block of the cluster's pod pool is this node's, from 0; none means any block of the pool."""
+
+
+class V4Pods(Noun):
+    """The IPv4 pod range of a cluster and the length of each node's part."""
+
+    pool: V4Prefix
+    node_length: Annotated[int, Field(ge=8, le=32)] = 24
+
+
+class V6Pods(Noun):
+    """The IPv6 pod range of a cluster and the length of each node's part."""
+
+    pool: V6Prefix
+    node_length: Annotated[int, Field(ge=16, le=128)] = 64
+
+
+class Pods(Noun):
+    """Pod ranges per family."""
+
+    ipv4: V4Pods | None = None
+    ipv6: V6Pods | None = None
+
+
+class Cluster(Noun):
+    """A Kubernetes cluster whose nodes are guests of one VNet."""
+
+    id: Annotated[int, Field(ge=1, le=84966)]
+    vnet: SdnId
+    speaker: Speaker = "bird2"
+    pods: Pods = Pods()
+    services: TenantPool | None = None
+    """Range of service addresses; nodes announce host routes out of it."""
+    nodes: dict[Name, Node]
+
+
+class Site(Noun):
+    """The whole of what Trellis is told."""
+
+    name: Name
+    fabric: Fabric
+    proxmox: Proxmox | None = None
+    hosts: Annotated[dict[Name, Host], Field(min_length=1)]
+    links: dict[Name, Link] = {}
+    edges: dict[Name, Edge] = {}
+    zones: dict[SdnId, Zone] = {}
+    tenants: dict[Name, Tenant] = {}
+    vnets: dict[SdnId, Vnet] = {}
+    guests: dict[Name, Guest] = {}
+    clusters: dict[Name, Cluster] = {}

@@ -1,0 +1,57 @@
+"""How a site is refused: path, value, rule, why it matters, what to do.
+
+Every check of the project, from a misspelt key to two numbers that collide, speaks through ``Refusal``.  All
+refusals of one run are collected and raised once, as ``SiteRefused``; nothing has been sent anywhere by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Refusal:
+    """One reason why a site is not accepted.
+
+    Attributes:
+        path: Where in the site, in dots: ``clusters.sol.nodes.solcp01.suffix``.
+        value: What stands there, as text.
+        rule: What must hold.
+        why: What would go wrong otherwise.
+        remedy: What to do about it.
+    """
+
+    path: str
+    value: str
+    rule: str
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Return the refusal as the indented block that people read."""
+        return f"{self.path}: {self.value}\n  rule:   {self.rule}\n  why:    {self.why}\n  remedy: {self.remedy}"
+
+
+class SiteRefused(Exception):
+    """A site that is not accepted, with every reason at once."""
+
+    def __init__(self, refusals: Iterable[Refusal]) -> None:
+        self.refusals = tuple(sorted(set(refusals)))
+        count = len(self.refusals)
+        heading = f"the site is refused for {count} reason{'s' if count != 1 else ''}; nothing was changed"
+        super().__init__("\n".join([heading, *map(str, self.refusals)]))
+
+
+def raise_if_any(refusals: Iterable[Refusal]) -> None:
+    """Raise ``SiteRefused`` with all of ``refusals``, unless there are none.
+
+    Args:
+        refusals: What the checks found.
+
+    Raises:
+        SiteRefused: If there is at least one.
+    """
+    found = tuple(refusals)
+    if found:
+        raise SiteRefused(found)

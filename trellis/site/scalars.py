@@ -1,0 +1,271 @@
+"""The scalars of a site: ASNs, names, addresses, prefixes, keys; each refuses what FRR or Proxmox would not bear.
+
+What is checked here can be judged from the one value alone; what needs a second look elsewhere in the site
+stands in ``trellis.site.checks``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_network,
+)
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+# RFC 7607 (0), RFC 4893 (23456), RFC 7300 (65535, 4294967295), RFC 5398 (documentation).
+_RESERVED_ASNS = (
+    (0, 0, "AS 0 is reserved and never announced (RFC 7607)"),
+    (23456, 23456, "AS 23456 stands for any 4-byte ASN in old speakers (RFC 4893)"),
+    (64496, 64511, "64496-64511 is for documentation (RFC 5398)"),
+    (65535, 65535, "65535 is reserved (RFC 7300)"),
+    (65536, 65551, "65536-65551 is for documentation (RFC 5398)"),
+    (4294967295, 4294967295, "4294967295 is reserved (RFC 7300)"),
+)
+
+
+def refuse(rule: str, why: str, remedy: str) -> PydanticCustomError:
+    """Return the error that a validator raises, carrying the three parts a ``Refusal`` needs.
+
+    Args:
+        rule: What must hold.
+        why: What would go wrong otherwise.
+        remedy: What to do.
+    """
+    return PydanticCustomError("refusal", "{rule}", {"rule": rule, "why": why, "remedy": remedy})
+
+
+def _usable_asn(asn: int) -> int:
+    for first, last, reason in _RESERVED_ASNS:
+        if first <= asn <= last:
+            raise refuse(
+                "an ASN is not a reserved one",
+                reason,
+                "take a private ASN: 64512-65534 or 4200000000-4294967294 (RFC 6996)",
+            )
+    return asn
+
+
+def _matching(pattern: str, rule: str, why: str, remedy: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if compiled.fullmatch(text) is None:
+            raise refuse(rule, why, remedy)
+        return text
+
+    return check
+
+
+def _address(kind: type[IPv4Address] | type[IPv6Address]) -> Callable[[Any], Any]:
+    family = "IPv4" if kind is IPv4Address else "IPv6"
+
+    def parse(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise refuse(f"an {family} address is text", "a number has no family", "put it in quotes")
+        if "%" in value:
+            raise refuse(
+                "an address has no scope",
+                "an interface index means something on one host only",
+                "leave out the part from '%'",
+            )
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise refuse(
+                f"this is an {family} address", str(error), f"write an {family} address without a length"
+            ) from error
+
+    return parse
+
+
+def _prefix(*kinds: type[IPv4Network] | type[IPv6Network]) -> Callable[[Any], Any]:
+    family = "IP" if len(kinds) > 1 else ("IPv4" if kinds[0] is IPv4Network else "IPv6")
+
+    def parse(value: Any) -> Any:
+        if not isinstance(value, str) or "/" not in value or "%" in value:
+            raise refuse(
+                f"an {family} prefix is text with a length",
+                "a prefix without a length is read differently by each tool",
+                "write it as in 10.0.0.0/24 or fd00::/64",
+            )
+        try:
+            network = ip_network(value, strict=False)
+        except ValueError as error:
+            raise refuse(f"this is an {family} prefix", str(error), "correct the prefix") from error
+        if not isinstance(network, kinds):
+            raise refuse(f"this is an {family} prefix", "the other family stands here", f"write an {family} prefix")
+        if str(network.network_address) != _compressed(value.rsplit("/", 1)[0]):
+            raise refuse(
+                "a prefix has no bits beyond its length",
+                "FRR masks them without a word, so that filters mean something else than they say",
+                f"write {network}",
+            )
+        return network
+
+    return parse
+
+
+def _interface(kind: type[IPv4Interface] | type[IPv6Interface]) -> Callable[[Any], Any]:
+    def parse(value: Any) -> Any:
+        try:
+            if not isinstance(value, str) or "/" not in value or "%" in value:
+                raise ValueError("the length is missing, or this is not text")
+            return kind(value)
+        except ValueError as error:
+            raise refuse(
+                "an interface's address is an address and a length of its family",
+                str(error),
+                "write it as in 10.10.0.11/24 or fd00:10::11/64",
+            ) from error
+
+    return parse
+
+
+def _compressed(address: str) -> str:
+    try:
+        return str(IPv4Address(address))
+    except ValueError:
+        return str(IPv6Address(address))
+
+
+def _ed25519_or_better(key: str) -> str:
+    parts = key.split(" ")
+    kinds = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+    try:
+        well_formed = len(parts) == 2 and parts[0] in kinds and _key_kind(parts[1]) == parts[0]
+    except (binascii.Error, ValueError):
+        well_formed = False
+    if not well_formed:
+        raise refuse(
+            "a host key is '<type> <base64>', as in known_hosts, without a comment",
+            "without a pinned key anybody on the path can take the configuration and its host",
+            "take the line of `ssh-keyscan -t ed25519 HOST` without the host's name",
+        )
+    return key
+
+
+def _key_kind(blob: str) -> str:
+    raw = base64.b64decode(blob, validate=True)
+    length = int.from_bytes(raw[:4], "big")
+    return raw[4 : 4 + length].decode("ascii", "replace")
+
+
+Asn = Annotated[int, Field(ge=1, le=4294967294), AfterValidator(_usable_asn)]
+"""An autonomous system number, 1-4294967294, none of the reserved ones."""
+
+Mtu = Annotated[int, Field(ge=1280, le=65520)]
+"""An interface MTU in bytes, 1280 (RFC 8200, the least for IPv6) to 65520."""
+
+OspfCost = Annotated[int, Field(ge=1, le=65535)]
+"""An OSPF interface cost, 1-65535 (RFC 2328)."""
+
+Vni = Annotated[int, Field(ge=1, le=16777215)]
+"""A VXLAN network identifier, 1-16777215 (RFC 7348: 24 bits, 0 unused here)."""
+
+
+def _text(description: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "description": description})
+
+
+V4Address = Annotated[IPv4Address, PlainValidator(_address(IPv4Address)), _text("an IPv4 address")]
+V6Address = Annotated[IPv6Address, PlainValidator(_address(IPv6Address)), _text("an IPv6 address")]
+V4Prefix = Annotated[IPv4Network, PlainValidator(_prefix(IPv4Network)), _text("an IPv4 prefix")]
+V6Prefix = Annotated[IPv6Network, PlainValidator(_prefix(IPv6Network)), _text("an IPv6 prefix")]
+Prefix = Annotated[
+    IPv4Network | IPv6Network,
+    PlainValidator(_prefix(IPv4Network, IPv6Network)),
+    _text("an IPv4 or IPv6 prefix"),
+]
+V4Interface = Annotated[IPv4Interface, PlainValidator(_interface(IPv4Interface)), _text("an IPv4 address/length")]
+V6Interface = Annotated[IPv6Interface, PlainValidator(_interface(IPv6Interface)), _text("an IPv6 address/length")]
+
+Name = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+            "a name is 1-63 of a-z, 0-9 and '-', and neither begins nor ends with '-' (RFC 1123)",
+            "names become host names, resource names and lines of configuration",
+            "choose such a name",
+        )
+    ),
+]
+"""The name of a host, edge, link, guest, cluster, node or tenant."""
+
+SdnId = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[a-zA-Z][a-zA-Z0-9]{0,6}[a-zA-Z0-9]",
+            "a zone or VNet id is 2-8 letters and digits, and begins with a letter (Proxmox SDN)",
+            "Proxmox refuses other ids, and devices such as vxlan_<id> must fit in 15 characters",
+            "choose such an id",
+        )
+    ),
+]
+"""The id of a zone or a VNet, as Proxmox accepts it."""
+
+InterfaceName = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,14}",
+            "an interface name is 1-15 of a-z, A-Z, 0-9, '_', '.', '-'",
+            "Linux cuts or refuses longer names, and FRR takes them without a word",
+            "use the name that `ip link` shows",
+        )
+    ),
+]
+"""A Linux interface name, at most 15 characters (IFNAMSIZ)."""
+
+UserName = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[a-z_][a-z0-9_-]{0,31}",
+            "a user name is 1-32 of a-z, 0-9, '_', '-', and begins with a letter or '_'",
+            "it becomes part of an SSH connection",
+            "use the login of the deploy user",
+        )
+    ),
+]
+
+Mac = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}",
+            "a MAC address is six octets in hex with ':' between, and is not a multicast one",
+            "bridges drop frames from a group address",
+            "use the address of the guest's network card, as in BC:24:11:00:01:06",
+        )
+    ),
+]
+
+Text = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[A-Za-z0-9 ._:/()+,-]{0,80}",
+            "free text is at most 80 letters, digits, spaces and any of ._:/()+,-",
+            "it becomes part of a line of configuration: a line break would inject a line, a '!' loses it",
+            "leave out other characters",
+        )
+    ),
+]
+"""A description; nothing in it can end a line or start a comment."""
+
+HostKey = Annotated[str, AfterValidator(_ed25519_or_better)]
+"""An SSH host key in known_hosts form, without a comment."""
