@@ -141,6 +141,8 @@ class Edge(Noun):
     loopback: EdgeLoopback
     max_hops: Annotated[int, Field(ge=2, le=255)] = 5
     """TTL of the eBGP multihop session, 2-255."""
+    accepts: tuple[Prefix, ...] = ()
+    """What is accepted from it beside the default, exactly these prefixes; it enters the VRFs too (R4)."""
 
 
 class Zone(Noun):

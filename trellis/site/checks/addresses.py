@@ -124,7 +124,7 @@ def _ranges(site: Site) -> Iterator[Refusal]:
     pairs: list[tuple[str, AnyNetwork | None]] = []
     for name, vnet in site.vnets.items():
         pairs.append((f"vnets.{name}.subnets.ipv6.prefix", vnet.subnets.ipv6.prefix))
-        pairs.append((f"vnets.{name}.subnets.ipv4.prefix", vnet.subnets.ipv4 and vnet.subnets.ipv4.prefix))
+        pairs.append((f"vnets.{name}.subnets.ipv4.prefix", vnet.subnets.ipv4.prefix if vnet.subnets.ipv4 else None))
     pools = [(f"tenants.{name}.loopbacks", tenant.loopbacks) for name, tenant in site.tenants.items()]
     pools += [(f"clusters.{name}.services", cluster.services) for name, cluster in site.clusters.items()]
     for path, pool in pools:
@@ -132,8 +132,8 @@ def _ranges(site: Site) -> Iterator[Refusal]:
             pairs += [(f"{path}.ipv4", pool.ipv4), (f"{path}.ipv6", pool.ipv6)]
     for name, cluster in site.clusters.items():
         pods = cluster.pods
-        pairs.append((f"clusters.{name}.pods.ipv4.pool", pods.ipv4 and pods.ipv4.pool))
-        pairs.append((f"clusters.{name}.pods.ipv6.pool", pods.ipv6 and pods.ipv6.pool))
+        pairs.append((f"clusters.{name}.pods.ipv4.pool", pods.ipv4.pool if pods.ipv4 else None))
+        pairs.append((f"clusters.{name}.pods.ipv6.pool", pods.ipv6.pool if pods.ipv6 else None))
     ranges = [(path, prefix) for path, prefix in pairs if prefix is not None]
     yield from overlaps([*ranges, *infrastructure(site)], allow_within="fabric.")
 

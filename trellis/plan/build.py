@@ -1,0 +1,85 @@
+"""From a site to its plan: puts together what the other modules of this package decide."""
+
+from __future__ import annotations
+
+from trellis import allocate
+from trellis.plan import names
+from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, Vrf
+from trellis.plan.policy import Policies
+from trellis.plan.sdn import sdn_state
+from trellis.plan.sessions import global_instance, loopbacks, mesh_peers, vrf_instance
+from trellis.plan.system import DAEMONS, sysctls
+from trellis.plan.underlay import bfd_profiles, ospf_interfaces
+from trellis.site.model import Site
+from trellis.site.resolved import AttachedGuest, attached_guests, zone_nodes
+
+
+def plan(site: Site) -> Plan:
+    """Return everything that will be done for ``site``, each number and policy resolved.
+
+    Args:
+        site: A site that was accepted.
+    """
+    guests = attached_guests(site)
+    policies = Policies(site, guests)
+    hosts = sorted(site.hosts, key=lambda name: site.hosts[name].id)
+    return Plan(
+        site_name=site.name,
+        asn=site.fabric.asn,
+        sdn=sdn_state(site),
+        hosts=tuple(_host(site, name, guests, policies) for name in hosts),
+        edges=tuple(
+            EdgePlan(name, edge.asn, str(edge.loopback.ipv4), str(edge.loopback.ipv6), tuple(hosts))
+            for name, edge in sorted(site.edges.items())
+        ),
+        guests=tuple(_guest(site, guest) for guest in guests),
+    )
+
+
+def _host(site: Site, name: str, guests: tuple[AttachedGuest, ...], policies: Policies) -> HostPlan:
+    host, own = site.hosts[name], loopbacks(site, name)
+    zones = tuple(zone for zone in sorted(site.zones) if name in zone_nodes(site, zone))
+    placed = tuple(guest for guest in guests if name in guest.placement)
+    vrfs = tuple(_vrf(site, zone, own.ipv4, generated=host.kind == "pve") for zone in zones)
+    peers = tuple(loopbacks(site, peer) for peer in mesh_peers(site, name))
+    return HostPlan(
+        name=name,
+        kind=host.kind,
+        pve_version=host.pve_version,
+        frr_version=host.frr_version,
+        ipv4=own.ipv4,
+        ipv6=own.ipv6,
+        interfaces=ospf_interfaces(site, name),
+        bfd_profiles=bfd_profiles(site),
+        vrfs=vrfs,
+        bgp=(
+            global_instance(site, name, peers, tuple(vrf.name for vrf in vrfs)),
+            *(vrf_instance(site, zone, name, tuple(guest for guest in placed if guest.zone == zone)) for zone in zones),
+        ),
+        policy=policies.of_host(zones, placed),
+        sysctls=sysctls(zones, (vnet for vnet in sorted(site.vnets) if site.vnets[vnet].zone in zones)),
+        daemons=DAEMONS,
+    )
+
+
+def _vrf(site: Site, zone: str, router_id: str, *, generated: bool) -> Vrf:
+    l3vni = allocate.l3vni(site.zones[zone].id)
+    return Vrf(
+        name=names.vrf_name(zone),
+        zone=zone,
+        l3vni=l3vni,
+        route_distinguisher=f"{router_id}:*",
+        route_target=allocate.route_target(site.fabric.asn, l3vni),
+        generated=generated,
+    )
+
+
+def _guest(site: Site, guest: AttachedGuest) -> GuestPlan:
+    subnets = site.vnets[guest.vnet].subnets
+    return GuestPlan(
+        guest=guest,
+        gateway_ipv4=str(subnets.ipv4.gateway) if subnets.ipv4 else None,
+        gateway_ipv6=str(subnets.ipv6.gateway),
+        gateway_asn=site.fabric.asn,
+        hosts=guest.placement,
+    )

@@ -1,0 +1,252 @@
+"""What a plan says, as frozen values: every number and policy resolved, nothing left to decide.
+
+A plan is close to FRR's own nouns (peer-group, prefix-list, route-map) but knows nothing of text; that is
+``trellis.render``'s part.  Policy objects are shared between the hosts that need the same ones, so that they are
+planned and rendered once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trellis.pve import SdnState
+from trellis.site.resolved import AttachedGuest
+
+Action = Literal["permit", "deny"]
+IpKeyword = Literal["ip", "ipv6"]
+FamilyName = Literal["ipv4 unicast", "ipv6 unicast", "l2vpn evpn"]
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixEntry:
+    """One entry of a prefix-list; ``ge`` and ``le`` are inclusive lengths."""
+
+    seq: int
+    action: Action
+    prefix: str
+    ge: int | None = None
+    le: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixList:
+    """An ``ip`` or ``ipv6`` prefix-list."""
+
+    family: IpKeyword
+    name: str
+    entries: tuple[PrefixEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityList:
+    """A standard community-list; each community is an entry of its own, so any of them matches."""
+
+    name: str
+    communities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMapEntry:
+    """One entry of a route-map; matches are all required, sets are all done.
+
+    Attributes:
+        seq: From 1, in steps of 1, because Proxmox's merge renumbers entries so.
+        prefix_list: Family keyword and name of the prefix-list to match.
+        community_list: Community-list to match.
+        set_communities: Standard communities that replace the route's own.
+        set_large_community: Large community that replaces the route's own.
+        clear_extended: Whether extended communities are removed: a guest's route target would choose its VRF.
+        delete_communities: Community-list whose communities are removed.
+        prefer_global: Whether the global IPv6 next hop is used rather than the link-local one.
+    """
+
+    action: Action = "permit"
+    seq: int = 0
+    prefix_list: tuple[IpKeyword, str] | None = None
+    community_list: str | None = None
+    set_communities: tuple[str, ...] = ()
+    set_large_community: str | None = None
+    clear_extended: bool = False
+    delete_communities: str | None = None
+    prefer_global: bool = False
+    local_preference: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMap:
+    """A route-map; what no entry permits is denied."""
+
+    name: str
+    entries: tuple[RouteMapEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The filters of a host, shared by all hosts that carry the same zones and guests."""
+
+    prefix_lists: tuple[PrefixList, ...]
+    community_lists: tuple[CommunityList, ...]
+    route_maps: tuple[RouteMap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BfdProfile:
+    """A BFD profile; a passive one sends nothing before the other side does."""
+
+    name: str
+    interval_ms: int
+    multiplier: int
+    passive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OspfInterface:
+    """An interface in the underlay's area 0; a passive one is announced and forms no adjacency."""
+
+    name: str
+    passive: bool
+    cost: int | None = None
+    point_to_point: bool = False
+    bfd_profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A neighbour or a peer-group, and how its sessions behave.
+
+    Attributes:
+        name: The neighbour's address, or the peer-group's name.
+        is_group: Whether this is a peer-group.
+        generated: Whether Proxmox writes the group or membership itself; only what it leaves out is then ours.
+        group: The peer-group that a neighbour belongs to.
+        connect_s: Seconds between attempts to connect.
+        ebgp_hops: Most hops of an eBGP multihop session.
+    """
+
+    name: str
+    is_group: bool = False
+    generated: bool = False
+    group: str | None = None
+    remote_as: int | None = None
+    description: str | None = None
+    bfd_profile: str | None = None
+    ebgp_hops: int | None = None
+    passive: bool = False
+    extended_nexthop: bool = False
+    update_source: str | None = None
+    connect_s: int | None = None
+    graceful_restart_disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyPeer:
+    """A neighbour or peer-group in an address family.
+
+    Attributes:
+        maximum_prefixes: Limit of prefixes; a session that exceeds it is held down for ``penalty_min`` minutes.
+    """
+
+    name: str
+    activate: bool = False
+    next_hop_self: bool = False
+    route_reflector_client: bool = False
+    maximum_prefixes: int | None = None
+    penalty_min: int | None = None
+    route_map_in: str | None = None
+    route_map_out: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """An address family of a BGP instance."""
+
+    name: FamilyName
+    peers: tuple[FamilyPeer, ...]
+    generated: bool = False
+    redistribute_connected: str | None = None
+    maximum_paths: int | None = None
+    maximum_paths_ibgp: int | None = None
+    import_map: str | None = None
+    import_vrfs: tuple[str, ...] = ()
+    advertise_all_vni: bool = False
+    advertise: tuple[tuple[Literal["ipv4", "ipv6"], str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BgpInstance:
+    """A ``router bgp`` block: the global one (``vrf`` is None) or a VRF's."""
+
+    asn: int
+    vrf: str | None
+    router_id: str
+    generated: bool
+    keepalive_s: int
+    hold_time_s: int
+    sessions: tuple[Session, ...]
+    families: tuple[Family, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vrf:
+    """A VRF with its L3VNI, RD and RT; ``generated`` where Proxmox writes the statement."""
+
+    name: str
+    zone: str
+    l3vni: int
+    route_distinguisher: str
+    route_target: str
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostPlan:
+    """Everything that one host must run."""
+
+    name: str
+    kind: Literal["pve", "frr"]
+    pve_version: str | None
+    frr_version: str
+    ipv4: str
+    ipv6: str
+    interfaces: tuple[OspfInterface, ...]
+    bfd_profiles: tuple[BfdProfile, ...]
+    vrfs: tuple[Vrf, ...]
+    bgp: tuple[BgpInstance, ...]
+    policy: Policy
+    sysctls: tuple[tuple[str, str], ...]
+    daemons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPlan:
+    """A guest's side of its session: who it is, and the gateway that it speaks with."""
+
+    guest: AttachedGuest
+    gateway_ipv4: str | None
+    gateway_ipv6: str
+    gateway_asn: int
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePlan:
+    """What an edge is expected to hold: its sessions with the hosts, by loopback."""
+
+    name: str
+    asn: int
+    ipv4: str
+    ipv6: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole of what will be done for a site."""
+
+    site_name: str
+    asn: int
+    sdn: SdnState | None
+    hosts: tuple[HostPlan, ...]
+    edges: tuple[EdgePlan, ...]
+    guests: tuple[GuestPlan, ...]

@@ -1,0 +1,102 @@
+"""Route-maps: what crosses from one table or speaker to another, and with which marks.
+
+Rules R2 to R7 and R11 are made here; ``trellis.plan.rules`` asserts them on the result.  What no entry permits
+is denied, as FRR does.  Of two families only the entry whose prefix-list is of the route's own family matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from trellis.plan import names
+from trellis.plan.model import IpKeyword, PrefixList, RouteMap, RouteMapEntry
+from trellis.plan.names import FABRIC, INTERNAL, PUBLIC, TENANT, Marks
+
+OWN_DEFAULT_PREFERENCE = 200
+"""Local preference of the default by the host's own edge session (R6; FRR's own is 100)."""
+OTHERS_DEFAULT_PREFERENCE = 50
+"""Local preference of the default by another host's edge session."""
+
+_FAMILIES: tuple[IpKeyword, ...] = ("ip", "ipv6")
+
+
+def edge(marks: Marks) -> Iterator[RouteMap]:
+    """Yield the filters towards an edge: in, the default of class fabric; out, what this host alone can deliver."""
+    accepted = RouteMapEntry(
+        set_communities=(marks.standard(FABRIC),),
+        set_large_community=marks.large(FABRIC),
+        clear_extended=True,
+        local_preference=OWN_DEFAULT_PREFERENCE,
+    )
+    yield _numbered(names.EDGE_IN, _either_family(names.UPSTREAM, accepted))
+    yield _numbered(
+        names.EDGE_OUT,
+        (
+            *_either_family(names.INFRASTRUCTURE, RouteMapEntry("deny")),
+            RouteMapEntry(community_list=names.EXPORTED, delete_communities=names.EXPORTED),
+        ),
+    )
+
+
+def fabric() -> Iterator[RouteMap]:
+    """Yield the filters of the iBGP mesh's unicast families: the default alone, as a second choice (R3, R6)."""
+    second_choice = RouteMapEntry(local_preference=OTHERS_DEFAULT_PREFERENCE)
+    yield _numbered(names.FABRIC_IN, _either_family(names.UPSTREAM, second_choice))
+    yield _numbered(names.FABRIC_OUT, _either_family(names.UPSTREAM, RouteMapEntry()))
+
+
+def between_tables(marks: Marks) -> Iterator[RouteMap]:
+    """Yield the filters of a VRF: its subnets in, its local routes out, the default in, type-5 out (R2, R4)."""
+    subnet = RouteMapEntry(
+        set_communities=(marks.connected_here, marks.standard(TENANT)), set_large_community=marks.large(TENANT)
+    )
+    yield _numbered(names.CONNECTED, _either_family(names.SUBNETS, subnet))
+    yield _numbered(names.FROM_VRFS, [RouteMapEntry(community_list=names.EXPORTED)])
+    yield _numbered(names.INTO_VRF, _either_family(names.UPSTREAM, RouteMapEntry()))
+    learned_here = RouteMapEntry(community_list=names.LEARNED_HERE, delete_communities=names.EXPORTED)
+    yield _numbered(names.EVPN_OUT, [learned_here])
+
+
+def tenant(name: str, export_loopbacks: bool) -> RouteMap:
+    """Return the filter of what a tenant's guests are told: the default, and their peers' loopbacks if asked."""
+    told = [*_either_family(names.UPSTREAM, RouteMapEntry(delete_communities=names.EXPORTED))]
+    if export_loopbacks:
+        told += _either_family(names.tenant_loopbacks(name), RouteMapEntry(delete_communities=names.EXPORTED))
+    return _numbered(names.tenant_out(name), told)
+
+
+def of_guest(name: str, lists: Iterable[PrefixList], marks: Marks) -> RouteMap:
+    """Return the filter of what one guest may announce, one entry for each of its prefix-lists (R7, R11).
+
+    Args:
+        name: The guest.
+        lists: Its own prefix-lists and its cluster's services.
+        marks: The site's communities.
+    """
+    entries = [
+        RouteMapEntry(
+            prefix_list=(prefix_list.family, prefix_list.name),
+            set_communities=(marks.learned_here, marks.standard(route_class)),
+            set_large_community=marks.large(route_class),
+            clear_extended=True,
+            prefer_global=prefix_list.family == "ipv6",
+        )
+        for prefix_list in lists
+        for route_class in (_class_of(prefix_list.name),)
+    ]
+    return _numbered(names.guest_in(name), entries)
+
+
+def _class_of(list_name: str) -> int:
+    if list_name.endswith("-SERVICES"):
+        return PUBLIC
+    return INTERNAL if list_name.endswith("-PODS") else TENANT
+
+
+def _either_family(prefix_list: str, entry: RouteMapEntry) -> list[RouteMapEntry]:
+    return [replace(entry, prefix_list=(keyword, prefix_list)) for keyword in _FAMILIES]
+
+
+def _numbered(name: str, entries: Iterable[RouteMapEntry]) -> RouteMap:
+    return RouteMap(name, tuple(replace(entry, seq=seq) for seq, entry in enumerate(entries, start=1)))

@@ -1,0 +1,293 @@
+"""BGP instances of a host: the global one with mesh and edges, and one per VRF with its guests.
+
+Proxmox writes part of the global instance on hosts of kind ``pve`` (the ``VTEP`` group and the l2vpn family);
+what it writes is marked ``generated`` here and left to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trellis import allocate
+from trellis.plan import names
+from trellis.plan.model import BgpInstance, Family, FamilyName, FamilyPeer, Session
+from trellis.site.model import Edge, Host, Site
+from trellis.site.resolved import AttachedGuest
+
+Version = Literal["ipv4", "ipv6"]
+_UNICAST: dict[Version, FamilyName] = {"ipv4": "ipv4 unicast", "ipv6": "ipv6 unicast"}
+
+CONNECT_S = 2
+"""Seconds between attempts to connect, 1-65535; FRR's datacenter default of 10 s delays every recovery."""
+MAXIMUM_PATHS = 8
+"""Equal paths that are used together, 1-64 (FRR's own default with the datacenter profile is 64, traditional 1)."""
+PENALTY_MIN = 5
+"""Minutes that a guest which exceeds its limit stays cut off (the seed's figure; FRR: 1-65535)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loopbacks:
+    """A router's loopbacks as text."""
+
+    name: str
+    ipv4: str
+    ipv6: str
+
+    def of(self, version: Version) -> str:
+        """Return the loopback of that family."""
+        return self.ipv4 if version == "ipv4" else self.ipv6
+
+
+def loopbacks(site: Site, host: str) -> Loopbacks:
+    """Return the loopbacks of a host, derived from its id."""
+    pools = site.fabric.loopbacks
+    number = site.hosts[host].id
+    return Loopbacks(
+        host,
+        str(allocate.suffix_address(pools.ipv4, number)),
+        str(allocate.suffix_address(pools.ipv6, number)),
+    )
+
+
+def mesh_peers(site: Site, host: str) -> tuple[str, ...]:
+    """Return the hosts that ``host`` has an iBGP session with: all, or the route reflectors in a large site."""
+    reflectors = reflecting(site)
+    everybody = sorted(site.hosts, key=lambda name: site.hosts[name].id)
+    if reflectors and host not in reflectors:
+        return tuple(name for name in everybody if name in reflectors)
+    return tuple(name for name in everybody if name != host)
+
+
+def reflecting(site: Site) -> tuple[str, ...]:
+    """Return the route reflectors, none while the site is small enough for a full mesh."""
+    return site.fabric.route_reflectors if len(site.hosts) > site.fabric.full_mesh_limit else ()
+
+
+def global_instance(site: Site, name: str, peers: tuple[Loopbacks, ...], vrfs: tuple[str, ...]) -> BgpInstance:
+    """Return the global BGP instance of a host.
+
+    Args:
+        site: The site.
+        name: The host.
+        peers: Loopbacks of its iBGP peers.
+        vrfs: Names of the VRFs whose local routes it imports.
+    """
+    host, own = site.hosts[name], loopbacks(site, name)
+    edges = sorted(site.edges.items())
+    groups = mesh_groups(site)
+    return BgpInstance(
+        asn=site.fabric.asn,
+        vrf=None,
+        router_id=own.ipv4,
+        generated=host.kind == "pve",
+        keepalive_s=site.fabric.keepalive_s,
+        hold_time_s=site.fabric.hold_time_s,
+        sessions=(
+            *_mesh(site, host, own, peers),
+            *(session for edge_name, edge in edges for session in _edge(edge_name, edge, own)),
+        ),
+        families=(
+            _unicast(site, name, groups["ipv4"], [str(edge.loopback.ipv4) for _, edge in edges], vrfs, peers, "ipv4"),
+            _unicast(site, name, groups["ipv6"], [str(edge.loopback.ipv6) for _, edge in edges], vrfs, peers, "ipv6"),
+            _evpn(site, name, peers),
+        ),
+    )
+
+
+def vtep_family(site: Site) -> Version:
+    """Return the family of the VTEPs, which is one for the site: Proxmox has one EVPN controller."""
+    return "ipv6" if any(zone.vtep == "ipv6" for zone in site.zones.values()) else "ipv4"
+
+
+def mesh_groups(site: Site) -> dict[Version, str]:
+    """Return the mesh's peer-group per family: EVPN rides on the one of the VTEPs' family."""
+    if vtep_family(site) == "ipv4":
+        return {"ipv4": names.VTEP_GROUP, "ipv6": names.FABRIC_GROUP}
+    return {"ipv4": names.FABRIC_GROUP, "ipv6": names.VTEP_GROUP}
+
+
+def _mesh(site: Site, host: Host, own: Loopbacks, peers: tuple[Loopbacks, ...]) -> list[Session]:
+    """Return both groups of the mesh, then their members."""
+    proxmox_knows = set(reflecting(site) or site.hosts) if host.kind == "pve" else set()
+    groups = mesh_groups(site)
+    made = [
+        Session(
+            group,
+            is_group=True,
+            generated=group == names.VTEP_GROUP and host.kind == "pve",
+            remote_as=site.fabric.asn,
+            bfd_profile=names.LINK_BFD,
+            update_source=own.of(version),
+            connect_s=CONNECT_S,
+        )
+        for version, group in groups.items()
+    ]
+    made += [
+        Session(
+            peer.of(version),
+            generated=group == names.VTEP_GROUP and peer.name in proxmox_knows,
+            group=group,
+            description=peer.name,
+        )
+        for peer in peers
+        for version, group in groups.items()
+    ]
+    return made
+
+
+def _edge(name: str, edge: Edge, own: Loopbacks) -> list[Session]:
+    return [
+        Session(
+            remote,
+            remote_as=edge.asn,
+            description=name,
+            bfd_profile=names.LINK_BFD,
+            ebgp_hops=edge.max_hops,
+            update_source=source,
+            connect_s=CONNECT_S,
+        )
+        for remote, source in ((str(edge.loopback.ipv4), own.ipv4), (str(edge.loopback.ipv6), own.ipv6))
+    ]
+
+
+def _unicast(
+    site: Site,
+    host: str,
+    group: str,
+    edges: list[str],
+    vrfs: tuple[str, ...],
+    peers: tuple[Loopbacks, ...],
+    version: Version,
+) -> Family:
+    mesh = FamilyPeer(
+        group,
+        activate=True,
+        next_hop_self=True,
+        route_map_in=names.FABRIC_IN,
+        route_map_out=names.FABRIC_OUT,
+    )
+    towards_edges = (
+        FamilyPeer(
+            address,
+            activate=True,
+            next_hop_self=True,
+            route_map_in=names.EDGE_IN,
+            route_map_out=names.EDGE_OUT,
+        )
+        for address in edges
+    )
+    return Family(
+        _UNICAST[version],
+        (mesh, *_clients(site, host, peers, version), *towards_edges),
+        maximum_paths=MAXIMUM_PATHS,
+        maximum_paths_ibgp=MAXIMUM_PATHS,
+        import_map=names.FROM_VRFS if vrfs else None,
+        import_vrfs=vrfs,
+    )
+
+
+def _evpn(site: Site, host: str, peers: tuple[Loopbacks, ...]) -> Family:
+    generated = site.hosts[host].kind == "pve"
+    group = () if generated else (FamilyPeer(names.VTEP_GROUP, activate=True),)
+    clients = _clients(site, host, peers, vtep_family(site))
+    return Family("l2vpn evpn", (*group, *clients), generated=generated, advertise_all_vni=not generated)
+
+
+def _clients(site: Site, host: str, peers: tuple[Loopbacks, ...], version: Version) -> list[FamilyPeer]:
+    """Return the peers that ``host`` reflects routes to, if it is a route reflector."""
+    reflectors = reflecting(site)
+    if host not in reflectors:
+        return []
+    return [FamilyPeer(peer.of(version), route_reflector_client=True) for peer in peers if peer.name not in reflectors]
+
+
+def vrf_instance(site: Site, zone: str, host_name: str, guests: tuple[AttachedGuest, ...]) -> BgpInstance:
+    """Return the BGP instance of a zone's VRF on a host, with a session for each guest that may run there.
+
+    Args:
+        site: The site.
+        zone: Id of the zone.
+        host_name: The host.
+        guests: The zone's guests that may run on it.
+    """
+    groups = sorted({(guest.vnet, guest.resilience) for guest in guests})
+    return BgpInstance(
+        asn=site.fabric.asn,
+        vrf=names.vrf_name(zone),
+        router_id=loopbacks(site, host_name).ipv4,
+        generated=site.hosts[host_name].kind == "pve",
+        keepalive_s=site.fabric.keepalive_s,
+        hold_time_s=site.fabric.hold_time_s,
+        sessions=(
+            *(
+                Session(
+                    names.guest_group(vnet, resilience),
+                    is_group=True,
+                    bfd_profile=names.GUEST_BFD if resilience == "fast_failure" else None,
+                    passive=True,
+                    extended_nexthop=True,
+                )
+                for vnet, resilience in groups
+            ),
+            *(_guest_session(guest) for guest in guests),
+        ),
+        families=(
+            _guest_family(site, "ipv4", guests, groups),
+            _guest_family(site, "ipv6", guests, groups),
+            Family("l2vpn evpn", (), advertise=(("ipv4", names.EVPN_OUT), ("ipv6", names.EVPN_OUT))),
+        ),
+    )
+
+
+def _guest_session(guest: AttachedGuest) -> Session:
+    return Session(
+        str(guest.ipv6),
+        remote_as=guest.asn,
+        group=names.guest_group(guest.vnet, guest.resilience),
+        description=guest.name,
+        graceful_restart_disabled=guest.resilience == "fast_failure",
+    )
+
+
+def _guest_family(
+    site: Site, version: Version, guests: tuple[AttachedGuest, ...], groups: list[tuple[str, str]]
+) -> Family:
+    tenant_of = {vnet: site.vnets[vnet].tenant for vnet, _ in groups}
+    members = (
+        FamilyPeer(
+            str(guest.ipv6),
+            maximum_prefixes=_limit(site, guest, 4 if version == "ipv4" else 6),
+            penalty_min=PENALTY_MIN,
+            route_map_in=names.guest_in(guest.name),
+        )
+        for guest in guests
+    )
+    return Family(
+        _UNICAST[version],
+        (
+            *(
+                FamilyPeer(
+                    names.guest_group(vnet, resilience),
+                    activate=True,
+                    route_map_out=names.tenant_out(tenant_of[vnet]),
+                )
+                for vnet, resilience in groups
+            ),
+            *members,
+        ),
+        redistribute_connected=names.CONNECTED,
+        maximum_paths=MAXIMUM_PATHS,
+        import_map=names.INTO_VRF,
+        import_vrfs=("default",),
+    )
+
+
+def _limit(site: Site, guest: AttachedGuest, version: int) -> int:
+    """Return how many prefixes of a family a guest may announce: its own, and the tenant's number of services."""
+    allowed = site.tenants[guest.tenant].guest_bgp.max_prefixes
+    if guest.cluster is None:
+        return allowed
+    pods = len(guest.pods) or len(guest.pod_pools)
+    own = sum(1 for prefix in (*guest.loopbacks, *guest.extra) if prefix.version == version) + (1 if pods else 0)
+    return own + (allowed if guest.services else 0)

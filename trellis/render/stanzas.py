@@ -1,0 +1,94 @@
+"""One function per stanza: a piece of a plan in, its lines out; the text itself stands in ``templates/``.
+
+Stanzas that several hosts share (policies above all) are rendered once: the plan hands out the same object, and
+it is remembered here by its identity while the rendering lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from trellis.plan.model import BfdProfile, BgpInstance, HostPlan, Policy
+from trellis.render.defaults import DEFAULTS
+
+_TEMPLATES = Path(__file__).parents[2] / "templates"
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 (no HTML: every string was validated by the site)
+        auto_reload=False,
+    )
+
+
+class Stanzas:
+    """Renders stanzas, each distinct one once."""
+
+    def __init__(self) -> None:
+        self._environment = _environment()
+        self._rendered: dict[Hashable, str] = {}
+        self._alive: list[object] = []
+
+    def fill(self, template: str, **view: Any) -> str:
+        """Return a template filled with ``view``; a name that is missing there is an error."""
+        return self._environment.get_template(template).render(view)
+
+    def header(self, host: HostPlan) -> str:
+        """Return the first lines of a frr.conf that no one else writes."""
+        return self.fill("frr/header.j2", host=host)
+
+    def underlay(self, host: HostPlan) -> str:
+        """Return the interfaces and the two OSPF routers, the second one last."""
+        return "".join(
+            (
+                self.fill("frr/interfaces.j2", interfaces=host.interfaces),
+                self.fill("frr/ospf.j2", router_id=host.ipv4),
+                self.fill("frr/ospf6.j2", router_id=host.ipv4),
+            )
+        )
+
+    def bfd(self, host: HostPlan) -> str:
+        """Return the BFD profiles, without what is FRR's default."""
+        default = DEFAULTS[host.frr_version]
+        profiles = tuple(
+            BfdProfile(
+                profile.name,
+                0 if profile.interval_ms == default.bfd_interval_ms else profile.interval_ms,
+                0 if profile.multiplier == default.bfd_multiplier else profile.multiplier,
+                profile.passive,
+            )
+            for profile in host.bfd_profiles
+        )
+        return self.fill("frr/bfd.j2", profiles=profiles)
+
+    def vrfs(self, host: HostPlan) -> str:
+        """Return the VRFs that Proxmox does not write."""
+        return self.fill("frr/vrfs.j2", vrfs=host.vrfs)
+
+    def bgp(self, host: HostPlan, instance: BgpInstance) -> str:
+        """Return a ``router bgp`` block."""
+        timers = (instance.keepalive_s, instance.hold_time_s) != DEFAULTS[host.frr_version].timers_s
+        return self.fill("frr/bgp.j2", bgp=instance, timers=timers)
+
+    def policy(self, policy: Policy) -> str:
+        """Return community-lists, prefix-lists and route-maps; rendered once per policy object."""
+        key = id(policy)
+        if key not in self._rendered:
+            self._alive.append(policy)  # an id is only unique while its object lives
+            self._rendered[key] = "".join(
+                (
+                    self.fill("frr/community_lists.j2", lists=policy.community_lists),
+                    self.fill("frr/prefix_lists.j2", lists=policy.prefix_lists),
+                    self.fill("frr/route_maps.j2", maps=policy.route_maps),
+                )
+            )
+        return self._rendered[key]
