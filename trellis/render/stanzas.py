@@ -46,15 +46,14 @@ class Stanzas:
         """Return the first lines of a frr.conf that no one else writes."""
         return self.fill("frr/header.j2", host=host)
 
-    def underlay(self, host: HostPlan) -> str:
-        """Return the interfaces and the two OSPF routers, the second one last."""
-        return "".join(
-            (
-                self.fill("frr/interfaces.j2", interfaces=host.interfaces),
-                self.fill("frr/ospf.j2", router_id=host.ipv4),
-                self.fill("frr/ospf6.j2", router_id=host.ipv4),
-            )
-        )
+    def interfaces(self, host: HostPlan) -> str:
+        """Return the interfaces of the underlay and the OSPFv2 router."""
+        interfaces = self.fill("frr/interfaces.j2", interfaces=host.interfaces)
+        return interfaces + self.fill("frr/ospf.j2", router_id=host.ipv4)
+
+    def ospf6(self, host: HostPlan) -> str:
+        """Return the OSPFv3 router."""
+        return self.fill("frr/ospf6.j2", router_id=host.ipv4)
 
     def bfd(self, host: HostPlan) -> str:
         """Return the BFD profiles, without what is FRR's default."""

@@ -1,0 +1,152 @@
+"""Plan -> the files of each host: FRR's configuration, daemons, kernel settings.
+
+On a ``pve`` host frr.conf.local is ours and frr.conf is Proxmox's; both are in the bundle, the second one as
+Proxmox will write it (``trellis.pve``), so that what will run is known before anything is touched.  A line of
+ours that Proxmox's merge would drop or renumber is refused here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trellis.plan.model import HostPlan, Plan
+from trellis.pve import Loss, Node, SdnState, carry_in_router, effective
+from trellis.render.stanzas import Stanzas
+from trellis.site.refusal import Refusal, raise_if_any
+
+FRR_CONF = "/etc/frr/frr.conf"
+FRR_CONF_LOCAL = "/etc/frr/frr.conf.local"
+DAEMONS = "/etc/frr/daemons"
+DAEMONS_BESIDE_PROXMOX = "/etc/frr/daemons.conf"
+"""FRR starts what this file or ``/etc/frr/daemons`` names; Proxmox never writes it (incident I2)."""
+SYSCTLS = "/etc/sysctl.d/90-trellis.conf"
+
+# In the order of FRR's own daemons file; zebra, mgmtd and staticd always run.
+_KNOWN_DAEMONS = (
+    "bgpd ospfd ospf6d ripd ripngd isisd pimd pim6d ldpd nhrpd eigrpd babeld sharpd pbrd bfdd fabricd vrrpd pathd"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class HostFile:
+    """A file that Trellis puts on a host; ``text`` ends in a newline."""
+
+    path: str
+    text: str
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Everything that one host gets in one transaction.
+
+    Attributes:
+        running_config: Path of the file that FRR's running configuration must equal.
+        sysctls: Path of the file of kernel settings.
+    """
+
+    host: str
+    kind: str
+    frr_version: str
+    daemons: tuple[str, ...]
+    files: tuple[HostFile, ...]
+    running_config: str = FRR_CONF
+    sysctls: str = SYSCTLS
+
+    def text(self, path: str) -> str:
+        """Return the text of the file at ``path``; KeyError if the bundle has none."""
+        for file in self.files:
+            if file.path == path:
+                return file.text
+        raise KeyError(path)
+
+
+def render(plan: Plan) -> tuple[Bundle, ...]:
+    """Return the bundle of each host of ``plan``, in the plan's order.
+
+    Args:
+        plan: What shall run.
+
+    Raises:
+        SiteRefused: If Proxmox's merge would change what a host's text means; every such line is named.
+    """
+    stanzas = Stanzas()
+    refusals: list[Refusal] = []
+    bundles = tuple(_bundle(stanzas, plan.sdn, host, refusals) for host in plan.hosts)
+    raise_if_any(refusals)
+    return bundles
+
+
+def _bundle(stanzas: Stanzas, sdn: SdnState | None, host: HostPlan, refusals: list[Refusal]) -> Bundle:
+    configs: tuple[HostFile, ...]
+    if host.kind == "pve":
+        local = _local(stanzas, host)
+        merged = effective(sdn or SdnState(), _node(host), tuple(local.splitlines()))
+        refusals.extend(_refusal(host.name, loss) for loss in merged.losses)
+        configs = (
+            _frr_file(FRR_CONF_LOCAL, local),
+            _frr_file(FRR_CONF, "\n".join(merged.lines) + "\n"),
+            _frr_file(DAEMONS_BESIDE_PROXMOX, stanzas.fill("host/daemons_conf.j2", wanted=host.daemons)),
+        )
+    else:
+        daemons = stanzas.fill("host/daemons.j2", known=_KNOWN_DAEMONS, wanted=host.daemons)
+        configs = (_frr_file(FRR_CONF, _whole(stanzas, host)), _frr_file(DAEMONS, daemons))
+    return Bundle(
+        host=host.name,
+        kind=host.kind,
+        frr_version=host.frr_version,
+        daemons=host.daemons,
+        files=(
+            *configs,
+            HostFile(SYSCTLS, stanzas.fill("host/sysctl.j2", sysctls=host.sysctls)),
+        ),
+    )
+
+
+def _whole(stanzas: Stanzas, host: HostPlan) -> str:
+    """Return a frr.conf that is ours alone."""
+    return "".join(
+        (
+            stanzas.header(host),
+            stanzas.bfd(host),
+            stanzas.interfaces(host),
+            stanzas.ospf6(host),
+            stanzas.vrfs(host),
+            *(stanzas.bgp(host, instance) for instance in host.bgp),
+            stanzas.policy(host.policy),
+        )
+    )
+
+
+def _local(stanzas: Stanzas, host: HostPlan) -> str:
+    """Return a frr.conf.local in the grammar that survives the merge; BFD profiles ride in ``router ospf6``."""
+    router_lines = stanzas.ospf6(host).splitlines()[1:-2]
+    return "".join(
+        (
+            stanzas.fill("frr/owner.j2"),
+            stanzas.interfaces(host),
+            "\n".join((*carry_in_router("ospf6", router_lines, stanzas.bfd(host).splitlines()), "!", "")),
+            *(stanzas.bgp(host, instance) for instance in host.bgp),
+            stanzas.policy(host.policy),
+        )
+    )
+
+
+def _frr_file(path: str, text: str) -> HostFile:
+    return HostFile(path, text, mode="0640", owner="frr", group="frr")
+
+
+def _node(host: HostPlan) -> Node:
+    return Node(host.name, host.ipv4, (host.ipv4, host.ipv6), host.pve_version or "")
+
+
+def _refusal(host: str, loss: Loss) -> Refusal:
+    return Refusal(
+        f"{host}:{FRR_CONF_LOCAL}:{loss.line_number}",
+        loss.line,
+        "every line of frr.conf.local survives Proxmox's merge as it is written (R1)",
+        loss.explanation,
+        "this is a defect of the rendered text, not of the site: report it with this message",
+    )

@@ -1,0 +1,56 @@
+"""A bundle as the agent's manifest: JSON, one line of configuration per line, so that its diff can be read.
+
+The agent's side of this format is in ``trellis/agent``; nothing of it is imported, because the two meet on a
+wire and versions may differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from trellis.render.bundle import Bundle
+
+SCHEMA_VERSION = 1
+TIMEOUT_S = 120
+"""Seconds that an apply may take on the host before the agent restores what was there."""
+
+
+def manifest(bundle: Bundle) -> str:
+    """Return the manifest of ``bundle`` with its digest, as pretty-printed JSON ending in a newline.
+
+    Args:
+        bundle: What a host gets.
+    """
+    content = _content(bundle)
+    return json.dumps({**content, "digest": digest(content)}, indent=1) + "\n"
+
+
+def digest(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of the canonical JSON of a manifest's content without its digest."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _content(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "host": bundle.host,
+        "kind": bundle.kind,
+        "frr_version": bundle.frr_version,
+        "daemons": list(bundle.daemons),
+        "running_config": bundle.running_config,
+        "sysctls": bundle.sysctls,
+        "timeout_s": TIMEOUT_S,
+        "files": [
+            {
+                "path": file.path,
+                "mode": file.mode,
+                "owner": file.owner,
+                "group": file.group,
+                "lines": file.text.splitlines(),
+            }
+            for file in bundle.files
+        ],
+    }
