@@ -93,7 +93,6 @@ def of_guest(guest: AttachedGuest) -> Iterator[PrefixList]:
 
 def host_route(address: IPv4Address | IPv6Address) -> AnyNetwork:
     """Return the /32 or /128 of an address."""
-
     return ip_network(address)
 
 

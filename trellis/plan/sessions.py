@@ -6,6 +6,7 @@ what it writes is marked ``generated`` here and left to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -251,7 +252,7 @@ def _guest_session(guest: AttachedGuest) -> Session:
 
 
 def _guest_family(
-    site: Site, version: Version, guests: tuple[AttachedGuest, ...], groups: list[tuple[str, str]]
+    site: Site, version: Version, guests: tuple[AttachedGuest, ...], groups: Sequence[tuple[str, str]]
 ) -> Family:
     tenant_of = {vnet: site.vnets[vnet].tenant for vnet, _ in groups}
     members = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trellis.plan.model import HostPlan, Plan
-from trellis.pve import Loss, Node, SdnState, carry_in_router, effective
+from trellis.pve import Loss, Node, SdnState, carry_in_router, effective, pve_version
 from trellis.render.stanzas import Stanzas
 from trellis.site.refusal import Refusal, raise_if_any
 
@@ -22,9 +22,26 @@ DAEMONS_BESIDE_PROXMOX = "/etc/frr/daemons.conf"
 SYSCTLS = "/etc/sysctl.d/90-trellis.conf"
 
 # In the order of FRR's own daemons file; zebra, mgmtd and staticd always run.
-_KNOWN_DAEMONS = (
-    "bgpd ospfd ospf6d ripd ripngd isisd pimd pim6d ldpd nhrpd eigrpd babeld sharpd pbrd bfdd fabricd vrrpd pathd"
-).split()
+_KNOWN_DAEMONS = [
+    "bgpd",
+    "ospfd",
+    "ospf6d",
+    "ripd",
+    "ripngd",
+    "isisd",
+    "pimd",
+    "pim6d",
+    "ldpd",
+    "nhrpd",
+    "eigrpd",
+    "babeld",
+    "sharpd",
+    "pbrd",
+    "bfdd",
+    "fabricd",
+    "vrrpd",
+    "pathd",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +139,13 @@ def _whole(stanzas: Stanzas, host: HostPlan) -> str:
 
 def _local(stanzas: Stanzas, host: HostPlan) -> str:
     """Return a frr.conf.local in the grammar that survives the merge; BFD profiles ride in ``router ospf6``."""
-    router_lines = stanzas.ospf6(host).splitlines()[1:-2]
+    router_lines = tuple(stanzas.ospf6(host).splitlines()[1:-2])
+    profiles = tuple(stanzas.bfd(host).splitlines())
     return "".join(
         (
             stanzas.fill("frr/owner.j2"),
             stanzas.interfaces(host),
-            "\n".join((*carry_in_router("ospf6", router_lines, stanzas.bfd(host).splitlines()), "!", "")),
+            "\n".join((*carry_in_router("ospf6", router_lines, profiles), "!", "")),
             *(stanzas.bgp(host, instance) for instance in host.bgp),
             stanzas.policy(host.policy),
         )
@@ -139,7 +157,7 @@ def _frr_file(path: str, text: str) -> HostFile:
 
 
 def _node(host: HostPlan) -> Node:
-    return Node(host.name, host.ipv4, (host.ipv4, host.ipv6), host.pve_version or "")
+    return Node(host.name, host.ipv4, (host.ipv4, host.ipv6), pve_version(host.pve_version or ""))
 
 
 def _refusal(host: str, loss: Loss) -> Refusal:
