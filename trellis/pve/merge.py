@@ -1,0 +1,89 @@
+"""The config that a Proxmox node will run: what SDN generates, merged with frr.conf.local as its release merges.
+
+``effective`` is what a plan asks.  It says what will stand in /etc/frr/frr.conf after the next SDN apply, network
+reload or boot, and names every line of frr.conf.local that Proxmox would drop, renumber or move.  Nothing here
+touches a host; comparing the result with one is the agent's business.
+"""
+
+from dataclasses import dataclass
+
+from trellis.pve.generated import Generated, Node, generated_config
+from trellis.pve.losses import losses_of
+from trellis.pve.model import SdnState
+from trellis.pve.reading import read_generated
+from trellis.pve.reasons import Loss
+from trellis.pve.sorted_text import lay_out_sorted, place_sorted
+from trellis.pve.verbatim import Placed, lay_out_verbatim, place_verbatim
+from trellis.pve.versions import MergeStyle, PveVersion
+
+NEVER_PRINTED = frozenset({"line vty"})
+"""Lines of Proxmox's own that FRR takes but does not print: `frr-reload.py --test` lists them after every apply.
+
+Its ``frr version`` line is such a line too wherever the installed FRR has another version.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A frr.conf as Proxmox writes it.
+
+    Attributes:
+        lines: The text, without line ends.
+        losses: Lines of frr.conf.local that did not arrive as written, in file order; empty if all did.
+    """
+
+    lines: tuple[str, ...]
+    losses: tuple[Loss, ...]
+
+
+def generate(state: SdnState, node: Node) -> tuple[str, ...]:
+    """The frr.conf that Proxmox writes for a node without a frr.conf.local.
+
+    Args:
+        state: The cluster's SDN objects.
+        node: The node.
+
+    Returns:
+        Its lines.
+    """
+    return _merged(generated_config(state, node), (), node.version).lines
+
+
+def merge(generated: tuple[str, ...], local: tuple[str, ...], version: PveVersion) -> Merge:
+    """Merge a frr.conf.local into a generated text.
+
+    Args:
+        generated: What ``generate`` gave, or a frr.conf that Proxmox wrote without a frr.conf.local.
+        local: Lines of frr.conf.local, without line ends.
+        version: The node's Proxmox release.
+
+    Returns:
+        The result and its losses.
+    """
+    return _merged(read_generated(generated), local, version)
+
+
+def effective(state: SdnState, node: Node, local: tuple[str, ...]) -> Merge:
+    """The frr.conf that a node will run.
+
+    Args:
+        state: The cluster's SDN objects.
+        node: The node.
+        local: Lines of its frr.conf.local, without line ends.
+
+    Returns:
+        The result and its losses.
+    """
+    return _merged(generated_config(state, node), local, node.version)
+
+
+def _merged(generated: Generated, local: tuple[str, ...], version: PveVersion) -> Merge:
+    maps = frozenset(name for name, _ in generated.route_maps)
+    if version.merge_style is MergeStyle.SORTED:
+        kept = place_sorted(generated, local)
+        merged, dropped, faults = lay_out_sorted(generated, kept), kept.dropped, kept.faults
+    else:
+        placed: Placed = place_verbatim(generated, local)
+        merged, dropped, faults = lay_out_verbatim(generated, placed), placed.dropped, placed.faults
+    losses = losses_of(local, merged, dropped, faults, maps) if local else ()
+    return Merge(tuple(line for line, _ in merged), losses)
