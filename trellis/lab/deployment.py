@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -194,11 +195,12 @@ def run_in_child(request: Request, say: Callable[[str], None], *, before: tuple[
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": search.rstrip(os.pathsep)},
+        start_new_session=True,
     ) as child:
         try:
             answer = _converse(child, request, say)
         except BaseException:
-            child.terminate()
+            _interrupt(child)
             raise
     if answer is None:
         problem = Problem("", "", f"the run's process ended with status {child.returncode} and no answer")
@@ -222,6 +224,16 @@ def _converse(child: subprocess.Popen[str], request: Request, say: Callable[[str
         else:
             answer = message
     return answer
+
+
+def _interrupt(child: subprocess.Popen[str]) -> None:
+    """End a child and the engine below it: first as Ctrl-C would, so that the engine saves its state."""
+    for sign, patience_s in ((signal.SIGINT, 30.0), (signal.SIGKILL, 10.0)):
+        try:
+            os.killpg(child.pid, sign)
+            child.wait(timeout=patience_s)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
 
 
 def request_to_json(request: Request) -> str:

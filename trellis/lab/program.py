@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _UNCHANGED = frozenset(("same", "refresh", "read"))
 # What the engine says of each launcher, twice a run; `plugins()` has said it once already.
 _NOISE = "using pulumi-resource-"
+_SUMMARIES = frozenset(("update failed", "preview failed", "refresh failed", "destroy failed"))
 _BUSY = "another run uses this stack"
 
 
@@ -215,12 +216,24 @@ def _operate(stack: Stack, request: Request, watcher: Watcher, say: Callable[[st
         try:
             return _once(stack, request, common)
         except automation.ConcurrentUpdateError:
-            # We hold the folder's own lock, so the engine's lock is one that a killed run left behind.
-            say("a run before this one was killed; taking over its lock")
-            stack.cancel()
+            _take_over(stack, request, say)
             return _once(stack, request, common)
     except automation.CommandError as error:
         raise _failure(request, watcher.problems, error) from None
+
+
+def _take_over(stack: Stack, request: Request, say: Callable[[str], None]) -> None:
+    """Remove the engine's lock on the state if the engine that took it is no more.
+
+    We hold the folder's own lock, but the engine of a killed run may live on for a while.
+    """
+    locks = sorted((request.work_dir / "state" / ".pulumi" / "locks").rglob("*.json"))
+    for holder in [int(json.loads(path.read_text(encoding="utf-8"))["pid"]) for path in locks]:
+        if Path(f"/proc/{holder}").exists():
+            problem = Problem("", "", f"{_BUSY}: an engine of a killed run is still at work, process {holder}")
+            raise DeploymentError(request.operation, (problem,), "wait for it to end, or end that process")
+    say("a run before this one was killed; its lock is taken over")
+    stack.cancel()
 
 
 def _once(stack: Stack, request: Request, common: dict[str, Any]) -> str:
@@ -245,8 +258,14 @@ def _outputs(stack: Stack) -> dict[str, Output]:
 
 def _failure(request: Request, problems: list[Problem], error: Exception) -> DeploymentError:
     """The error of a run: what the engine reported, or else the end of what it printed."""
-    if problems:
-        return DeploymentError(request.operation, tuple(problems))
+    told: list[Problem] = []
+    for one in problems:
+        # The engine sums up ("update failed"), and says a program's own error twice.
+        repeats = any(other.message in one.message for other in told)
+        if not repeats and (one.name or one.message not in _SUMMARIES):
+            told.append(one)
+    if told:
+        return DeploymentError(request.operation, tuple(told))
     lines = [line for line in str(error).splitlines() if line.strip()]
     return DeploymentError(request.operation, (Problem("", "", "\n".join(lines[-12:])),))
 

@@ -1,7 +1,8 @@
 """Property values between the engine and a plugin: protobuf structs on one side, plain values on the other.
 
 The plugins tell the engine that they accept no secrets: the engine then hands over plain values, and marks
-what comes back secret wherever the input of that name was. So no secret marker is handled here.
+what comes back secret wherever the input of that name was. Only the provider's own configuration arrives
+before that, with its secrets marked; the marks are taken off here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from google.protobuf import struct_pb2  # type: ignore[import-untyped]
 
 # How the engine writes a value that is not known before the apply (pulumi.runtime.rpc.UNKNOWN).
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+# How the engine marks a secret (pulumi.runtime.rpc._special_sig_key and _special_secret_sig).
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  (a marker, not a secret)
 
 Properties = dict[str, Any]
 
@@ -69,7 +74,8 @@ def _plain(value: struct_pb2.Value) -> Any:
     if kind == "bool_value":
         return value.bool_value
     if kind == "struct_value":
-        return decode(value.struct_value)
+        fields = decode(value.struct_value)
+        return fields.get("value") if fields.get(_SIGNATURE) == _SECRET else fields
     if kind == "list_value":
         return [_plain(item) for item in value.list_value.values]
     return None
