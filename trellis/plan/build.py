@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from trellis import allocate
 from trellis.plan import names
-from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, Vrf
+from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, VnetPlan, Vrf
 from trellis.plan.policy import Policies
-from trellis.plan.sdn import sdn_state
+from trellis.plan.sdn import sdn_state, vni
 from trellis.plan.sessions import global_instance, loopbacks, mesh_peers, vrf_instance
 from trellis.plan.system import DAEMONS, sysctls
 from trellis.plan.underlay import bfd_profiles, ospf_interfaces
@@ -32,8 +32,14 @@ def plan(site: Site) -> Plan:
             EdgePlan(name, edge.asn, str(edge.loopback.ipv4), str(edge.loopback.ipv6), tuple(hosts))
             for name, edge in sorted(site.edges.items())
         ),
+        vnets=tuple(_vnet(site, name) for name in sorted(site.vnets)),
         guests=tuple(_guest(site, guest) for guest in guests),
     )
+
+
+def _vnet(site: Site, name: str) -> VnetPlan:
+    vnet, number = site.vnets[name], vni(site, name)
+    return VnetPlan(name, vnet.zone, vnet.tenant, number, allocate.route_target(site.fabric.asn, number))
 
 
 def _host(site: Site, name: str, guests: tuple[AttachedGuest, ...], policies: Policies) -> HostPlan:

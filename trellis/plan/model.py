@@ -230,6 +230,17 @@ class GuestPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class VnetPlan:
+    """A VNet with its L2VNI and the route target that FRR derives from it."""
+
+    name: str
+    zone: str
+    tenant: str
+    vni: int
+    route_target: str
+
+
+@dataclass(frozen=True, slots=True)
 class EdgePlan:
     """What an edge is expected to hold: its sessions with the hosts, by loopback."""
 
@@ -249,4 +260,5 @@ class Plan:
     sdn: SdnState | None
     hosts: tuple[HostPlan, ...]
     edges: tuple[EdgePlan, ...]
+    vnets: tuple[VnetPlan, ...]
     guests: tuple[GuestPlan, ...]

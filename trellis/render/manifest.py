@@ -13,18 +13,22 @@ from typing import Any
 from trellis.render.bundle import Bundle
 
 SCHEMA_VERSION = 1
+HEADING = f"trellis-manifest {SCHEMA_VERSION}"
 TIMEOUT_S = 120
 """Seconds that an apply may take on the host before the agent restores what was there."""
 
 
 def manifest(bundle: Bundle) -> str:
-    """Return the manifest of ``bundle`` with its digest, as pretty-printed JSON ending in a newline.
+    """Return the manifest of ``bundle`` with its digest: a heading, then pretty-printed JSON.
+
+    The heading keeps the engine from taking the text for JSON: of JSON its preview shows a diff by index, in
+    which one new line changes all that follow; of text it shows the lines that differ.
 
     Args:
         bundle: What a host gets.
     """
     content = _content(bundle)
-    return json.dumps({**content, "digest": digest(content)}, indent=1) + "\n"
+    return f"{HEADING}\n{json.dumps({**content, 'digest': digest(content)}, indent=1)}\n"
 
 
 def digest(content: dict[str, Any]) -> str:

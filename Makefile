@@ -1,0 +1,45 @@
+# Every target sets up what it misses first; a second run reuses what the first one built.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint fast slow down
+.ONESHELL:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON := .venv/bin/python
+TRELLIS := .venv/bin/trellis
+PYTEST := $(PYTHON) -m pytest
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## Install what is missing: Debian packages, uv, the locked Python environment
+	@tools/setup.sh
+
+demo: setup ## The main job: the lab comes up, the program is previewed and applied, the fabric is proven
+	@$(TRELLIS) demo
+
+down: ## Take the demo's lab down
+	@$(TRELLIS) lab down
+
+check: setup lint fast ## Lint, types and everything fast (under 60 s)
+
+lint: setup
+	@echo "== lint and types"
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	.venv/bin/lint-imports --no-cache > /dev/null || .venv/bin/lint-imports --no-cache
+	$(PYTHON) -m mypy
+
+fast: setup
+	@echo "== fast tests"
+	$(PYTEST) -q -n 2 -m "not frr and not engine and not lab"
+
+test: check slow ## Everything fast, then scratch FRR, the engine, and the lab's main job
+
+slow: setup
+	@echo "== golden files and agent on a scratch FRR"
+	$(PYTEST) -q -n 2 -m "frr and not lab"
+	echo "== the program on the real engine"
+	$(PYTEST) -q -m "engine and not lab"
+	echo "== the lab's main job"
+	$(PYTEST) -q -m lab

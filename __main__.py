@@ -1,0 +1,45 @@
+"""The Pulumi program: reads the site, plans it, renders it, and instantiates components; nothing else."""
+
+import json
+
+import pulumi
+import pulumi_proxmoxve
+
+from components.router import Login, Router
+from components.sdn import Sdn
+from components.tenancy import Cluster, Guest, Tenant
+from trellis.agent import agent_text
+from trellis.plan import plan
+from trellis.render import render
+from trellis.render.documents import guest_document
+from trellis.site import SiteRefused, load_site
+
+config = pulumi.Config("trellis")
+try:
+    site = load_site(config.require_object("site"))
+    planned = plan(site)
+    bundles = render(planned)
+except SiteRefused as refused:
+    raise pulumi.RunError(str(refused)) from None
+
+before: list[pulumi.Resource] = []
+if planned.sdn is not None and site.proxmox is not None:
+    proxmox = pulumi_proxmoxve.Provider(
+        "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
+    )
+    before = [Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox])).applied]
+
+# The first host is the canary: no other one is touched before it has committed.
+for bundle in bundles:
+    login = Login(site.hosts[bundle.host].ssh, config.require_secret("sshPrivateKey"))
+    router = Router(bundle.host, bundle, agent_text(), login, pulumi.ResourceOptions(depends_on=before))
+    if bundle is bundles[0]:
+        before = [*before, router.committed]
+
+for name in sorted(site.tenants):
+    Tenant(name, planned)
+for guest in planned.guests:
+    Guest(guest.guest.name, planned)
+for name in sorted(site.clusters):
+    pulumi.export(f"cluster_{name}", Cluster(name, planned).document)
+pulumi.export("guests", json.dumps({g.guest.name: guest_document(planned, g.guest.name) for g in planned.guests}))

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Brings a bare Debian machine to where `make` can work: Debian packages, uv, and the locked Python environment.
+# Does nothing, quickly, where all of it is there.  The engine and the lab's images are built by `trellis` itself.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+need ip iproute2
+need ping iputils-ping
+need ssh openssh-client
+need mmdebstrap mmdebstrap
+need git git
+need unshare util-linux
+[ -x /usr/sbin/sshd ] || missing+=(openssh-server)
+[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" -ne 0 ]; then
+    say "these Debian packages are missing, and only root can install them: ${missing[*]}"
+    say "run as root: apt-get install --no-install-recommends ${missing[*]}"
+    exit 2
+  fi
+  say "installing Debian packages: ${missing[*]}"
+  apt-get update -qq
+  # A package's service must not start on the machine: the tests run their own on loopback.
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d.trellis && chmod 755 /usr/sbin/policy-rc.d.trellis
+  DEBIAN_FRONTEND=noninteractive POLICYRCD=/usr/sbin/policy-rc.d.trellis \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  rm -f /usr/sbin/policy-rc.d.trellis
+fi
+
+uv="$(command -v uv || true)"
+if [ -z "$uv" ]; then
+  home="${XDG_CACHE_HOME:-$HOME/.cache}/trellis/uv"
+  uv="$home/bin/uv"
+  if [ ! -x "$uv" ]; then
+    say "installing uv into $home"
+    python3 -m venv "$home" 2>/dev/null || {
+      say "python3 -m venv does not work here; run as root: apt-get install python3-venv"
+      exit 2
+    }
+    "$home/bin/pip" install --quiet --disable-pip-version-check 'uv>=0.8,<1'
+  fi
+fi
+
+if ! UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --quiet; then
+  say "the Python environment could not be made; it needs Python 3.11 or newer and a reachable package index"
+  exit 2
+fi

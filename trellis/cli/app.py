@@ -1,0 +1,43 @@
+"""Puts the commands together and turns a user's mistake into one clear message and an exit code.
+
+Exit codes: 0 done, 1 failed or found a difference, 2 refused: the site or the command line is wrong and nothing
+was touched.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from trellis.cli import core, engine, lab
+from trellis.cli.console import Mistake, complain
+from trellis.site import SiteRefused
+
+app = typer.Typer(
+    name="trellis",
+    help="Tenant networks on Proxmox VE: EVPN, a BGP session per guest, routed IPv4 and IPv6 to the edge.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+core.add_to(app)
+engine.add_to(app)
+app.add_typer(lab.app, name="lab")
+lab.add_demo_to(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except SiteRefused as refused:
+        complain(str(refused))
+        sys.exit(2)
+    except Mistake as mistake:
+        complain(str(mistake))
+        sys.exit(mistake.exit_code)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        sys.exit(130)

@@ -1,0 +1,125 @@
+"""``trellis plan``, ``render`` and ``schema``: the pure core at the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from trellis.cli.console import Mistake, out, print_json
+from trellis.cli.stack import FileOption, StackOption, read_site
+from trellis.plan import Plan
+from trellis.plan import plan as make_plan
+from trellis.render import FRR_CONF, FRR_CONF_LOCAL, Bundle
+from trellis.render import render as make_bundles
+from trellis.site.schema import schema_text
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this module's commands to ``app``."""
+    app.command()(plan)
+    app.command()(render)
+    app.command()(schema)
+
+
+def plan(stack: StackOption = "dev", file: FileOption = None, json: Json = False) -> None:
+    """Show what a site resolves to: hosts, sessions, VNIs and every guest's numbers.
+
+    Examples:
+
+      trellis plan
+
+      trellis plan --stack prod --json | jq '.guests[].guest.asn'
+    """
+    planned = make_plan(read_site(stack, file))
+    make_bundles(planned)  # a line that Proxmox's merge would change is refused here too
+    if json:
+        print_json(planned)
+        return
+    for table in (_hosts(planned), _vnets(planned), _guests(planned)):
+        out.print(table)
+
+
+def render(
+    host: Annotated[str | None, typer.Argument(help="One host; all if none is named.")] = None,
+    effective: Annotated[
+        bool, typer.Option("--effective", help="frr.conf as it will be after Proxmox's merge.")
+    ] = False,
+    path: Annotated[str | None, typer.Option("--path", help="Another file of the bundle, by its path.")] = None,
+    stack: StackOption = "dev",
+    file: FileOption = None,
+    json: Json = False,
+) -> None:
+    """Print the text that hosts get: our own FRR configuration, or with --effective what will run.
+
+    Examples:
+
+      trellis render pve01
+
+      trellis render pve01 --effective | less
+
+      trellis render --path /etc/sysctl.d/90-trellis.conf
+    """
+    bundles = make_bundles(make_plan(read_site(stack, file)))
+    chosen = [bundle for bundle in bundles if host in (None, bundle.host)]
+    if not chosen:
+        known = ", ".join(bundle.host for bundle in bundles)
+        raise Mistake(f"the site has no host {host}; it has {known}")
+    if json:
+        print_json({bundle.host: {file.path: file.text for file in bundle.files} for bundle in chosen})
+        return
+    for bundle in chosen:
+        wanted = path or (FRR_CONF if effective or bundle.kind == "frr" else FRR_CONF_LOCAL)
+        if len(chosen) > 1:
+            sys.stdout.write(f"! ==== {bundle.host}:{wanted}\n")
+        sys.stdout.write(_text(bundle, wanted))
+
+
+def schema() -> None:
+    """Print the JSON Schema of a site, for editors and other tools.
+
+    Example:
+
+      trellis schema > site.schema.json
+    """
+    sys.stdout.write(schema_text())
+
+
+def _text(bundle: Bundle, path: str) -> str:
+    try:
+        return bundle.text(path)
+    except KeyError:
+        known = ", ".join(file.path for file in bundle.files)
+        raise Mistake(f"{bundle.host} gets no file {path}; it gets {known}") from None
+
+
+def _hosts(planned: Plan) -> Table:
+    table = Table("host", "kind", "Proxmox", "FRR", "router id", "underlay", "sessions", "VRF: L3VNI", title="Hosts")
+    for host in planned.hosts:
+        sessions = sum(1 for bgp in host.bgp for session in bgp.sessions if not session.is_group)
+        links = ", ".join(interface.name for interface in host.interfaces if not interface.passive)
+        vrfs = ", ".join(f"{vrf.name}: {vrf.l3vni}" for vrf in host.vrfs)
+        version = host.pve_version or "-"
+        table.add_row(host.name, host.kind, version, host.frr_version, host.ipv4, links, str(sessions), vrfs)
+    return table
+
+
+def _vnets(planned: Plan) -> Table:
+    table = Table("VNet", "zone", "tenant", "VNI", "route target", title="VNets")
+    for vnet in planned.vnets:
+        table.add_row(vnet.name, vnet.zone, vnet.tenant, str(vnet.vni), vnet.route_target)
+    return table
+
+
+def _guests(planned: Plan) -> Table:
+    table = Table("guest", "VNet", "host", "ASN", "addresses", "announces", title="Guests")
+    for planned_guest in planned.guests:
+        guest = planned_guest.guest
+        addresses = " ".join(str(address) for address in (guest.ipv4, guest.ipv6) if address is not None)
+        announces = " ".join(map(str, (*guest.loopbacks, *guest.pods, *guest.services, *guest.extra)))
+        table.add_row(guest.name, guest.vnet, guest.host, str(guest.asn), addresses, announces)
+    return table

@@ -1,0 +1,68 @@
+"""Plan -> documents: what a cluster's bootstrap, a person or another stack reads as stack outputs.
+
+JSON values only; ASNs are strings, because numbers cross stack references as doubles.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trellis.plan.model import GuestPlan, Plan
+
+SCHEMA_VERSION = 1
+
+
+def cluster_document(plan: Plan, cluster: str) -> dict[str, Any]:
+    """Return what the bootstrap of ``cluster`` needs: its nodes, their sessions, and the gateway.
+
+    Args:
+        plan: The plan.
+        cluster: Name of the cluster.
+    """
+    nodes = {
+        guest.guest.name: guest_document(plan, guest.guest.name)
+        for guest in plan.guests
+        if guest.guest.cluster == cluster
+    }
+    return {"schema_version": SCHEMA_VERSION, "cluster": cluster, "fabric_asn": str(plan.asn), "nodes": nodes}
+
+
+def guest_document(plan: Plan, name: str) -> dict[str, Any]:
+    """Return a guest's addresses, ASN, gateway and the prefixes bound to it."""
+    planned = _guest(plan, name)
+    guest = planned.guest
+    return {
+        "name": guest.name,
+        "role": guest.role or "guest",
+        "tenant": guest.tenant,
+        "vnet": guest.vnet,
+        "host": guest.host,
+        "placement": list(planned.hosts),
+        "asn": str(guest.asn),
+        "router_id": str(guest.router_id),
+        "addresses": [str(address) for address in (guest.ipv4, guest.ipv6) if address is not None],
+        "loopbacks": [str(prefix) for prefix in guest.loopbacks],
+        "pods": [str(prefix) for prefix in guest.pods],
+        "announces": [str(prefix) for prefix in guest.extra],
+        "speaker": guest.speaker,
+        "resilience": guest.resilience,
+        "gateway": {
+            "asn": str(planned.gateway_asn),
+            "ipv4": planned.gateway_ipv4,
+            "ipv6": planned.gateway_ipv6,
+        },
+    }
+
+
+def tenant_document(plan: Plan, tenant: str) -> dict[str, Any]:
+    """Return a tenant's VNets with their VNIs, and the names of its guests."""
+    guests = [guest.guest for guest in plan.guests if guest.guest.tenant == tenant]
+    return {
+        "tenant": tenant,
+        "vnets": {vnet.name: vnet.vni for vnet in plan.vnets if vnet.tenant == tenant},
+        "guests": [guest.name for guest in guests],
+    }
+
+
+def _guest(plan: Plan, name: str) -> GuestPlan:
+    return next(guest for guest in plan.guests if guest.guest.name == name)
