@@ -11,7 +11,7 @@ agent), and playing Proxmox in the lab (``trellis.lab.proxmox``, written indepen
 from trellis.pve.carry import NotCarriable, carry, carry_in_router
 from trellis.pve.devices import Device, DeviceRole, devices, zone_mtu
 from trellis.pve.generated import Node, own_peer
-from trellis.pve.merge import NEVER_PRINTED, Merge, effective, generate, merge
+from trellis.pve.merge import NEVER_PRINTED, BrokenLine, Merge, effective, generate, merge
 from trellis.pve.model import EvpnController, EvpnZone, SdnState, SdnStateError, Subnet, Vnet
 from trellis.pve.reading import NotGenerated
 from trellis.pve.reasons import Loss, LossKind, Reason
@@ -20,6 +20,7 @@ from trellis.pve.versions import VERSIONS, MergeStyle, PveVersion, UnknownPveVer
 __all__ = [
     "NEVER_PRINTED",
     "VERSIONS",
+    "BrokenLine",
     "Device",
     "DeviceRole",
     "EvpnController",

@@ -88,25 +88,20 @@ class _Result:
         return tuple(self._text.get(index + 1) or _words(self._local[index]) for index in position or ())
 
     def loss_at(self, number: int, dropped: Mapping[int, Reason], generated_maps: frozenset[str]) -> Loss | None:
+        """What became of a line, or ``None`` if it arrived."""
         raw = self._local[number - 1]
         line = _words(raw)
         place = self._expected_place(self._expected[number - 1])
         now = self._text.get(number)
         if now is None or number not in self._place:
-            if (place, line) in self._all and number not in dropped:
-                return None
-            return Loss(number, raw, LossKind.DROPPED, dropped.get(number, Reason.ELSEWHERE))
+            merged_away = (place, line) in self._all and number not in dropped
+            reason = dropped.get(number, Reason.ELSEWHERE)
+            return None if merged_away else Loss(number, raw, LossKind.DROPPED, reason)
+        if line.startswith("route-map ") and (now != line or line.split()[1] in generated_maps):
+            return _renumbered(number, raw, now, generated_maps)
         if now != line:
-            if line.startswith("route-map "):
-                behind = line.split()[1] in generated_maps
-                reason = Reason.BEHIND_PROXMOX if behind else Reason.RENUMBERED
-                return Loss(number, raw, LossKind.RENUMBERED, reason, f"becomes `{now}`")
             return Loss(number, raw, LossKind.DROPPED, dropped.get(number, Reason.ELSEWHERE), f"becomes `{now}`")
-        if self._place[number] != place:
-            return self._moved(number, raw, place)
-        if line.startswith("route-map ") and line.split()[1] in generated_maps:
-            return Loss(number, raw, LossKind.MOVED, Reason.BEHIND_PROXMOX)
-        return None
+        return None if self._place[number] == place else self._moved(number, raw, place)
 
     def _moved(self, number: int, raw: str, place: tuple[str, ...]) -> Loss:
         now = self._place[number]
@@ -127,3 +122,11 @@ class _Result:
                 if opener[0] == "route-map" and opener[1] in maps:
                     losses.append(Loss(number, raw, LossKind.RENUMBERED, Reason.GOTO))
         return losses
+
+
+def _renumbered(number: int, raw: str, now: str, generated_maps: frozenset[str]) -> Loss:
+    behind = raw.split()[1] in generated_maps
+    reason = Reason.BEHIND_PROXMOX if behind else Reason.RENUMBERED
+    if now == _words(raw):
+        return Loss(number, raw, LossKind.MOVED, reason)
+    return Loss(number, raw, LossKind.RENUMBERED, reason, f"becomes `{now}`")

@@ -8,12 +8,13 @@ touches a host; comparing the result with one is the agent's business.
 from dataclasses import dataclass
 
 from trellis.pve.generated import Generated, Node, generated_config
+from trellis.pve.grammar import surely_kept
 from trellis.pve.losses import losses_of
 from trellis.pve.model import SdnState
 from trellis.pve.reading import read_generated
 from trellis.pve.reasons import Loss
 from trellis.pve.sorted_text import lay_out_sorted, place_sorted
-from trellis.pve.verbatim import Placed, lay_out_verbatim, place_verbatim
+from trellis.pve.verbatim import lay_out_verbatim, place_verbatim
 from trellis.pve.versions import MergeStyle, PveVersion
 
 NEVER_PRINTED = frozenset({"line vty"})
@@ -77,13 +78,31 @@ def effective(state: SdnState, node: Node, local: tuple[str, ...]) -> Merge:
     return _merged(generated_config(state, node), local, node.version)
 
 
+class BrokenLine(ValueError):
+    """A line of frr.conf.local holds a line break: the file would have another line than the plan knows."""
+
+
+def _text_of(local: tuple[str, ...]) -> str:
+    text = "".join([f"{line}\n" for line in local])
+    if text.count("\n") != len(local) or "\r" in text:
+        number, line = next((n, line) for n, line in enumerate(local, 1) if "\n" in line or "\r" in line)
+        raise BrokenLine(
+            f"frr.conf.local, line {number}, {line!r}: holds a line break, so FRR would read a statement that nobody "
+            "planned; remove it from the value that it came from"
+        )
+    return text
+
+
 def _merged(generated: Generated, local: tuple[str, ...], version: PveVersion) -> Merge:
-    maps = frozenset(name for name, _ in generated.route_maps)
+    text = _text_of(local)
     if version.merge_style is MergeStyle.SORTED:
         kept = place_sorted(generated, local)
         merged, dropped, faults = lay_out_sorted(generated, kept), kept.dropped, kept.faults
     else:
-        placed: Placed = place_verbatim(generated, local)
+        placed = place_verbatim(generated, local)
         merged, dropped, faults = lay_out_verbatim(generated, placed), placed.dropped, placed.faults
-    losses = losses_of(local, merged, dropped, faults, maps) if local else ()
-    return Merge(tuple(line for line, _ in merged), losses)
+    lines = tuple([line for line, _ in merged])
+    maps = frozenset(name for name, _ in generated.route_maps)
+    if surely_kept(text, version.merge_style, maps):
+        return Merge(lines, ())
+    return Merge(lines, losses_of(local, merged, dropped, faults, maps))

@@ -22,8 +22,8 @@ _TOP = re.compile(
 )
 # Statements of the top level and of a `vrf` block.
 _TOP_OR_VRF = re.compile(r"(?:no )?(?:ip|ipv6) (?:route|nht|protocol|router-id) ")
-_BFD_CHILD = re.compile(r"(?:profile|peer) \S")
-_FAMILY = re.compile(r"address-family \S")
+# Blocks inside a block, by the line that opens the outer one.
+_CHILDREN = {"bfd": re.compile(r"(?:profile|peer) \S"), "router bgp": re.compile(r"address-family \S")}
 _VNI = re.compile(r"vni \d+$")
 _CLOSE_ONE = {"exit": "", "exit-vrf": "vrf ", "exit-address-family": "address-family ", "exit-vni": "vni "}
 
@@ -99,20 +99,14 @@ def _descend(stack: list[tuple[int, str]], line: str) -> bool:
     if _BLOCK.match(line):
         stack.clear()
         return True
-    if _TOP.match(line):
+    in_vrf = bool(stack) and stack[0][1].startswith("vrf ")
+    if _TOP.match(line) or (not in_vrf and _TOP_OR_VRF.match(line)):
         stack.clear()
-        return False
-    if _TOP_OR_VRF.match(line):
-        if not (stack and stack[0][1].startswith("vrf ")):
-            stack.clear()
-        return False
     if not stack:
         return False
     outermost = stack[0][1]
-    if outermost == "bfd" and _BFD_CHILD.match(line):
-        del stack[1:]
-        return True
-    if outermost.startswith("router bgp") and _FAMILY.match(line):
+    child = _CHILDREN.get("router bgp" if outermost.startswith("router bgp") else outermost)
+    if child is not None and child.match(line):
         del stack[1:]
         return True
     return len(stack) == 2 and stack[1][1] == "address-family l2vpn evpn" and bool(_VNI.match(line))

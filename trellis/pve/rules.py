@@ -6,7 +6,6 @@ block.  What a match *does* is in ``verbatim`` and ``sorted_text``.
 
 import re
 from enum import Enum
-from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -34,55 +33,77 @@ class Parsed(NamedTuple):
     groups: tuple[str, ...] = ()
 
 
-_BGP = (Rule.ROUTER_BGP, re.compile(r"^router bgp (\S+)(?: vrf (.+))?$", re.ASCII))
-_OPENERS: tuple[tuple[Rule, re.Pattern[str]], ...] = (
-    (Rule.ROUTER, re.compile(r"^router (.+)$")),
-    (Rule.VRF, re.compile(r"^vrf (.+)$")),
-    (Rule.INTERFACE, re.compile(r"^interface (.+)$")),
-    (Rule.COMMUNITY_LIST, re.compile(r"^bgp community-list (.+)$")),
+class _Test(NamedTuple):
+    """One rule: the word that a line must begin with for it ("" for any), and its pattern."""
+
+    word: str
+    rule: Rule
+    pattern: re.Pattern[str]
+
+
+def _test(word: str, rule: Rule, pattern: str) -> _Test:
+    return _Test(word, rule, re.compile(pattern, re.ASCII))
+
+
+_BGP = _test("router", Rule.ROUTER_BGP, r"^router bgp (\S+)(?: vrf (.+))?$")
+_COMMON = (
+    _test("router", Rule.ROUTER, r"^router (.+)$"),
+    _test("vrf", Rule.VRF, r"^vrf (.+)$"),
+    _test("interface", Rule.INTERFACE, r"^interface (.+)$"),
+    _test("bgp", Rule.COMMUNITY_LIST, r"^bgp community-list (.+)$"),
     # Unanchored: an address family is seen in the middle of a description as well.
-    (Rule.FAMILY, re.compile(r"address-family (.+)$")),
-    (Rule.ROUTE_MAP, re.compile(r"^route-map (.+) (permit|deny) (\d+)", re.ASCII)),
-    (Rule.NUMBERED_LIST, re.compile(r"^(access-list) (.+) seq (\d+) (.+)$", re.ASCII)),
-    (Rule.NUMBERED_LIST, re.compile(r"^(ip prefix-list) (.+) seq (\d+) (.*)$", re.ASCII)),
-    (Rule.NUMBERED_LIST, re.compile(r"^(ipv6 prefix-list) (.+) seq (\d+) (.*)$", re.ASCII)),
+    _test("", Rule.FAMILY, r"address-family (.+)$"),
+    _test("route-map", Rule.ROUTE_MAP, r"^route-map (.+) (permit|deny) (\d+)"),
+    _test("access-list", Rule.NUMBERED_LIST, r"^(access-list) (.+) seq (\d+) (.+)$"),
+    _test("ip", Rule.NUMBERED_LIST, r"^(ip prefix-list) (.+) seq (\d+) (.*)$"),
+    _test("ipv6", Rule.NUMBERED_LIST, r"^(ipv6 prefix-list) (.+) seq (\d+) (.*)$"),
 )
 _VERBATIM = (
     _BGP,
-    *_OPENERS,
-    (Rule.EXIT_FAMILY, re.compile(r"exit-address-family$")),
-    (Rule.EXIT, re.compile(r"^exit")),
-    (Rule.EXCLAMATION, re.compile(r"!")),
+    *_COMMON,
+    _test("", Rule.EXIT_FAMILY, r"exit-address-family$"),
+    _test("", Rule.EXIT, r"^exit"),
+    _test("", Rule.EXCLAMATION, r"!"),
 )
 _SORTED = (
-    *_OPENERS,
-    (Rule.EXIT_FAMILY, re.compile(r"^exit-address-family$")),
-    (Rule.EXIT, re.compile(r"^exit$")),
-    (Rule.EXCLAMATION, re.compile(r"!")),
+    *_COMMON,
+    _test("exit-address-family", Rule.EXIT_FAMILY, r"^exit-address-family$"),
+    _test("exit", Rule.EXIT, r"^exit$"),
+    _test("", Rule.EXCLAMATION, r"!"),
 )
 
 _SPACE = " \t\n\r\f\v"
 _STATEMENT = Parsed(Rule.STATEMENT)
 
 
-def _first_match(rules: tuple[tuple[Rule, re.Pattern[str]], ...], line: str) -> Parsed:
-    for rule, pattern in rules:
-        match = pattern.search(line)
+def _by_word(tests: tuple[_Test, ...]) -> dict[str, tuple[_Test, ...]]:
+    """The few rules that can match a line beginning so, if it holds neither `!` nor an address family."""
+    words = {test.word for test in _COMMON} - {""}
+    return {word: tuple(test for test in tests if test.word == word) for word in words}
+
+
+_QUICK_VERBATIM = _by_word(_VERBATIM)
+_QUICK_SORTED = _by_word(_SORTED)
+
+
+def _first_match(tests: tuple[_Test, ...], quick: dict[str, tuple[_Test, ...]], line: str) -> Parsed:
+    if "!" not in line and "address-family" not in line:
+        tests = quick.get(line.partition(" ")[0], tests)
+    for test in tests:
+        match = test.pattern.search(line)
         if match is not None:
-            return Parsed(rule, match.groups(default=""))
+            return Parsed(test.rule, match.groups(default=""))
     return _STATEMENT
 
 
-@lru_cache(maxsize=65536)
 def parsed_verbatim(line: str) -> Parsed:
     """What the parser of pve-network 1.3.0 takes a line for; trailing white space is already stripped."""
-    return _first_match(_VERBATIM, line)
+    return _first_match(_VERBATIM, _QUICK_VERBATIM, line)
 
 
-@lru_cache(maxsize=65536)
 def parsed_sorted(line: str) -> Parsed:
     """What the parser up to pve-network 1.2.5 takes a line for; all outer white space is already stripped."""
-    return _first_match(_SORTED, line)
+    return _first_match(_SORTED, _QUICK_SORTED, line)
 
 
 def numbered(local: tuple[str, ...], *, strip_indentation: bool) -> list[tuple[int, str]]:
@@ -95,9 +116,5 @@ def numbered(local: tuple[str, ...], *, strip_indentation: bool) -> list[tuple[i
     Returns:
         Line numbers and stripped lines, in order.
     """
-    seen = []
-    for number, raw in enumerate(local, 1):
-        line = raw.strip(_SPACE) if strip_indentation else raw.rstrip(_SPACE)
-        if line:
-            seen.append((number, line))
-    return seen
+    stripped = [line.strip(_SPACE) if strip_indentation else line.rstrip(_SPACE) for line in local]
+    return [(number, line) for number, line in enumerate(stripped, 1) if line]

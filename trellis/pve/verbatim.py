@@ -68,9 +68,14 @@ class _Parser:
             Rule.STATEMENT: self._statement,
         }
 
-    def take(self, number: int, line: str) -> None:
-        parsed = parsed_verbatim(line)
-        self._rules[parsed.rule](number, line, parsed)
+    def take_all(self, lines: list[tuple[int, str]]) -> None:
+        for number, line in lines:
+            # Most lines are indented statements, which only the two unanchored rules could match.
+            if line[0] == " " and self._section is not None and "address-family" not in line and "!" not in line:
+                self._section.append((line, number))
+            else:
+                parsed = parsed_verbatim(line)
+                self._rules[parsed.rule](number, line, parsed)
 
     def finish(self) -> Placed:
         for vrf, number in self._vrf_openers.items():
@@ -169,8 +174,7 @@ def place_verbatim(generated: Generated, local: tuple[str, ...]) -> Placed:
         The lines by their targets, with the reasons for those that are lost.
     """
     parser = _Parser(generated)
-    for number, line in numbered(local, strip_indentation=False):
-        parser.take(number, line)
+    parser.take_all(numbered(local, strip_indentation=False))
     return parser.finish()
 
 
@@ -210,11 +214,9 @@ def lay_out_verbatim(generated: Generated, placed: Placed) -> list[Line]:
 def _renumbered(entries: list[Line], sequence: int) -> list[Line]:
     out: list[Line] = []
     for line, number in entries:
-        parsed = parsed_verbatim(line)
-        if parsed.rule is Rule.ROUTE_MAP:
+        if line.startswith("route-map "):
             sequence += 1
-            name, action, _ = parsed.groups
-            out.append((f"route-map {name} {action} {sequence}", number))
+            out.append((f"{line.rpartition(' ')[0]} {sequence}", number))
         else:
             out.append((line, number))
     return out
