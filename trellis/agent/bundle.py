@@ -1,0 +1,103 @@
+"""Makes the one file that a host gets out of this package's modules.
+
+The file holds each module's source as it stands here, so it can be read and compared on the host, and runs them as
+the modules they are. The same sources always make the same bytes: a digest tells whether a host has this agent.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from pathlib import Path
+
+MODULES = (
+    "report",
+    "process",
+    "manifest",
+    "normalise",
+    "lock",
+    "files",
+    "sysctl",
+    "frr",
+    "state",
+    "confirm",
+    "host",
+    "transaction",
+    "main",
+)
+"""The modules that a host needs, each behind those that it imports."""
+
+INSTALLED_AS = "/usr/local/lib/trellis/agent.py"
+"""Where a host has the file; root's, mode 0755."""
+
+_HEAD = '''\
+#!/usr/bin/python3
+"""The Trellis agent. Made from the package trellis.agent by its bundle.py: change it there, not here.
+
+{usage}"""
+
+import sys
+import types
+
+
+def _package(name):
+    module = types.ModuleType(name)
+    module.__path__ = []
+    sys.modules[name] = module
+    return module
+
+
+_AGENT = _package("trellis").agent = _package("trellis.agent")
+
+
+def _module(name, source):
+    module = types.ModuleType("trellis.agent." + name)
+    sys.modules[module.__name__] = module
+    setattr(_AGENT, name, module)
+    exec(compile(source, __file__ + ":" + name, "exec"), module.__dict__)
+    return module
+
+'''
+
+_TAIL = """
+if __name__ == "__main__":
+    sys.exit(sys.modules["trellis.agent.main"].main())
+"""
+
+
+def agent_text() -> str:
+    """The whole text of the agent's one file.
+
+    Raises:
+        ValueError: A module imports what a host may not have, or cannot be quoted.
+    """
+    sources = {name: (Path(__file__).with_name(f"{name}.py")).read_text() for name in MODULES}
+    for number, name in enumerate(MODULES):
+        _refuse_unless_self_contained(name, sources[name], MODULES[:number])
+    usage = ast.get_docstring(ast.parse(sources["main"])) or ""
+    parts = [f"\n_module({name!r}, r'''\n{source.lstrip()}''')\n" for name, source in sources.items()]
+    return _HEAD.format(usage=f"{usage}\n") + "".join(parts) + _TAIL
+
+
+def agent_digest() -> str:
+    """SHA-256 of the agent's one file, as `sha256sum` shows it on a host."""
+    return hashlib.sha256(agent_text().encode()).hexdigest()
+
+
+def _refuse_unless_self_contained(name: str, source: str, before: tuple[str, ...]) -> None:
+    """A module may import the standard library and the agent's modules before it, and must fit in r'''...'''."""
+    if "'''" in source or not source.endswith("\n"):
+        raise ValueError(f"trellis.agent.{name}: holds ''' or does not end its last line: it cannot be bundled")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            package = node.module == __package__
+            imported = [f"{node.module}.{name.name}" if package else str(node.module) for name in node.names]
+        elif isinstance(node, ast.Import):
+            imported = [alias.name for alias in node.names]
+        else:
+            continue
+        for module in imported:
+            ours = module.removeprefix(f"{__package__}.")
+            if ours not in before and module.partition(".")[0] not in sys.stdlib_module_names:
+                raise ValueError(f"trellis.agent.{name}: imports {module}, which a host may not have")

@@ -1,0 +1,151 @@
+"""FRR on this host: its daemons, its configuration, and how a new one is put into force. Every call is bounded."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+from trellis.agent.files import write_whole
+from trellis.agent.manifest import RUNNING_CONFIG
+from trellis.agent.process import Ended, run
+from trellis.agent.report import Fault, masked, some
+
+DAEMONS_FILE = "/etc/frr/daemons"
+ALWAYS = ("zebra", "mgmtd", "staticd")
+"""Daemons that FRR starts on its own account, where the release has them."""
+
+ANSWER_S = 20.0
+"""What one question to FRR may take; 0.03 s is usual."""
+
+RESTART_S = 90.0
+"""What a restart of all of FRR may take."""
+
+_BINARIES = Path("/usr/lib/frr")
+_RUN = Path("/run/frr")
+_SCRATCH = Path("/run/trellis")
+
+
+def version() -> str:
+    """The installed FRR's version, as MAJOR.MINOR."""
+    ended = run([str(_BINARIES / "zebra"), "--version"], ANSWER_S)
+    match = re.search(r"version ([0-9]+\.[0-9]+)", ended.out)
+    if match is None:
+        raise Fault("FRR's version", f"zebra --version says {ended.out[:80]!r}", "install FRR from its packages")
+    return match[1]
+
+
+def alive() -> dict[str, int]:
+    """The daemons that answer, with their process ids."""
+    ended = run(["vtysh", "-c", "show daemons"], ANSWER_S)
+    if ended.status:
+        return {}
+    return {name: _pid(name) for name in ended.out.split() if name != "watchfrr"}
+
+
+def needed(daemons: tuple[str, ...]) -> set[str]:
+    """The named daemons and those that FRR always runs."""
+    return {name for name in ALWAYS if (_BINARIES / name).exists()} | set(daemons)
+
+
+def enabled(daemons_file: str) -> set[str]:
+    """The daemons that a text of /etc/frr/daemons has started."""
+    return set(re.findall(r"^\s*([a-z0-9]+d)\s*=\s*[\"']?yes", daemons_file, re.MULTILINE)) | set(ALWAYS)
+
+
+def wait_alive(wanted: set[str], within_s: float) -> dict[str, int]:
+    """Wait until daemons answer: watchfrr brings a crashed one back within seconds.
+
+    Raises:
+        Fault: One does not answer in time.
+    """
+    deadline = time.monotonic() + within_s
+    while not wanted <= (found := alive()).keys():
+        if time.monotonic() >= deadline:
+            dead = ", ".join(sorted(wanted - found.keys()))
+            raise Fault(f"not running: {dead}", "no answer on its vty", _REMEDY_DEAD)
+        time.sleep(0.5)
+    return found
+
+
+_REMEDY_DEAD = "see `systemctl status frr` and `journalctl -u frr`; start it, then run again"
+
+
+def running_config() -> str:
+    """What FRR runs, as it prints it."""
+    ended = run(["vtysh", "-c", "show running-config no-header"], ANSWER_S)
+    if ended.status:
+        raise Fault("show running-config", f"status {ended.status}: {some(ended.complaints)}", _REMEDY_DEAD)
+    return ended.out
+
+
+def check_syntax(text: str) -> None:
+    """Have FRR read a configuration without applying it.
+
+    Raises:
+        Fault: FRR does not know a line, or would leave the file early (a stray `exit`), on which its exit status
+            is 0 all the same: any line that it names is a refusal.
+    """
+    _SCRATCH.mkdir(mode=0o700, exist_ok=True)
+    draft = _SCRATCH / "syntax-check.conf"
+    write_whole(draft, text.encode())
+    try:
+        ended = run(["vtysh", "-C", "-f", str(draft)], ANSWER_S)
+    finally:
+        draft.unlink(missing_ok=True)
+    named = [line for line in ended.complaints if line.startswith("line ")]
+    if ended.status or named:
+        raise Fault("vtysh -C", some(named or ended.complaints) or f"status {ended.status}", _REMEDY_TEXT)
+
+
+_REMEDY_TEXT = "mend what renders this line; `trellis render` shows the text"
+
+
+def reload(within_s: float) -> list[str]:
+    """Make /etc/frr/frr.conf the running configuration, touching only what differs.
+
+    (For a file of any other name frr-reload.py would have FRR write its running configuration over frr.conf.)
+
+    Returns:
+        What FRR said meanwhile: warnings, and why it dropped a line although its exit status is 0.
+
+    Raises:
+        Fault: It failed or took too long. FRR may run a part of the new configuration then.
+    """
+    ended = run([str(_BINARIES / "frr-reload.py"), "--reload", RUNNING_CONFIG], within_s)
+    if ended.status:
+        raise Fault("frr-reload.py", _reasons(ended), _REMEDY_TEXT)
+    return list(dict.fromkeys(ended.complaints))
+
+
+def start_missing(within_s: float) -> None:
+    """Have FRR's own unit start daemons that /etc/frr/daemons newly enables, and stop those it no longer does.
+
+    `systemctl reload frr` gives watchfrr its new list: measured with FRR 10.3, it starts the new daemons and leaves
+    the others, their processes and their sessions alone. (It also reloads frr.conf, but with exit status 0 whatever
+    comes of it, so `reload` still has to follow.) A restart would end every session; started by hand a daemon would
+    live outside of the unit.
+    """
+    ended = run(["systemctl", "reload", "frr"], within_s)
+    if ended.status:
+        raise Fault("systemctl reload frr", some(ended.complaints), _REMEDY_DEAD)
+
+
+def restart(within_s: float = RESTART_S) -> None:
+    """Start FRR anew from its files: the last resort, which ends every session."""
+    ended = run(["systemctl", "restart", "frr"], within_s)
+    if ended.status:
+        raise Fault("systemctl restart frr", some(ended.complaints), _REMEDY_DEAD)
+
+
+def _pid(daemon: str) -> int:
+    try:
+        return int((_RUN / f"{daemon}.pid").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _reasons(ended: Ended) -> str:
+    """The lines of a failed reload that say why, or its last ones."""
+    telling = [line for line in ended.complaints if "%" in line or "rror" in line or "ailed" in line]
+    return f"status {ended.status}: {some(telling or [masked(line) for line in ended.complaints[-5:]])}"

@@ -1,0 +1,95 @@
+"""How a host differs from a manifest: read only, and so the one measure for deploying, verifying and checking."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+
+from trellis.agent import files, frr, sysctl
+from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest
+from trellis.agent.normalise import difference, shown
+from trellis.agent.report import Fault, masked
+
+
+@dataclass(slots=True)
+class Differences:
+    """All in which a host is not as its manifest says; empty lists where it is.
+
+    Attributes:
+        files: Path and what of it differs: `missing`, `content`, `mode`, `owner`, `group`.
+        missing: Lines of the intended configuration that FRR does not run.
+        unexpected: Lines that FRR runs and nobody intended.
+        daemons: Daemons that should run and do not answer.
+        sysctls: `key = found, not wanted`.
+    """
+
+    files: dict[str, list[str]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    daemons: list[str] = field(default_factory=list)
+    sysctls: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(asdict(self).values())
+
+    def __str__(self) -> str:
+        counts = {
+            "file(s) differ": len(self.files),
+            "line(s) missing": len(self.missing),
+            "line(s) unexpected": len(self.unexpected),
+            "daemon(s) down": len(self.daemons),
+            "sysctl(s) differ": len(self.sysctls),
+        }
+        return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none"
+
+
+def differences(manifest: Manifest) -> Differences:
+    """Compare this host with a manifest, without touching anything."""
+    found = Differences()
+    for file in manifest.files:
+        if changed := file_differences(manifest, file):
+            found.files[file.path] = changed
+    found.daemons = sorted(frr.needed(manifest.daemons) - frr.alive().keys())
+    missing, unexpected = difference(manifest.intent, frr.running_config())
+    found.missing = [masked(line) for line in shown(missing)]
+    found.unexpected = [masked(line) for line in shown(unexpected)]
+    found.sysctls = [
+        f"{key} = {value}, not {wanted}" for key, wanted, value in sysctl.differing(wanted_sysctls(manifest))
+    ]
+    return found
+
+
+def file_differences(manifest: Manifest, file: ManagedFile) -> list[str]:
+    """In what a file on the host differs from the manifest's.
+
+    On a Proxmox host frr.conf is Proxmox's to write: there it may be laid out differently as long as it says the
+    same, and its mode and owner are Proxmox's as well.
+    """
+    actual = files.found(file.path)
+    changed = files.differences(file, actual)
+    if actual is None or manifest.kind != "pve" or file.path != RUNNING_CONFIG:
+        return changed
+    return ["content"] if any(difference(file.text, actual.content.decode(errors="replace"))) else []
+
+
+def wanted_sysctls(manifest: Manifest) -> list[sysctl.Setting]:
+    """The kernel parameters that a manifest sets."""
+    return sysctl.settings(manifest.file(manifest.sysctls).text) if manifest.sysctls else []
+
+
+def refuse_unless_meant_for_this_host(manifest: Manifest) -> None:
+    """Raise a Fault when the manifest is another host's, or rendered for another FRR."""
+    name = os.uname().nodename.partition(".")[0]
+    if name != manifest.host:
+        raise Fault(
+            f"this host is {name}",
+            f"the manifest is for {manifest.host}; FRR would print another hostname and reload it for ever",
+            "check the host's address in the site, or its hostname",
+        )
+    version = frr.version()
+    if version != manifest.frr_version:
+        raise Fault(
+            f"FRR {version} is installed",
+            f"the configuration was rendered for {manifest.frr_version}",
+            f"set the host's FRR version in the site to {version}, or install {manifest.frr_version}",
+        )

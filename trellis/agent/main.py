@@ -1,0 +1,132 @@
+"""The agent's commands.
+
+    agent.py commit   < manifest   put a manifest into force; answers with one JSON report
+    agent.py confirm DIGEST        confirm a commit that waits for it
+    agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
+    agent.py status                what was committed, what is under way, who holds the lock
+
+Standard output is JSON for programs, standard error is for people. Exit status: 0 done, or nothing to do, or no
+difference; 1 `check` found differences; 2 a manifest or a command line that is none; 3 refused, nothing changed;
+4 failed, and everything is as before; 5 failed, and the host needs somebody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from trellis.agent import frr, state
+from trellis.agent.confirm import WAIT_S, confirm
+from trellis.agent.host import differences
+from trellis.agent.lock import holder
+from trellis.agent.manifest import BadManifest, Manifest, parse
+from trellis.agent.report import EXIT_BAD_MANIFEST, EXIT_STATUS, SCHEMA_VERSION, Fault, Report, answer, say
+from trellis.agent.transaction import commit
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="agent.py", description="Puts a host's FRR bundle into force, or none of it.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("commit", help="put the manifest on standard input into force")
+    confirming = commands.add_parser("confirm", help="confirm a commit that waits for it")
+    confirming.add_argument("digest")
+    confirming.add_argument("--within-s", type=float, default=WAIT_S, help="how long to wait for the commit")
+    checking = commands.add_parser("check", help="compare the host with what was committed; changes nothing")
+    checking.add_argument("--manifest", action="store_true", help="compare with the manifest on standard input")
+    commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
+    options = parser.parse_args(arguments)
+    if os.geteuid() != 0:
+        say("agent.py: must run as root; use sudo")
+        return EXIT_STATUS["refused"]
+    os.umask(0o077)
+    try:
+        match options.command:
+            case "commit":
+                return _commit(sys.stdin.read())
+            case "confirm":
+                return _confirm(options.digest, options.within_s)
+            case "check":
+                return _check(sys.stdin.read() if options.manifest else state.committed_manifest())
+            case _:
+                return _status()
+    except BadManifest as bad:
+        for problem in bad.problems:
+            say(f"manifest: {problem}")
+        return EXIT_BAD_MANIFEST
+
+
+def _commit(text: str) -> int:
+    try:
+        manifest = parse(text)
+    except BadManifest as bad:
+        report = Report(bad.host, bad.digest)
+        report.fail("manifest", Fault("the manifest", "; ".join(bad.problems), "mend what makes it; nothing was done"))
+        answer(report.text())
+        raise
+    report = Report(manifest.host, manifest.digest)
+    try:
+        commit(manifest, text, report)
+    except Exception as error:
+        # Nothing has changed where this is reached; a defect of the agent is still a report and no traceback.
+        report.fail("agent", Fault("the agent failed", f"{type(error).__name__}: {error}", "report this"))
+    say(f"{report.host}: {report.outcome}")
+    answer(report.text())
+    return EXIT_STATUS[report.outcome]
+
+
+def _confirm(digest: str, within_s: float) -> int:
+    try:
+        outcome = confirm(digest, within_s)
+    except Fault as fault:
+        _say_fault(fault)
+        return EXIT_STATUS["refused"]
+    _answer({"digest": digest, "outcome": outcome})
+    return 0
+
+
+def _check(text: str | None) -> int:
+    if text is None:
+        say("check: nothing was ever committed on this host")
+        return EXIT_STATUS["refused"]
+    manifest: Manifest = parse(text)
+    try:
+        found = differences(manifest)
+    except Fault as fault:
+        _say_fault(fault)
+        return EXIT_STATUS["refused"]
+    _answer({"digest": manifest.digest, "same": not found, "differences": asdict(found)})
+    return 1 if found else 0
+
+
+def _status() -> int:
+    last, change = state.committed(), state.under_way()
+    try:
+        frr_state: dict[str, Any] = {"version": frr.version(), "daemons": sorted(frr.alive())}
+    except Fault as fault:
+        frr_state = {"error": str(fault)}
+    _answer(
+        {
+            "committed": asdict(last) if last else None,
+            "under_way": asdict(change) if change else None,
+            "lock": holder(),
+            "frr": frr_state,
+        }
+    )
+    return 0
+
+
+def _answer(content: dict[str, Any]) -> None:
+    answer(json.dumps({"schema_version": SCHEMA_VERSION, "host": os.uname().nodename, **content}, indent=2))
+
+
+def _say_fault(fault: Fault) -> None:
+    say(f"{os.uname().nodename}: {fault.what}: {fault.why}; {fault.remedy}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

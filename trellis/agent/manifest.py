@@ -1,0 +1,286 @@
+"""The manifest: all that a host is to hold, as the agent reads it from its standard input.
+
+A manifest that passes here names only files that the agent may own, and no line in it can smuggle in another: the
+agent runs as root, and this is the one thing that it believes. All problems of a manifest are reported together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trellis.agent.report import SCHEMA_VERSION
+
+ALLOWED_PATHS = (
+    r"/etc/frr/[a-z][a-zA-Z0-9._-]*",
+    r"/etc/sysctl\.d/90-trellis[a-z0-9-]*\.conf",
+    r"/etc/systemd/system/frr\.service\.d/[a-z0-9][a-z0-9-]*\.conf",
+    r"/etc/radvd\.conf",
+    r"/etc/nftables\.d/trellis[a-z0-9-]*\.nft",
+)
+"""The only files that a manifest may name, as regular expressions."""
+
+ALLOWED_UNITS = ("radvd.service", "nftables.service")
+"""The only units that a manifest may have reloaded; FRR has steps of its own."""
+
+RUNNING_CONFIG = "/etc/frr/frr.conf"
+"""Where the intended running configuration is; any other file frr-reload.py would have FRR copy over this one."""
+
+LONGEST_LINE = 4095
+"""Bytes in a line; at 4096 `vtysh -f` hangs (measured with FRR 10.3)."""
+
+TIMEOUT_S = (10, 600)
+"""How long a reload of FRR may be given, in seconds, inclusive; emptying 6,000 lines takes 22 s."""
+
+CONFIRM_WITHIN_S = (5, 3600)
+"""How long a commit may wait for its confirmation, in seconds, inclusive."""
+
+
+class BadManifest(Exception):
+    """A manifest that nothing may be done with."""
+
+    def __init__(self, problems: list[str], host: str = "", digest: str = "") -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+        self.host = host
+        self.digest = digest
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedFile:
+    """A file as the host is to hold it."""
+
+    path: str
+    mode: int
+    owner: str
+    group: str
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The file's whole text, each line ended."""
+        return "".join(f"{line}\n" for line in self.lines)
+
+    @property
+    def content(self) -> bytes:
+        """The file's bytes."""
+        return self.text.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class UnitReload:
+    """A unit to be reloaded or restarted when one of the files that it reads has changed."""
+
+    unit: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a host is to hold and to run."""
+
+    host: str
+    digest: str
+    kind: str
+    frr_version: str
+    daemons: tuple[str, ...]
+    files: tuple[ManagedFile, ...]
+    running_config: str
+    sysctls: str | None
+    units_changed_reload: tuple[UnitReload, ...]
+    timeout_s: float
+    confirm_within_s: float | None
+
+    def file(self, path: str) -> ManagedFile:
+        """The file of that path, which must be one of the manifest's."""
+        return next(file for file in self.files if file.path == path)
+
+    @property
+    def intent(self) -> str:
+        """The configuration that FRR is to run."""
+        return self.file(self.running_config).text
+
+
+def digest_of(document: Mapping[str, Any]) -> str:
+    """The digest of a manifest: SHA-256 over the canonical JSON of everything but its `digest`."""
+    content = {key: value for key, value in document.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same document with its digest in it, second and third thing a reader sees."""
+    head = {key: document[key] for key in ("schema_version", "host") if key in document}
+    rest = {key: value for key, value in document.items() if key not in (*head, "digest")}
+    return {**head, "digest": digest_of(document), **rest}
+
+
+def parse(text: str) -> Manifest:
+    """Read a manifest.
+
+    Raises:
+        BadManifest: It is none, or not one that may be carried out; names everything that is wrong with it.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise BadManifest([f"not JSON: {error}"]) from None
+    if not isinstance(document, dict):
+        raise BadManifest(["not a JSON object"])
+    host, digest = str(document.get("host", "")), str(document.get("digest", ""))
+    problems = _shape_problems(document)
+    if not problems:
+        manifest = _built(document)
+        problems = _content_problems(manifest)
+        if digest != digest_of(document):
+            problems.append(f"digest: {digest} is not this manifest's ({digest_of(document)}): was it cut or edited?")
+        if not problems:
+            return manifest
+    raise BadManifest(problems, host, digest)
+
+
+_FILE_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "path": str,
+    "mode": str,
+    "owner": str,
+    "group": str,
+    "lines": list,
+}
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "schema_version": int,
+    "host": str,
+    "digest": str,
+    "kind": str,
+    "frr_version": str,
+    "daemons": list,
+    "files": list,
+    "running_config": str,
+    "sysctls": (str, type(None)),
+    "units_changed_reload": list,
+    "timeout_s": (int, float),
+}
+_OPTIONAL: dict[str, type | tuple[type, ...]] = {"confirm_within_s": (int, float, type(None))}
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, everything that some reader takes for the end of a line, and what UTF-8 cannot hold."""
+
+
+def _shape_problems(document: dict[str, Any]) -> list[str]:
+    """What keeps the document from being read as a manifest at all."""
+    problems = _field_problems("", document, _FIELDS, _OPTIONAL)
+    if problems:
+        return problems
+    if document["schema_version"] != SCHEMA_VERSION:
+        version = document["schema_version"]
+        return [f"schema_version: {version}; this agent reads {SCHEMA_VERSION}: install the agent of that program"]
+    problems += [f"daemons: {name!r} is no name" for name in document["daemons"] if not isinstance(name, str)]
+    for number, entry in enumerate(document["files"]):
+        problems += _field_problems(f"files[{number}]", entry, _FILE_FIELDS)
+        lines = entry.get("lines") if isinstance(entry, dict) else None
+        if isinstance(lines, list) and not all(isinstance(line, str) for line in lines):
+            problems.append(f"files[{number}].lines: not all of them are text")
+    for number, entry in enumerate(document["units_changed_reload"]):
+        problems += _field_problems(f"units_changed_reload[{number}]", entry, {"unit": str, "paths": list})
+    return problems
+
+
+def _field_problems(
+    where: str,
+    value: object,
+    fields: dict[str, type | tuple[type, ...]],
+    optional: dict[str, type | tuple[type, ...]] | None = None,
+) -> list[str]:
+    """Fields that an object lacks, has of the wrong type, or should not have."""
+    known = {**fields, **(optional or {})}
+    if not isinstance(value, dict):
+        return [f"{where}: not an object"]
+    dot = f"{where}." if where else ""
+    missing = [f"{dot}{name}: missing" for name in fields if name not in value]
+    strange = [f"{dot}{name}: unknown" for name in value if name not in known]
+    wrong = [
+        f"{dot}{name}: {found!r} is of the wrong type"
+        for name, found in value.items()
+        if name in known and (not isinstance(found, known[name]) or isinstance(found, bool))
+    ]
+    return missing + strange + wrong
+
+
+def _built(document: dict[str, Any]) -> Manifest:
+    files = tuple(
+        ManagedFile(
+            path=entry["path"],
+            mode=int(entry["mode"], 8) if re.fullmatch("0[0-7]{3}", entry["mode"]) else -1,
+            owner=entry["owner"],
+            group=entry["group"],
+            lines=tuple(entry["lines"]),
+        )
+        for entry in document["files"]
+    )
+    reloads = tuple(
+        UnitReload(entry["unit"], tuple(str(path) for path in entry["paths"]))
+        for entry in document["units_changed_reload"]
+    )
+    plain = ("host", "digest", "kind", "frr_version", "running_config", "sysctls", "timeout_s")
+    return Manifest(
+        **{name: document[name] for name in plain},
+        daemons=tuple(document["daemons"]),
+        files=files,
+        units_changed_reload=reloads,
+        confirm_within_s=document.get("confirm_within_s"),
+    )
+
+
+def _content_problems(manifest: Manifest) -> list[str]:
+    """What a manifest asks for that no host may be asked for."""
+    problems = _word_problems(manifest)
+    paths = [file.path for file in manifest.files]
+    problems += [f"files: {path} is named twice" for path in sorted({p for p in paths if paths.count(p) > 1})]
+    if manifest.running_config != RUNNING_CONFIG:
+        problems.append(f"running_config: {manifest.running_config!r}; frr-reload.py takes {RUNNING_CONFIG} only")
+    for role in ("running_config", "sysctls"):
+        path = getattr(manifest, role)
+        if path is not None and path not in paths:
+            problems.append(f"{role}: {path} is none of the files")
+    for number, file in enumerate(manifest.files):
+        problems += [f"files[{number}] {problem}" for problem in _file_problems(file)]
+    for name, limits in (("timeout_s", TIMEOUT_S), ("confirm_within_s", CONFIRM_WITHIN_S)):
+        value = getattr(manifest, name)
+        if value is not None and not limits[0] <= value <= limits[1]:
+            problems.append(f"{name}: {value:g} is not within {limits[0]}-{limits[1]} s")
+    return problems
+
+
+def _word_problems(manifest: Manifest) -> list[str]:
+    """Names and numbers that are not of their form."""
+    forms = [
+        ("kind", manifest.kind, "pve|frr", "neither 'pve' nor 'frr'"),
+        ("frr_version", manifest.frr_version, r"[0-9]+\.[0-9]+", "not MAJOR.MINOR"),
+        ("host", manifest.host, "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "no host name (lower case, no domain)"),
+        *(("daemons", name, "[a-z0-9]+d", "no FRR daemon") for name in manifest.daemons),
+    ]
+    problems = [f"{field}: {word!r} is {what}" for field, word, form, what in forms if not re.fullmatch(form, word)]
+    for reload in manifest.units_changed_reload:
+        if reload.unit not in ALLOWED_UNITS:
+            problems.append(f"units_changed_reload: {reload.unit!r} is none of {', '.join(ALLOWED_UNITS)}")
+    return problems
+
+
+def _file_problems(file: ManagedFile) -> list[str]:
+    problems: list[str] = []
+    if not any(re.fullmatch(allowed, file.path) for allowed in ALLOWED_PATHS):
+        problems.append(f"{file.path!r}: not a file that the agent may write")
+    if file.mode < 0 or file.mode & 0o022:
+        problems.append(f"{file.path}: mode must be 0NNN in octal, and only the owner may write")
+    for name in (file.owner, file.group):
+        if not re.fullmatch("[a-z_][a-z0-9_-]{0,31}", name):
+            problems.append(f"{file.path}: {name!r} is no user or group")
+    for number, line in enumerate(file.lines, 1):
+        if _UNPRINTABLE.search(line):
+            problems.append(f"{file.path} line {number}: holds a control character; it could read as two lines")
+        elif len(line.encode()) > LONGEST_LINE:
+            problems.append(f"{file.path} line {number}: longer than {LONGEST_LINE} bytes; vtysh would hang")
+    return problems

@@ -1,0 +1,85 @@
+"""Comparing FRR configurations: as bags of lines, each with the stanzas it stands in.
+
+The project renders what FRR prints, so little is forgiven here. A line counts with its stanzas, its words and how
+often it occurs; the order of stanzas and of lines does not (FRR sorts them its own way, and where order has a
+meaning it is a number in the line: `seq 10`, `permit 20`). Stanzas are followed as FRR follows them, by the lines
+that open and close them; indentation only tells where one ends that nothing closes.
+
+Deliberately elsewhere: whether FRR would read the text at all (`vtysh -C`, which also warns of a stray `exit`, after
+which FRR ignores the rest of a file).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+ConfigLine = tuple[str, ...]
+"""A line of a configuration, last, behind the lines that open the stanzas around it, outermost first."""
+
+IGNORED: dict[str, str] = {
+    r"!.*": "a comment or a separator",
+    r"exit|exit-vrf|exit-address-family|exit-vni|end": "closes a stanza; a stray one is found by `vtysh -C`",
+    r"frr version \S+": "FRR prints its own; the version that was rendered for is compared with the daemons'",
+    r"line vty": "FRR does not print an empty one; Proxmox writes it",
+}
+"""Lines that say nothing about what the daemons do, each with the reason; all others count."""
+
+EMPTY_MEANS_NOTHING = ("interface ", "vrf ")
+"""Stanzas that FRR prints or leaves out as it likes when nothing is in them (a deleted VRF leaves one behind)."""
+
+STANZAS: dict[str, tuple[str, ...]] = {
+    "": ("bfd", "interface ", "key chain ", "nexthop-group ", "pbr-map ", "route-map ", "router ", "rpki", "vrf "),
+    "router": ("address-family ",),
+    "address-family": ("vni ",),
+    "bfd": ("peer ", "profile "),
+    "key": ("key ",),
+    "vrf": ("rpki",),
+}
+"""How the lines begin that open a stanza, by the first word of the stanza they stand in (none at top level).
+
+One that is missing here costs nothing as long as the text is laid out as FRR prints it on both sides of a
+comparison: its lines then count as lines of the stanza around it.
+"""
+
+_IGNORED = re.compile("|".join(IGNORED))
+_CLOSING = re.compile("exit|exit-vrf|exit-address-family|exit-vni")
+
+
+def normalise(text: str) -> Counter[ConfigLine]:
+    """The lines of a configuration that mean something, each with its stanzas, and how often it occurs."""
+    lines = list(_with_stanzas(text))
+    filled = {line[:-1] for line in lines}
+    return Counter(
+        line for line in lines if line in filled or len(line) > 1 or not line[0].startswith(EMPTY_MEANS_NOTHING)
+    )
+
+
+def difference(intent: str, running: str) -> tuple[list[ConfigLine], list[ConfigLine]]:
+    """What an intended configuration has that the running one lacks, and the reverse; both empty if they agree."""
+    wanted, found = normalise(intent), normalise(running)
+    return sorted((wanted - found).elements()), sorted((found - wanted).elements())
+
+
+def shown(lines: list[ConfigLine]) -> list[str]:
+    """Lines as an operator would name them: `router bgp 65000 > address-family ipv4 unicast > maximum-paths 4`."""
+    return [" > ".join(line) for line in lines]
+
+
+def _with_stanzas(text: str) -> Iterator[ConfigLine]:
+    """Each line that means something, with the stanzas that are open where it stands."""
+    stanzas: list[tuple[int, str]] = []
+    for raw in text.splitlines():
+        line = " ".join(raw.split())
+        if _CLOSING.fullmatch(line):
+            del stanzas[-1:]
+        if not line or _IGNORED.fullmatch(line):
+            continue
+        indent = len(raw) - len(raw.lstrip())
+        while stanzas and indent <= stanzas[-1][0]:
+            stanzas.pop()
+        yield (*(opened for _, opened in stanzas), line)
+        around = stanzas[-1][1].split()[0] if stanzas else ""
+        if any(line == start or (start[-1] == " " and line.startswith(start)) for start in STANZAS.get(around, ())):
+            stanzas.append((indent, line))

@@ -1,0 +1,113 @@
+"""What the agent tells whoever called it: steps with their times, one outcome, and errors that can be acted on.
+
+Progress goes to standard error line by line, the report to standard output as one JSON document. A connection that
+is cut must not change what happens on the host, so a stream nobody reads any more is no error here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+SCHEMA_VERSION = 1
+
+Outcome = Literal["applied", "unchanged", "refused", "restored", "broken"]
+
+EXIT_STATUS: dict[Outcome, int] = {"applied": 0, "unchanged": 0, "refused": 3, "restored": 4, "broken": 5}
+EXIT_BAD_MANIFEST = 2
+
+_SECRET = re.compile(r"\b(password|md5|authentication-key|key-string)( [0-9])? \S.*$")
+
+
+class Fault(Exception):
+    """Something that stops the agent: what, why, and what to do about it."""
+
+    def __init__(self, what: str, why: str, remedy: str) -> None:
+        super().__init__(f"{what}: {why}")
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of a run, as the report shows it."""
+
+    name: str
+    seconds: float = 0.0
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """The one JSON document that a run leaves on standard output."""
+
+    host: str
+    digest: str
+    outcome: Outcome = "refused"
+    failed_step: str | None = None
+    error: dict[str, str] | None = None
+    steps: list[Step] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Time a step, say its end on standard error, and remember it as the one that failed if it did."""
+        step = Step(name)
+        self.steps.append(step)
+        began = time.monotonic()
+        try:
+            yield step
+        except Fault as fault:
+            self.fail(name, fault)
+            say(f"{self.host}: {name}: FAILED: {fault.what}: {fault.why}")
+            raise
+        finally:
+            step.seconds = round(time.monotonic() - began, 3)
+        say(f"{self.host}: {name}{': ' if step.detail else ''}{step.detail} ({step.seconds:.2f} s)")
+
+    def fail(self, name: str, fault: Fault) -> None:
+        """Remember the first thing that went wrong; a failing restore is added to it, not put in its place."""
+        if self.error is None:
+            self.failed_step = name
+            self.error = {"what": fault.what, "why": fault.why, "remedy": fault.remedy}
+        else:
+            self.error["why"] += f"; then {name}: {fault.what}: {fault.why}"
+            self.error["remedy"] = fault.remedy
+
+    def text(self) -> str:
+        """The report as indented JSON."""
+        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=2)
+
+
+def say(text: str) -> None:
+    """Write a progress line for people, if anybody still listens."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def answer(text: str) -> None:
+    """Write the one document on standard output, if anybody still listens."""
+    try:
+        print(text, flush=True)
+    except (OSError, ValueError):
+        # Else Python would complain a second time when it flushes the dead stream at its own end.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def masked(line: str) -> str:
+    """A configuration line without the secret that it may hold."""
+    return _SECRET.sub(lambda found: f"{found[1]}{found[2] or ''} ****", line)
+
+
+def some(lines: list[str], limit: int = 8) -> str:
+    """The first few of some lines, secrets masked, and how many more there are."""
+    shown = "; ".join(masked(line.strip()) for line in lines[:limit])
+    return shown if len(lines) <= limit else f"{shown}; and {len(lines) - limit} more"
