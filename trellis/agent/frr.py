@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import time
 from pathlib import Path
 
 from trellis.agent.files import write_whole
 from trellis.agent.manifest import RUNNING_CONFIG
-from trellis.agent.process import Ended, run
+from trellis.agent.process import Ended, OutOfTime, run
 from trellis.agent.report import Fault, masked, some
 
 DAEMONS_FILE = "/etc/frr/daemons"
@@ -126,9 +129,29 @@ def start_missing(within_s: float) -> None:
     comes of it, so `reload` still has to follow.) A restart would end every session; started by hand a daemon would
     live outside of the unit.
     """
-    ended = run(["systemctl", "reload", "frr"], within_s)
+    try:
+        ended = run(["systemctl", "reload", "frr"], within_s)
+    except OutOfTime:
+        _end_reload_of_unit()
+        raise
     if ended.status:
         raise Fault("systemctl reload frr", some(ended.complaints), _REMEDY_DEAD)
+
+
+def _end_reload_of_unit() -> None:
+    """End what systemd runs for a reload, with its children: it would go on applying a configuration given up."""
+    answer = run(["systemctl", "show", "--property=ControlPID", "--value", "frr"], ANSWER_S).out.strip()
+    doomed = [int(answer)] if answer.isdigit() and int(answer) > 1 else []
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # pid (name) state parent ...; a name may hold spaces and brackets.
+            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
+    for pid in doomed:
+        doomed += [child for child, parent in parents.items() if parent == pid]
+    for pid in doomed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def restart(within_s: float = RESTART_S) -> None:

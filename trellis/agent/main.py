@@ -47,11 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "commit":
-                return _commit(sys.stdin.read())
+                return _commit(_standard_input())
             case "confirm":
                 return _confirm(options.digest, options.within_s)
             case "check":
-                return _check(sys.stdin.read() if options.manifest else state.committed_manifest())
+                return _check(_standard_input() if options.manifest else _committed_manifest())
             case _:
                 return _status()
     except BadManifest as bad:
@@ -69,11 +69,7 @@ def _commit(text: str) -> int:
         answer(report.text())
         raise
     report = Report(manifest.host, manifest.digest)
-    try:
-        commit(manifest, text, report)
-    except Exception as error:
-        # Nothing has changed where this is reached; a defect of the agent is still a report and no traceback.
-        report.fail("agent", Fault("the agent failed", f"{type(error).__name__}: {error}", "report this"))
+    commit(manifest, text, report)
     say(f"{report.host}: {report.outcome}")
     answer(report.text())
     return EXIT_STATUS[report.outcome]
@@ -111,13 +107,23 @@ def _status() -> int:
         frr_state = {"error": str(fault)}
     _answer(
         {
-            "committed": asdict(last) if last else None,
+            "committed": {"digest": last.digest, "backup": last.backup} if last else None,
             "under_way": asdict(change) if change else None,
             "lock": holder(),
             "frr": frr_state,
         }
     )
     return 0
+
+
+def _standard_input() -> str:
+    # What is no UTF-8 becomes other text here, and then the digest no longer fits.
+    return sys.stdin.buffer.read().decode(errors="replace")
+
+
+def _committed_manifest() -> str | None:
+    last = state.committed()
+    return last.manifest if last else None
 
 
 def _answer(content: dict[str, Any]) -> None:

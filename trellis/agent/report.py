@@ -58,16 +58,21 @@ class Report:
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """Time a step, say its end on standard error, and remember it as the one that failed if it did."""
+        """Time a step, say its end on standard error, and remember it as the one that failed if it did.
+
+        Raises:
+            Fault: The step failed, by a fault of its own or by any other exception, which is made one here.
+        """
         step = Step(name)
         self.steps.append(step)
         began = time.monotonic()
         try:
             yield step
-        except Fault as fault:
+        except Exception as error:
+            fault = error if isinstance(error, Fault) else _unforeseen(error)
             self.fail(name, fault)
             say(f"{self.host}: {name}: FAILED: {fault.what}: {fault.why}")
-            raise
+            raise fault from error
         finally:
             step.seconds = round(time.monotonic() - began, 3)
         say(f"{self.host}: {name}{': ' if step.detail else ''}{step.detail} ({step.seconds:.2f} s)")
@@ -81,9 +86,21 @@ class Report:
             self.error["why"] += f"; then {name}: {fault.what}: {fault.why}"
             self.error["remedy"] = fault.remedy
 
+    def fail_once(self, fault: Fault) -> None:
+        """Remember a fault that struck between two steps (a signal) as the last one's."""
+        if self.error is None:
+            self.fail(self.steps[-1].name, fault)
+
     def text(self) -> str:
         """The report as indented JSON."""
         return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, indent=2)
+
+
+def _unforeseen(error: Exception) -> Fault:
+    if isinstance(error, OSError):
+        what = str(error.filename or "the operating system")
+        return Fault(what, error.strerror or str(error), "see `df` and `findmnt`, mend it, run again")
+    return Fault("the agent failed", f"{type(error).__name__}: {error}", "report this with the report's text")
 
 
 def say(text: str) -> None:

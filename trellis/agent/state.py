@@ -21,11 +21,11 @@ KEPT_BACKUPS = 30
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What was last committed on this host."""
+    """What was last committed on this host, with the manifest as it was read and the backup of what was before."""
 
     digest: str
     backup: int
-    sha256: dict[str, str]
+    manifest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,10 @@ def committed() -> Committed | None:
 
 def under_way() -> UnderWay | None:
     """The change under way, or one whose agent died in it; or nothing."""
-    entry = _read("under-way.json")
-    return UnderWay(**entry) if entry else None
+    entry, last = _read("under-way.json"), committed()
+    change = UnderWay(**entry) if entry else None
+    # Committed, but the agent died before it could say that this is over.
+    return None if change and last and change.backup == last.backup else change
 
 
 def begin(change: UnderWay) -> None:
@@ -60,18 +62,9 @@ def end() -> None:
     (HOME / "under-way.json").unlink(missing_ok=True)
 
 
-def commit(entry: Committed, manifest: str) -> None:
-    """Remember what holds now, with the manifest that `check` compares the host with."""
-    write_whole(HOME / "manifest.json", manifest.encode())
+def commit(entry: Committed) -> None:
+    """Remember what holds now; with this, and at no other moment, a change is committed."""
     _write("committed.json", asdict(entry))
-
-
-def committed_manifest() -> str | None:
-    """The manifest that was last committed, as it was read."""
-    try:
-        return (HOME / "manifest.json").read_text()
-    except FileNotFoundError:
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,18 +121,13 @@ def backup(number: int) -> Backup:
     """A backup taken earlier."""
     folder = HOME / "backup" / str(number)
     index = json.loads((folder / "index.json").read_text())
-    return Backup(number, (folder / "running.conf").read_text(), index["sysctls"])
+    return Backup(number, (folder / "running.conf").read_bytes().decode(), index["sysctls"])
 
 
 def prepare() -> None:
     """Make the agent's folder, for root alone."""
     HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
     HOME.chmod(0o700)
-
-
-def digests(files: dict[str, bytes]) -> dict[str, str]:
-    """SHA-256 of contents, by path."""
-    return {path: _sha256(content) for path, content in files.items()}
 
 
 def _backups() -> list[int]:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 from trellis.agent import files, frr, state, sysctl
@@ -47,12 +49,14 @@ def commit(manifest: Manifest, text: str, report: Report) -> None:
         text: The same as it was read, to be kept for later checks.
         report: Where steps, outcome and fault go; the outcome is `refused` until something has changed.
     """
-    with contextlib.suppress(Fault), contextlib.ExitStack() as stack:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, _interrupted)
-        with report.step("lock") as step:
-            step.detail = stack.enter_context(held_lock())
-        _Transaction(manifest, text, report).run()
+    try:
+        with contextlib.ExitStack() as stack:
+            _on_signals(_interrupted)
+            with report.step("lock") as step:
+                step.detail = stack.enter_context(held_lock())
+            _Transaction(manifest, text, report).run()
+    except Fault as fault:
+        report.fail_once(fault)
 
 
 class _Transaction:
@@ -66,6 +70,7 @@ class _Transaction:
         self.sysctls: list[sysctl.Setting] = []
         self.enabled_before: set[str] = set()
         self.said: list[str] = []
+        self.pids: dict[str, int] = {}
 
     def run(self) -> None:
         """All steps, in their order."""
@@ -79,10 +84,12 @@ class _Transaction:
             self._apply(before)
             self._verify()
             self._confirm(before)
-        except Exception as error:
-            self._take_back(before, error)
+            self._commit(before)
+        except Fault as fault:
+            self.report.fail_once(fault)
+            self._take_back(before)
         else:
-            self._settle(before)
+            self.report.outcome = "applied"
 
     def _check_host(self) -> None:
         with self.report.step("host"):
@@ -149,14 +156,10 @@ class _Transaction:
         with self.report.step("start daemons") as step:
             step.detail = self._start_daemons()
         with self.report.step("reload FRR"):
-            pids = frr.alive()
+            self.pids = frr.alive()
             self.said = frr.reload(self.manifest.timeout_s)
         with self.report.step("daemons still alive"):
-            after = frr.wait_alive(frr.needed(self.manifest.daemons), CRASHED_DAEMON_S)
-            crashed = sorted(name for name in pids.keys() & after.keys() if pids[name] != after[name])
-            if crashed:
-                why = "it ended during the reload, and was started again"
-                raise Fault(f"crashed: {', '.join(crashed)}", why, "see `journalctl -u frr`; report the crash to FRR")
+            self._refuse_crashed()
         for reload in self.manifest.units_changed_reload:
             if set(reload.paths) & set(paths):
                 with self.report.step(f"reload {reload.unit}"):
@@ -174,10 +177,19 @@ class _Transaction:
         frr.wait_alive(needed, CRASHED_DAEMON_S)
         return f"started {', '.join(sorted(missing)) or 'none'}"
 
+    def _refuse_crashed(self) -> None:
+        """Raise a Fault when a daemon is gone, or is another process than before the reload."""
+        now = frr.wait_alive(frr.needed(self.manifest.daemons), CRASHED_DAEMON_S)
+        crashed = sorted(name for name in self.pids.keys() & now.keys() if self.pids[name] != now[name])
+        if crashed:
+            why = "ended after it got the new configuration, and was started again"
+            raise Fault(f"{', '.join(crashed)} crashed", why, "see `journalctl -u frr`; report the crash to FRR")
+
     def _verify(self) -> None:
         with self.report.step("running configuration") as step:
             step.detail = f"{_await_running(self.manifest.intent, self.said)} lines as intended"
         with self.report.step("verify"):
+            self._refuse_crashed()
             found = differences(self.manifest)
             if found:
                 details = [f"{path} ({', '.join(what)})" for path, what in found.files.items()]
@@ -192,63 +204,53 @@ class _Transaction:
             state.begin(state.UnderWay(self.manifest.digest, before.number, paths, "awaiting confirmation"))
             await_confirmation(self.manifest.digest, self.manifest.confirm_within_s)
 
-    def _settle(self, before: state.Backup) -> None:
-        contents = {file.path: file.content for file in self.manifest.files}
-        entry = state.Committed(self.manifest.digest, before.number, state.digests(contents))
-        state.commit(entry, self.text)
-        state.end()
-        files.settle([file.path for file in self.changed])
-        self.report.outcome = "applied"
+    def _commit(self, before: state.Backup) -> None:
+        with self.report.step("commit"):
+            _on_signals(signal.SIG_IGN)
+            state.commit(state.Committed(self.manifest.digest, before.number, self.text))
+        # It stands from here on: what cannot be tidied up now is passed over or tidied up by the next run.
+        with contextlib.suppress(OSError):
+            state.end()
+            files.settle([file.path for file in self.changed])
 
-    def _take_back(self, before: state.Backup, error: Exception) -> None:
+    def _take_back(self, before: state.Backup) -> None:
         """Put everything back as it was, whatever went wrong; nothing may interrupt that."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        if not isinstance(error, Fault):
-            where = self.report.steps[-1].name
-            self.report.fail(where, Fault("the agent failed", f"{type(error).__name__}: {error}", "report this"))
+        _on_signals(signal.SIG_IGN)
         self.report.outcome = "broken"
         with self.report.step("restore") as step:
             self._restore([file.path for file in self.changed], before)
+            state.end()
             step.detail = f"everything is as it was; the backup is {before.folder}"
-        state.end()
         self.report.outcome = "restored"
 
     def _restore(self, paths: list[str], before: state.Backup) -> None:
         """Files, kernel parameters, daemons and running configuration as before.
 
         Raises:
-            Fault: FRR does not run the earlier configuration again.
+            Fault: Not all of it is. What could be put back has been.
         """
-        back = files.take_back(paths)
-        try:
-            _reread_units(back)
-            sysctl.put_back(before.sysctls)
-            if frr.DAEMONS_FILE in back:
-                frr.start_missing(self.manifest.timeout_s)
-            frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S)
-        except Fault as fault:
-            # Not the end of it: what follows tries harder, and says whether the host is as before.
-            self.report.fail("restore", fault)
-        tried = self._reload_until_as_before(before.running)
-        if tried:
+        back = files.take_back([*dict.fromkeys([*paths, RUNNING_CONFIG])])
+        problems = _failures(lambda: _reread_units(back), lambda: sysctl.put_back(before.sysctls))
+        if frr.DAEMONS_FILE in back:
+            # Should this fail, the running configuration will show it.
+            _failures(lambda: frr.start_missing(self.manifest.timeout_s))
+        _failures(lambda: frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S))
+        problems += self._reload_until_as_before(before.running)
+        if problems:
             raise Fault(
-                "FRR does not run its earlier configuration",
-                "; ".join(tried),
-                f"the files are back; the backup is {before.folder}: mend FRR, then `systemctl restart frr`",
+                "the host is not as it was",
+                "; ".join(problems),
+                f"the files are; the backup is {before.folder}: mend FRR, then `systemctl restart frr`",
             )
 
     def _reload_until_as_before(self, running: str) -> list[str]:
         """Reload, reload again, restart: until FRR runs what it ran; what failed, or nothing."""
         tried: list[str] = []
-        for attempt in (self._reload_text, self._reload_text, self._restart):
-            try:
-                attempt(running)
-                _await_running(running, [])
-            except Fault as fault:
-                tried.append(f"{fault.what}: {fault.why}")
-            else:
+        for attempt in (self._reload_text, self._reload_text, _restart):
+            failures = _failures(partial(attempt, running), partial(_await_running, running, []))
+            if not failures:
                 return []
+            tried += failures
         return tried
 
     def _reload_text(self, running: str) -> None:
@@ -266,10 +268,22 @@ class _Transaction:
         finally:
             files.take_back([RUNNING_CONFIG])
 
-    def _restart(self, _: str) -> None:
-        """The last resort: it ends every session, but the host has its earlier configuration again."""
-        frr.restart()
-        frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S)
+
+def _restart(_: str) -> None:
+    """The last resort: it ends every session, but the host has its earlier configuration again."""
+    frr.restart()
+    frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S)
+
+
+def _failures(*attempts: Callable[[], object]) -> list[str]:
+    """Try several things, each although those before it failed, and name the failures."""
+    found = []
+    for attempt in attempts:
+        try:
+            attempt()
+        except (Fault, OSError) as error:
+            found.append(str(error))
+    return found
 
 
 def _await_running(intent: str, said: list[str]) -> int:
@@ -309,6 +323,11 @@ def _systemctl(*words: str) -> None:
     ended = run(["systemctl", *words], frr.RESTART_S)
     if ended.status:
         raise Fault(f"systemctl {' '.join(words)}", some(ended.complaints), "see `systemctl status` and the journal")
+
+
+def _on_signals(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, action)
 
 
 def _interrupted(number: int, _: FrameType | None) -> None:
