@@ -7,8 +7,10 @@ itself (Go does so from 1.21 on); then the user is told in one line what to inst
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +23,6 @@ from trellis.engine.problem import EngineMissingError
 _SWITCHES_SINCE = (1, 21)
 _BESIDE_PATH = ("/usr/local/go/bin/go", "/usr/lib/go/bin/go", "/snap/bin/go")
 _PROGRESS_EVERY_S = 5.0
-_ONE_PERCENT_SURE = 20  # below so many packages a percentage says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +112,14 @@ def _go_env(path: str, name: str) -> str:
 
 def _count_packages(go: GoToolchain, pin: Pin, environment: Mapping[str, str], say: Callable[[str], None]) -> int:
     """Count what is to be compiled, which also downloads the modules that are missing."""
-    packages, downloads, last = 0, 0, time.monotonic()
+    packages, downloads, ticking = 0, 0, _Ticking()
     argv = [go.path, "list", "-deps", "-f", "{{.ImportPath}}", COMMAND_PACKAGE]
     for line in _lines(argv, pin, environment):
-        if line.startswith("go: downloading"):
-            downloads += 1
-            if time.monotonic() - last > _PROGRESS_EVERY_S:
-                last = time.monotonic()
-                say(f"engine: downloading Go modules ({downloads} so far)")
-        elif not line.startswith("go: "):
-            packages += 1
+        if line is not None:
+            downloads += line.startswith("go: downloading")
+            packages += not line.startswith("go: ")
+        if ticking.due():
+            say(f"engine: downloading Go modules ({downloads} so far, {ticking.seconds:.0f} s)")
     return packages
 
 
@@ -135,20 +134,37 @@ def _compile(
     """Run the compiler, telling how many packages are done."""
     flags = f"-s -w -X {VERSION_VARIABLE}={pin.version}"
     argv = [go.path, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", flags]
-    compiled, last = 0, time.monotonic()
+    compiled, ticking = 0, _Ticking()
     for line in _lines([*argv, "-o", str(fresh), COMMAND_PACKAGE], pin, environment):
-        if line.startswith("go: "):
-            continue
-        compiled += 1
-        if time.monotonic() - last > _PROGRESS_EVERY_S:
-            last = time.monotonic()
-            of_total = f" of at most {total}" if total > _ONE_PERCENT_SURE else ""
-            say(f"engine: compiled {compiled}{of_total} packages")
+        compiled += line is not None and not line.startswith("go: ")
+        if ticking.due():
+            say(f"engine: compiled {compiled} packages (at most {total} to do, {ticking.seconds:.0f} s)")
 
 
-def _lines(argv: list[str], pin: Pin, environment: Mapping[str, str]) -> Iterator[str]:
-    """The output of a go command line by line; a failure ends in an error that shows its last lines."""
+class _Ticking:
+    """Says when it is time for the next line of progress."""
+
+    def __init__(self) -> None:
+        self._started = self._last = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def due(self) -> bool:
+        if time.monotonic() - self._last < _PROGRESS_EVERY_S:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+def _lines(argv: list[str], pin: Pin, environment: Mapping[str, str]) -> Iterator[str | None]:
+    """The output of a go command line by line, and None when it is silent for a while.
+
+    A failure ends in an error that shows its last lines.
+    """
     tail: list[str] = []
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     with subprocess.Popen(
         argv,
         cwd=pin.module_dir,
@@ -158,12 +174,18 @@ def _lines(argv: list[str], pin: Pin, environment: Mapping[str, str]) -> Iterato
         text=True,
         errors="replace",
     ) as process:
-        if process.stdout is None:  # Popen was given a pipe, so this only narrows the type
-            return
+        threading.Thread(target=_read, args=(process, lines), daemon=True).start()
         try:
-            for line in process.stdout:
-                tail = [*tail[-4:], line.rstrip()]
-                yield line.rstrip()
+            while True:
+                try:
+                    line = lines.get(timeout=_PROGRESS_EVERY_S)
+                except queue.Empty:
+                    yield None
+                    continue
+                if line is None:
+                    break
+                tail = [*tail[-4:], line]
+                yield line
         except BaseException:
             process.kill()
             raise
@@ -173,6 +195,13 @@ def _lines(argv: list[str], pin: Pin, environment: Mapping[str, str]) -> Iterato
             f"`go {argv[1]}` in {pin.module_dir} said: {' / '.join(tail) or 'nothing'}",
             "check that the Go module proxy can be reached (`go env GOPROXY`) and the disk has 3 GB free",
         )
+
+
+def _read(process: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
+    """Pass on what a process prints, then None."""
+    for line in process.stdout or ():
+        lines.put(line.rstrip())
+    lines.put(None)
 
 
 def _dotted(version: tuple[int, ...]) -> str:
