@@ -8,7 +8,6 @@ import pulumi_proxmoxve
 from components.router import Login, Router
 from components.sdn import Sdn
 from components.tenancy import Cluster, Guest, Tenant
-from trellis.agent import agent_text
 from trellis.plan import plan
 from trellis.render import render
 from trellis.render.documents import guest_document
@@ -32,7 +31,7 @@ if planned.sdn is not None and site.proxmox is not None:
 # The first host is the canary: no other one is touched before it has committed.
 for bundle in bundles:
     login = Login(site.hosts[bundle.host].ssh, config.require_secret("sshPrivateKey"))
-    router = Router(bundle.host, bundle, agent_text(), login, pulumi.ResourceOptions(depends_on=before))
+    router = Router(bundle.host, bundle, login, pulumi.ResourceOptions(depends_on=before))
     if bundle is bundles[0]:
         before = [*before, router.committed]
 

@@ -8,19 +8,21 @@ and a replacement deletes what it has just created.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pulumi
 from pulumi_command import remote
 
+from trellis.agent.bundle import INSTALLED_AS, agent_text
 from trellis.render import Bundle, manifest
 from trellis.site.model import Ssh
 
-AGENT_PATH = "/usr/local/lib/trellis/agent.py"
+_FOLDER = str(PurePosixPath(INSTALLED_AS).parent)
 _INSTALL = (
-    "set -eu; umask 022; install -d -m 0755 /usr/local/lib/trellis; "
-    'temporary="$(mktemp /usr/local/lib/trellis/.agent.XXXXXX)"; '
+    f"set -eu; umask 022; install -d -m 0755 {_FOLDER}; "
+    f'temporary="$(mktemp {_FOLDER}/.agent.XXXXXX)"; '
     'trap \'rm -f "$temporary"\' EXIT; cat > "$temporary"; chmod 0755 "$temporary"; sync "$temporary"; '
-    f'mv -f "$temporary" {AGENT_PATH}; trap - EXIT'
+    f'mv -f "$temporary" {INSTALLED_AS}; trap - EXIT'
 )
 _LONGEST_RUN_S = 300
 """Seconds until a command on the host is ended from outside; the agent's own limits are shorter."""
@@ -57,19 +59,18 @@ class Router(pulumi.ComponentResource):
     Args:
         name: Name of the host.
         bundle: What it shall run.
-        agent: Text of the agent.
         login: How to reach it.
         opts: ``depends_on`` names what must be there before: the SDN, and hosts that go first.
     """
 
-    def __init__(self, name: str, bundle: Bundle, agent: str, login: Login, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, name: str, bundle: Bundle, login: Login, opts: pulumi.ResourceOptions) -> None:
         super().__init__("trellis:host:Router", name, {}, opts)
         connection = login.connection()
         in_place = remote.Command(
             f"{name}-agent",
             connection=connection,
             create=f"timeout {_LONGEST_RUN_S} sh -c '{_quoted(_INSTALL)}'",
-            stdin=agent,
+            stdin=agent_text(),
             logging=remote.Logging.STDERR,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on),
@@ -77,7 +78,7 @@ class Router(pulumi.ComponentResource):
         self.committed = remote.Command(
             f"{name}-commit",
             connection=connection,
-            create=f"timeout {_LONGEST_RUN_S} python3 {AGENT_PATH} commit",
+            create=f"timeout {_LONGEST_RUN_S} python3 {INSTALLED_AS} commit",
             stdin=manifest(bundle),
             logging=remote.Logging.STDERR,
             add_previous_output_in_env=False,

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trellis.plan.model import HostPlan
+from trellis.pve import pve_version
+
 
 @dataclass(frozen=True, slots=True)
 class FrrDefaults:
@@ -24,3 +27,20 @@ class FrrDefaults:
 
 
 DEFAULTS = {"10.3": FrrDefaults(), "10.7": FrrDefaults()}
+
+FIRST_AS_ENFORCED_FROM = (9, 1)
+"""From this ``frr version`` line on FRR enforces by default that a peer's own ASN comes first in its paths."""
+
+
+def enforces_first_as(host: HostPlan) -> bool:
+    """Return whether FRR's own default makes each eBGP peer put its ASN first.
+
+    FRR takes its defaults from the ``frr version`` line of its file, whatever version it is.  Proxmox VE 8.4 writes
+    8.5.2, and FRR then prints ``no bgp enforce-first-as`` (measured with 10.3), so that it has to be written.
+
+    Args:
+        host: The host, whose ``frr version`` line Proxmox writes if there is one.
+    """
+    header = pve_version(host.pve_version).frr_header if host.pve_version else f"frr version {host.frr_version}"
+    major, minor = header.split()[-1].split(".")[:2]
+    return (int(major), int(minor)) >= FIRST_AS_ENFORCED_FROM

@@ -47,6 +47,7 @@ def _content(bundle: Bundle) -> dict[str, Any]:
         "running_config": bundle.running_config,
         "sysctls": bundle.sysctls,
         "timeout_s": TIMEOUT_S,
+        "units_changed_reload": [],
         "files": [
             {
                 "path": file.path,

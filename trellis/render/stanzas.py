@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trellis.plan.model import BfdProfile, BgpInstance, HostPlan, Policy
-from trellis.render.defaults import DEFAULTS
+from trellis.render.defaults import DEFAULTS, enforces_first_as
 
 _TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -76,7 +76,9 @@ class Stanzas:
     def bgp(self, host: HostPlan, instance: BgpInstance) -> str:
         """Return a ``router bgp`` block."""
         timers = (instance.keepalive_s, instance.hold_time_s) != DEFAULTS[host.frr_version].timers_s
-        return self.fill("frr/bgp.j2", bgp=instance, timers=timers)
+        first_as = enforces_first_as(host)
+        foreign = () if first_as else _foreign(instance)
+        return self.fill("frr/bgp.j2", bgp=instance, timers=timers, first_as=first_as, first_as_of=foreign)
 
     def policy(self, policy: Policy) -> str:
         """Return community-lists, prefix-lists and route-maps; rendered once per policy object."""
@@ -91,3 +93,10 @@ class Stanzas:
                 )
             )
         return self._rendered[key]
+
+
+def _foreign(instance: BgpInstance) -> frozenset[str]:
+    """Return the groups and lone neighbours of ``instance`` that are in another AS."""
+    return frozenset(
+        session.name for session in instance.sessions if session.group is None and session.remote_as != instance.asn
+    )

@@ -1,0 +1,62 @@
+"""Runs the very program that `pulumi up` runs, on a monitor instead of an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime.stack import run_pulumi_func
+
+from tests.components.monitor import Recorder, watch
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def dev_site() -> dict[str, Any]:
+    stack: dict[str, Any] = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    site: dict[str, Any] = stack["config"]["trellis:site"]
+    return site
+
+
+@pytest.fixture
+def run_program(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Recorder, dict[str, Any]]]:
+    """Return a function that runs `__main__.py` on a site and returns what was registered and exported."""
+
+    def run(site: dict[str, Any], *, preview: bool = False) -> tuple[Recorder, dict[str, Any]]:
+        monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        recorder = watch(preview=preview)
+        pulumi.runtime.set_all_config(
+            {
+                "trellis:site": json.dumps(site),
+                "trellis:sshPrivateKey": "a-private-key",
+                "trellis:proxmoxApiToken": "root@pam!t=token",
+            },
+            secret_keys=["trellis:sshPrivateKey", "trellis:proxmoxApiToken"],
+        )
+        exported: dict[str, Any] = {}
+
+        def program() -> None:
+            runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")
+
+        async def outputs() -> None:
+            for name, value in pulumi.runtime.get_root_resource().outputs.items():
+                exported[name] = await pulumi.Output.from_input(value).future()
+
+        try:
+            loop.run_until_complete(run_pulumi_func(program))
+            loop.run_until_complete(outputs())
+        finally:
+            loop.close()
+        return recorder, exported
+
+    return run
