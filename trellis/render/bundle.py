@@ -99,8 +99,9 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
 def _bundle(stanzas: Stanzas, sdn: SdnState | None, host: HostPlan, refusals: list[Refusal]) -> Bundle:
     configs: tuple[HostFile, ...]
     if host.kind == "pve":
-        local = _local(stanzas, host)
-        merged = effective(sdn or SdnState(), _node(host), tuple(local.splitlines()))
+        state = sdn or SdnState()
+        local = _local(stanzas, host, state)
+        merged = effective(state, _node(host), tuple(local.splitlines()))
         refusals.extend(_refusal(host.name, loss) for loss in merged.losses)
         configs = (
             _frr_file(FRR_CONF_LOCAL, local),
@@ -137,7 +138,7 @@ def _whole(stanzas: Stanzas, host: HostPlan) -> str:
     )
 
 
-def _local(stanzas: Stanzas, host: HostPlan) -> str:
+def _local(stanzas: Stanzas, host: HostPlan, sdn: SdnState) -> str:
     """Return a frr.conf.local in the grammar that survives the merge; BFD profiles ride in ``router ospf6``."""
     router_lines = tuple(stanzas.ospf6(host).splitlines()[1:-2])
     profiles = tuple(stanzas.bfd(host).splitlines())
@@ -147,6 +148,7 @@ def _local(stanzas: Stanzas, host: HostPlan) -> str:
             stanzas.interfaces(host),
             "\n".join((*carry_in_router("ospf6", router_lines, profiles), "!", "")),
             *(stanzas.bgp(host, instance) for instance in host.bgp),
+            stanzas.bare_vrf_routers(host, sdn.zones),
             stanzas.policy(host.policy),
         )
     )

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trellis.plan.model import BfdProfile, BgpInstance, HostPlan, Policy
+from trellis.pve import EvpnZone
 from trellis.render.defaults import DEFAULTS, enforces_first_as
 
 _TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -79,6 +80,12 @@ class Stanzas:
         first_as = enforces_first_as(host)
         foreign = () if first_as else _foreign(instance)
         return self.fill("frr/bgp.j2", bgp=instance, timers=timers, first_as=first_as, first_as_of=foreign)
+
+    def bare_vrf_routers(self, host: HostPlan, zones: tuple[EvpnZone, ...]) -> str:
+        """Return what the VRF routers need that Proxmox writes on every node, also for zones of other nodes."""
+        carried = {vrf.name for vrf in host.vrfs}
+        vrfs = () if enforces_first_as(host) else tuple(zone.vrf for zone in zones if zone.vrf not in carried)
+        return self.fill("frr/bare_vrf_routers.j2", asn=host.bgp[0].asn, vrfs=vrfs)
 
     def policy(self, policy: Policy) -> str:
         """Return community-lists, prefix-lists and route-maps; rendered once per policy object."""
