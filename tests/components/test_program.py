@@ -11,9 +11,6 @@ import pytest
 
 from tests.components.monitor import Recorder
 
-# pulumi's mocks leave event loops of their own unclosed; nothing of ours opens a socket here.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-
 Run = Callable[..., tuple[Recorder, dict[str, Any]]]
 
 
