@@ -1,0 +1,45 @@
+"""The example sites, each read, planned and rendered once for all tests.
+
+Deliberately elsewhere: the small sites that errors are shown on (``tests/errors``).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from trellis.plan import Plan, plan
+from trellis.render import Bundle, render
+from trellis.site import Site, load_site, site_data_of_stack
+
+REPOSITORY = Path(__file__).parents[1]
+
+EXAMPLES = {
+    "homelab": REPOSITORY / "Pulumi.dev.yaml",
+    **{path.stem.removeprefix("Pulumi."): path for path in sorted(REPOSITORY.glob("examples/*/Pulumi.*.yaml"))},
+}
+"""Every example by name; the seed's homelab is the stack ``dev``."""
+
+
+def site_data(name: str) -> dict[str, Any]:
+    """Return the raw site of an example, fresh, so that a test may change it."""
+    return site_data_of_stack(EXAMPLES[name].read_text(encoding="utf-8"))
+
+
+@cache
+def site_of(name: str) -> Site:
+    """Return the site of an example."""
+    return load_site(site_data(name))
+
+
+@cache
+def plan_of(name: str) -> Plan:
+    """Return the plan of an example."""
+    return plan(site_of(name))
+
+
+@cache
+def bundles_of(name: str) -> tuple[Bundle, ...]:
+    """Return the bundles of an example."""
+    return render(plan_of(name))
