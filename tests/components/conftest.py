@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def dev_site() -> dict[str, Any]:
 @pytest.fixture
 def run_program(
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Callable[..., tuple[Recorder, dict[str, Any]]]]:
+) -> Callable[..., tuple[Recorder, dict[str, Any]]]:
     """Return a function that runs `__main__.py` on a site and returns what was registered and exported."""
 
     def run(site: dict[str, Any], *, preview: bool = False) -> tuple[Recorder, dict[str, Any]]:
@@ -59,12 +59,17 @@ def run_program(
             loop.run_until_complete(run_pulumi_func(program))
             loop.run_until_complete(outputs())
         finally:
-            loop.close()
+            _close_left_loops()
         return recorder, exported
 
-    yield run
-    # pulumi's mocks make event loops that nobody closes; found later, by the garbage collector in the middle of a
-    # compilation, they crash CPython 3.11.
+    return run
+
+
+def _close_left_loops() -> None:
+    """Close the event loops that pulumi's mocks leave behind.
+
+    Found later, by the garbage collector in the middle of a compilation, they crash CPython 3.11.
+    """
     for left in gc.get_objects():
         if isinstance(left, asyncio.AbstractEventLoop) and not left.is_closed() and not left.is_running():
             left.close()
