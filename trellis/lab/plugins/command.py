@@ -151,6 +151,10 @@ def provider() -> Provider:
 
 
 if __name__ == "__main__":
+    import logging
+
     from trellis.lab.plugins.server import serve
 
+    # paramiko logs a traceback for every failed handshake; the error itself says it all.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
     serve(provider())

@@ -32,10 +32,11 @@ class Connection:
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Takes the provider's configuration; connects at the first call only."""
+        self.cancel()
         self._api = None if UNKNOWN in settings.values() else Api(settings)
 
     def cancel(self) -> None:
-        """Stops waiting for tasks."""
+        """Stops waiting for tasks and closes the connections."""
         if self._api is not None:
             self._api.cancel()
 

@@ -112,8 +112,11 @@ class Api:
         self._await(str(task))
 
     def cancel(self) -> None:
-        """Stop waiting for tasks."""
+        """Stop waiting for tasks, and close the connections."""
         self._stopped.set()
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
 
     def _await(self, task: str) -> None:
         """Wait for a task's end (`UPID:NODE:...`)."""
