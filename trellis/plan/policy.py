@@ -54,6 +54,8 @@ class Policies:
             maps.append(route_maps.tenant(tenant, bool(own)))
         for cluster in sorted({guest.cluster for guest in guests if guest.cluster in self._services}):
             lists += self._services[cluster]
+        defined = {(prefix_list.family, prefix_list.name) for prefix_list in lists}
+        maps = [route_maps.settled(route_map, defined) for route_map in maps]
         for guest in guests:
             own_lists, own_map = self._of_guest[guest.name]
             lists += own_lists

@@ -6,7 +6,7 @@ is denied, as FRR does.  Of two families only the entry whose prefix-list is of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 
 from trellis.plan import names
@@ -88,6 +88,20 @@ def of_guest(name: str, lists: Iterable[PrefixList], marks: Marks) -> RouteMap:
     return _numbered(names.guest_in(name), entries)
 
 
+def settled(route_map: RouteMap, defined: Set[tuple[IpKeyword, str]]) -> RouteMap:
+    """Return ``route_map`` without entries whose prefix-list does not exist: they match nothing.
+
+    A VNet or tenant without IPv4 has no IPv4 list.  FRR takes a reference to an undefined list without a word, so a
+    misspelt one could not be told from one that is meant.
+
+    Args:
+        route_map: As it is for both families.
+        defined: Family keyword and name of every prefix-list of the host.
+    """
+    kept = [entry for entry in route_map.entries if entry.prefix_list is None or entry.prefix_list in defined]
+    return route_map if len(kept) == len(route_map.entries) else _numbered(route_map.name, kept)
+
+
 def _class_of(list_name: str) -> int:
     if list_name.endswith("-SERVICES"):
         return PUBLIC
@@ -99,4 +113,6 @@ def _either_family(prefix_list: str, entry: RouteMapEntry) -> list[RouteMapEntry
 
 
 def _numbered(name: str, entries: Iterable[RouteMapEntry]) -> RouteMap:
-    return RouteMap(name, tuple(replace(entry, seq=seq) for seq, entry in enumerate(entries, start=1)))
+    """Return the route-map, its entries numbered; one that permits nothing says so, as FRR has no empty one."""
+    found = list(entries) or [RouteMapEntry("deny")]
+    return RouteMap(name, tuple(replace(entry, seq=seq) for seq, entry in enumerate(found, start=1)))
