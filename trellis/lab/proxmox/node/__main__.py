@@ -31,9 +31,10 @@ def _say(text: str) -> None:
 
 
 def _regenerates(choice: str, document: dict[str, Any], settings: Settings) -> bool:
-    if choice != "auto":
-        return choice == "1"
-    return apply.has_frr(configuration.parse(document), settings)
+    config = configuration.parse(document)
+    if choice == "auto" or settings.behaviour.needs_controller:
+        return apply.has_frr(config, settings)
+    return choice == "1"
 
 
 def _apply(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -25,6 +25,7 @@ class Behaviour:
         final_newline: Whether the frr.conf that it writes ends with a newline.
         rewrites_daemons: Whether it forces the daemons that SDN fabrics use in /etc/frr/daemons, and
             *restarts* FRR where that changed the file.
+        needs_controller: Whether frr.conf is only ever written while there is a controller.
         serves_local_file: Whether an frr.conf.local alone, without any controller, is reason to regenerate.
         commits_at_boot: Whether there is a service that commits pending SDN changes at boot.
         has_lock: Whether the API has lock tokens and rollback.
@@ -36,6 +37,7 @@ class Behaviour:
     merge: MergeGrammar
     final_newline: bool
     rewrites_daemons: bool
+    needs_controller: bool
     serves_local_file: bool
     commits_at_boot: bool
     has_lock: bool
@@ -45,10 +47,10 @@ class Behaviour:
 BEHAVIOURS: Final = {
     entry.network: entry
     for entry in (
-        Behaviour("0.11.2", "8.5.2", "stripped", False, False, False, False, False, False),
-        Behaviour("1.1.8", "10.3.1", "stripped", False, True, False, True, True, False),
-        Behaviour("1.2.5", "10.4.1", "stripped", True, True, True, True, True, False),
-        Behaviour("1.3.0", "10.4.1", "verbatim", True, True, True, True, True, True),
+        Behaviour("0.11.2", "8.5.2", "stripped", False, False, True, False, False, False, False),
+        Behaviour("1.1.8", "10.3.1", "stripped", False, True, False, False, True, True, False),
+        Behaviour("1.2.5", "10.4.1", "stripped", True, True, False, True, True, True, False),
+        Behaviour("1.3.0", "10.4.1", "verbatim", True, True, False, True, True, True, True),
     )
 }
 """By version of pve-network."""
