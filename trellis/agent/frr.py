@@ -9,12 +9,14 @@ import signal
 import time
 from pathlib import Path
 
-from trellis.agent.files import write_whole
+from trellis.agent.files import found, write_whole
 from trellis.agent.manifest import RUNNING_CONFIG
 from trellis.agent.process import Ended, OutOfTime, run
 from trellis.agent.report import Fault, masked, some
 
-DAEMONS_FILE = "/etc/frr/daemons"
+DAEMON_FILES = ("/etc/frr/daemons", "/etc/frr/daemons.conf")
+"""FRR starts what either of them names; the second is not Proxmox's to rewrite."""
+
 ALWAYS = ("zebra", "mgmtd", "staticd")
 """Daemons that FRR starts on its own account, where the release has them."""
 
@@ -51,9 +53,11 @@ def needed(daemons: tuple[str, ...]) -> set[str]:
     return {name for name in ALWAYS if (_BINARIES / name).exists()} | set(daemons)
 
 
-def enabled(daemons_file: str) -> set[str]:
-    """The daemons that a text of /etc/frr/daemons has started."""
-    return set(re.findall(r"^\s*([a-z0-9]+d)\s*=\s*[\"']?yes", daemons_file, re.MULTILINE)) | set(ALWAYS)
+def enabled() -> set[str]:
+    """The daemons that this host's FRR is told to start, now, by any of its files."""
+    texts = [file.content.decode(errors="replace") for path in DAEMON_FILES if (file := found(path))]
+    pattern = re.compile(r"^\s*([a-z0-9]+d)\s*=\s*[\"']?yes", re.MULTILINE)
+    return {name for text in texts for name in pattern.findall(text)} | set(ALWAYS)
 
 
 def wait_alive(wanted: set[str], within_s: float) -> dict[str, int]:
@@ -63,12 +67,12 @@ def wait_alive(wanted: set[str], within_s: float) -> dict[str, int]:
         Fault: One does not answer in time.
     """
     deadline = time.monotonic() + within_s
-    while not wanted <= (found := alive()).keys():
+    while not wanted <= (running := alive()).keys():
         if time.monotonic() >= deadline:
-            dead = ", ".join(sorted(wanted - found.keys()))
+            dead = ", ".join(sorted(wanted - running.keys()))
             raise Fault(f"not running: {dead}", "no answer on its vty", _REMEDY_DEAD)
         time.sleep(0.5)
-    return found
+    return running
 
 
 _REMEDY_DEAD = "see `systemctl status frr` and `journalctl -u frr`; start it, then run again"
@@ -122,7 +126,7 @@ def reload(within_s: float) -> list[str]:
 
 
 def start_missing(within_s: float) -> None:
-    """Have FRR's own unit start daemons that /etc/frr/daemons newly enables, and stop those it no longer does.
+    """Have FRR's own unit start daemons that its files newly enable, and stop those they no longer do.
 
     `systemctl reload frr` gives watchfrr its new list: measured with FRR 10.3, it starts the new daemons and leaves
     the others, their processes and their sessions alone. (It also reloads frr.conf, but with exit status 0 whatever

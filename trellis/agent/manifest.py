@@ -15,6 +15,9 @@ from typing import Any
 
 from trellis.agent.report import SCHEMA_VERSION
 
+HEADING = f"trellis-manifest {SCHEMA_VERSION}\n"
+"""A line that may stand before the document."""
+
 ALLOWED_PATHS = (
     r"/etc/frr/[a-z][a-zA-Z0-9._-]*",
     r"/etc/sysctl\.d/90-trellis[a-z0-9-]*\.conf",
@@ -121,11 +124,15 @@ def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
 def parse(text: str) -> Manifest:
     """Read a manifest.
 
+    Args:
+        text: A JSON document, below the line `trellis-manifest 1` or without it. (Pulumi shows a text that begins
+            with that line as text, line by line, and would show bare JSON by the numbers of its list entries.)
+
     Raises:
         BadManifest: It is none, or not one that may be carried out; names everything that is wrong with it.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text.removeprefix(HEADING))
     except ValueError as error:
         raise BadManifest([f"not JSON: {error}"]) from None
     if not isinstance(document, dict):

@@ -43,6 +43,9 @@ One that is missing here costs nothing as long as the text is laid out as FRR pr
 comparison: its lines then count as lines of the stanza around it.
 """
 
+PLAIN: dict[str, tuple[str, ...]] = {"peer": ("profile ",)}
+"""Plain lines of a stanza that look like the beginning of one further out."""
+
 _IGNORED = re.compile("|".join(IGNORED))
 _CLOSING = re.compile("exit|exit-vrf|exit-address-family|exit-vni")
 
@@ -79,7 +82,20 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
         indent = len(raw) - len(raw.lstrip())
         while stanzas and indent <= stanzas[-1][0]:
             stanzas.pop()
+        opens_at = _depth_opened(line, [opened for _, opened in stanzas])
+        if opens_at is not None:
+            del stanzas[opens_at:]
         yield (*(opened for _, opened in stanzas), line)
-        around = stanzas[-1][1].split()[0] if stanzas else ""
-        if any(line == start or (start[-1] == " " and line.startswith(start)) for start in STANZAS.get(around, ())):
+        if opens_at is not None:
             stanzas.append((indent, line))
+
+
+def _depth_opened(line: str, stanzas: list[str]) -> int | None:
+    """Below how many of the open stanzas a line opens one; like FRR, the innermost that knows the line has it."""
+    for depth in range(len(stanzas), -1, -1):
+        around = stanzas[depth - 1].split()[0] if depth else ""
+        if line.startswith(PLAIN.get(around, ())):
+            return None
+        if any(line == start or (start[-1] == " " and line.startswith(start)) for start in STANZAS.get(around, ())):
+            return depth
+    return None

@@ -1,6 +1,6 @@
 """Putting a manifest into force: all of it, or nothing.
 
-Up to the step `replace files` nothing on the host changes, and a fault there is a refusal. From then on any fault,
+Up to the step `start daemons` nothing on the host changes, and a fault there is a refusal. From then on any fault,
 also a signal, takes everything back: the files byte for byte, the kernel parameters, and FRR's running
 configuration, which is compared with the one before, for exit statuses of FRR's tools say little. Should the agent
 itself be killed, what it wrote about the change under way lets the next run take it back first.
@@ -97,8 +97,7 @@ class _Transaction:
         with self.report.step("daemons alive") as step:
             # A daemon that this manifest newly enables cannot run yet; any other that is down would take its
             # configuration with it: FRR reloads and saves without it, and says nothing.
-            current = files.found(frr.DAEMONS_FILE)
-            self.enabled_before = frr.enabled(current.content.decode() if current else "")
+            self.enabled_before = frr.enabled()
             wanted = frr.needed(self.manifest.daemons) & self.enabled_before
             step.detail = ", ".join(sorted(frr.wait_alive(wanted, within_s=0)))
 
@@ -142,19 +141,24 @@ class _Transaction:
         with self.report.step("stage files") as step:
             self.changed = [file for file in self.manifest.files if file_differences(self.manifest, file)]
             files.stage(self.changed)
-            step.detail = ", ".join(file.path for file in self.changed)
+            step.detail = f"{len(self.changed)}"
         return before
 
     def _apply(self, before: state.Backup) -> None:
         paths = [file.path for file in self.changed]
-        with self.report.step("replace files"):
+        about_daemons = [file for file in self.changed if file.path.startswith((*frr.DAEMON_FILES, _DROP_INS))]
+        with self.report.step("start daemons") as step:
+            # New daemons start under the old frr.conf. Under a new one they alone would get its `frr defaults`,
+            # FRR would print both profiles, and frr-reload.py would see nothing to do (measured with FRR 10.3).
             state.begin(state.UnderWay(self.manifest.digest, before.number, paths))
-            files.publish(self.changed)
+            files.publish(about_daemons)
             _reread_units(paths)
+            step.detail = self._start_daemons()
+        with self.report.step("replace files") as step:
+            files.publish([file for file in self.changed if file not in about_daemons])
+            step.detail = ", ".join(paths)
         with self.report.step("set kernel parameters") as step:
             step.detail = f"{sysctl.load(self.sysctls)} set"
-        with self.report.step("start daemons") as step:
-            step.detail = self._start_daemons()
         with self.report.step("reload FRR"):
             self.pids = frr.alive()
             self.said = frr.reload(self.manifest.timeout_s)
@@ -166,12 +170,10 @@ class _Transaction:
                     _systemctl("reload-or-restart", reload.unit)
 
     def _start_daemons(self) -> str:
-        """Start what /etc/frr/daemons newly enables; leave FRR alone when that is nothing."""
+        """Start what FRR's files newly enable; leave FRR alone when that is nothing."""
         needed = frr.needed(self.manifest.daemons)
-        current = files.found(frr.DAEMONS_FILE)
-        now_enabled = frr.enabled(current.content.decode() if current else "")
         missing = needed - frr.alive().keys()
-        if not missing and now_enabled == self.enabled_before:
+        if not missing and frr.enabled() == self.enabled_before:
             return "all run"
         frr.start_missing(self.manifest.timeout_s)
         frr.wait_alive(needed, CRASHED_DAEMON_S)
@@ -231,7 +233,7 @@ class _Transaction:
         """
         back = files.take_back([*dict.fromkeys([*paths, RUNNING_CONFIG])])
         problems = _failures(lambda: _reread_units(back), lambda: sysctl.put_back(before.sysctls))
-        if frr.DAEMONS_FILE in back:
+        if set(frr.DAEMON_FILES) & set(back):
             # Should this fail, the running configuration will show it.
             _failures(lambda: frr.start_missing(self.manifest.timeout_s))
         _failures(lambda: frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S))
