@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+FRR_SUITES = {"10.3": "trixie", "10.7": "sid"}
+"""Where each FRR that a site can name comes from: the Debian suite of the lab's image."""
+
+
 @pytest.fixture(scope="session")
-def frr_root(request: pytest.FixtureRequest) -> Path:
-    """Return a folder with a Debian root that holds FRR 10.3: the lab's image, built once if it is missing."""
+def frr_root(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """Return a function: FRR's major.minor in, a Debian root that holds it out, built once if it is missing."""
     lacking = [program for program in ("unshare", "nsenter", "mmdebstrap") if shutil.which(program) is None]
     if os.geteuid() != 0 or lacking:
         why = f"{', '.join(lacking)} missing" if lacking else "not root"
@@ -38,4 +43,4 @@ def frr_root(request: pytest.FixtureRequest) -> Path:
         if reporter is not None:
             reporter.write_line(text)
 
-    return ensure_root("trixie", say)
+    return lambda version: ensure_root(FRR_SUITES[version], say)

@@ -19,14 +19,20 @@ class FrrDefaults:
         timers_s: BGP keepalive and hold time in seconds.
         bfd_interval_ms: BFD transmit and receive interval in milliseconds.
         bfd_multiplier: BFD detection multiplier.
+        bgp_lines: What every ``router bgp`` prints although it is the default, so that it has to be written.
     """
 
     timers_s: tuple[int, int] = (3, 9)
     bfd_interval_ms: int = 300
     bfd_multiplier: int = 3
+    bgp_lines: tuple[str, ...] = ()
 
 
-DEFAULTS = {"10.3": FrrDefaults(), "10.7": FrrDefaults()}
+DEFAULTS = {
+    "10.3": FrrDefaults(),
+    # From 10.6.1 on the datacenter profile prints this one, and frr-reload would delete it each time (FRR 22939).
+    "10.7": FrrDefaults(bgp_lines=("use-underlays-nexthop-weight",)),
+}
 
 FIRST_AS_ENFORCED_FROM = (9, 1)
 """From this ``frr version`` line on FRR enforces by default that a peer's own ASN comes first in its paths."""
@@ -44,3 +50,13 @@ def enforces_first_as(host: HostPlan) -> bool:
     header = pve_version(host.pve_version).frr_header if host.pve_version else f"frr version {host.frr_version}"
     major, minor = header.split()[-1].split(".")[:2]
     return (int(major), int(minor)) >= FIRST_AS_ENFORCED_FROM
+
+
+def bgp_lines(host: HostPlan) -> tuple[str, ...]:
+    """Return the lines that every ``router bgp`` of ``host`` holds for FRR's sake, those that Proxmox makes included.
+
+    Args:
+        host: The host.
+    """
+    first_as = () if enforces_first_as(host) else ("no bgp enforce-first-as",)
+    return (*first_as, *DEFAULTS[host.frr_version].bgp_lines)

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trellis.plan.model import BfdProfile, BgpInstance, HostPlan, Policy
 from trellis.pve import EvpnZone
-from trellis.render.defaults import DEFAULTS, enforces_first_as
+from trellis.render.defaults import DEFAULTS, bgp_lines, enforces_first_as
 
 _TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -44,7 +44,11 @@ class Stanzas:
         return self._environment.get_template(template).render(view)
 
     def header(self, host: HostPlan) -> str:
-        """Return the first lines of a frr.conf that no one else writes."""
+        """Return the first lines of a frr.conf that no one else writes.
+
+        There is no ``frr version`` among them: FRR prints its own with the patch release, which no site names, and
+        ``frr-reload.py`` would list any other at each run (R14).
+        """
         return self.fill("frr/header.j2", host=host)
 
     def interfaces(self, host: HostPlan) -> str:
@@ -77,15 +81,14 @@ class Stanzas:
     def bgp(self, host: HostPlan, instance: BgpInstance) -> str:
         """Return a ``router bgp`` block."""
         timers = (instance.keepalive_s, instance.hold_time_s) != DEFAULTS[host.frr_version].timers_s
-        first_as = enforces_first_as(host)
-        foreign = () if first_as else _foreign(instance)
-        return self.fill("frr/bgp.j2", bgp=instance, timers=timers, first_as=first_as, first_as_of=foreign)
+        foreign = () if enforces_first_as(host) else _foreign(instance)
+        return self.fill("frr/bgp.j2", bgp=instance, timers=timers, always_printed=bgp_lines(host), first_as_of=foreign)
 
     def bare_vrf_routers(self, host: HostPlan, zones: tuple[EvpnZone, ...]) -> str:
         """Return what the VRF routers need that Proxmox writes on every node, also for zones of other nodes."""
-        carried = {vrf.name for vrf in host.vrfs}
-        vrfs = () if enforces_first_as(host) else tuple(zone.vrf for zone in zones if zone.vrf not in carried)
-        return self.fill("frr/bare_vrf_routers.j2", asn=host.bgp[0].asn, vrfs=vrfs)
+        carried, always_printed = {vrf.name for vrf in host.vrfs}, bgp_lines(host)
+        vrfs = tuple(zone.vrf for zone in zones if zone.vrf not in carried) if always_printed else ()
+        return self.fill("frr/bare_vrf_routers.j2", asn=host.bgp[0].asn, vrfs=vrfs, always_printed=always_printed)
 
     def policy(self, policy: Policy) -> str:
         """Return community-lists, prefix-lists and route-maps; rendered once per policy object."""

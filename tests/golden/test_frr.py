@@ -1,0 +1,79 @@
+"""Every golden effective configuration on real FRR daemons of the version that the site names for that host.
+
+What is rendered must be what FRR prints (R14): clean for ``vtysh -C``, loaded without a complaint, nothing to do for
+``frr-reload.py`` afterwards, and equal to the running configuration by the agent's own comparison.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.golden.files import FOLDER, GOLDEN_HOSTS, bundle_of
+from tests.sites import plan_of
+from trellis.agent.normalise import difference, shown
+from trellis.lab.scratch import Result, ScratchFrr
+from trellis.pve import NEVER_PRINTED
+
+pytestmark = pytest.mark.frr
+
+_CHATTER = re.compile(r"\[\d+\|\w+\] (sending configuration|done)|Waiting for children to finish applying config\.\.\.")
+_FORWARD = re.compile(r"The route-map '(.+)' does not exist\.")
+_FRAME = re.compile(r"Lines To (Add|Delete)|=+|exit")
+
+
+@pytest.fixture(params=GOLDEN_HOSTS, ids="/".join, scope="module")
+def golden(
+    request: pytest.FixtureRequest, frr_root: Callable[[str], Path]
+) -> Iterator[tuple[str, str, str, ScratchFrr]]:
+    """Yield a golden configuration, its host's name and kind, and an empty FRR of the host's version."""
+    example, host = request.param
+    planned = next(found for found in plan_of(example).hosts if found.name == host)
+    text = (FOLDER / example / host / "frr.conf").read_text(encoding="utf-8")
+    assert text == bundle_of(example, host).text("/etc/frr/frr.conf"), "not the golden: run tests/golden first"
+    with ScratchFrr(frr_root(planned.frr_version), hostname=host) as frr:
+        installed = frr.vtysh("show version").split()[1]
+        if not installed.startswith(planned.frr_version):
+            pytest.skip(f"FRR {planned.frr_version} is wanted, Debian's has become {installed}: measure the new one")
+        checked = frr.check(text)
+        assert (checked.status, checked.text.strip()) == (0, "")
+        loaded = frr.load(text)
+        assert complaints(loaded, text) == []
+        yield text, host, planned.kind, frr
+
+
+def complaints(loaded: Result, text: str) -> list[str]:
+    """Return what FRR said of a text beyond progress; a reference to a map that stands further down is none."""
+    found = [] if loaded.status == 0 else [f"status {loaded.status}"]
+    for line in filter(None, map(str.strip, loaded.text.splitlines())):
+        forward = _FORWARD.fullmatch(line)
+        if _CHATTER.fullmatch(line) or (forward and f"\nroute-map {forward[1]} " in text):
+            continue
+        found.append(line)
+    return found
+
+
+def test_a_golden_config_leaves_frr_reload_nothing_to_do(golden: tuple[str, str, str, ScratchFrr]) -> None:
+    text, _, kind, frr = golden
+    listed = [line.strip() for line in frr.reload_test(text) if not _FRAME.fullmatch(line.strip())]
+    if kind == "pve":
+        header = text.splitlines()[0]
+        # Proxmox's own lines: its `frr version` is not the daemons', and FRR prints no empty `line vty`.
+        listed = [line for line in listed if line not in NEVER_PRINTED | {header}]
+    assert listed == []
+
+
+def test_a_golden_config_is_what_frr_runs_by_the_agents_comparison(golden: tuple[str, str, str, ScratchFrr]) -> None:
+    text, _, _, frr = golden
+    missing, unexpected = difference(text, frr.running_config())
+    assert (shown(missing), shown(unexpected)) == ([], [])
+
+
+def test_a_wrong_line_in_a_golden_config_would_be_complained_of(golden: tuple[str, str, str, ScratchFrr]) -> None:
+    text, _, _, frr = golden
+    broken = text + "route-map TL-X permit 1\n match community-listt TL-EXPORTED\nexit\n"
+    checked = frr.check(broken)
+    assert checked.status != 0 or checked.text.strip()
