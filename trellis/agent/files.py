@@ -77,7 +77,7 @@ def stage(files: list[ManagedFile]) -> None:
             _write(_beside(file.path, _NEW), file.content, file.mode, _ids(file))
     except BaseException:
         for file in files:
-            _beside(file.path, _NEW).unlink(missing_ok=True)
+            _drop(_beside(file.path, _NEW))
         raise
 
 
@@ -103,32 +103,48 @@ def take_back(paths: list[str]) -> list[str]:
 
     Returns:
         The paths that were put back.
+
+    Raises:
+        Fault: Some could not be; all others have been.
     """
     back: list[str] = []
+    stuck: list[str] = []
     for path in paths:
-        target, old, absent = Path(path), _beside(path, _OLD), _beside(path, _ABSENT)
-        _beside(path, _NEW).unlink(missing_ok=True)
-        if old.exists():
-            # Two names of one file: a rename would leave both, and nothing is to be put back.
-            if target.exists() and old.samefile(target):
-                old.unlink()
-            else:
-                old.rename(target)
+        try:
+            if _put_back(path):
                 back.append(path)
-        elif absent.exists():
-            target.unlink(missing_ok=True)
-            absent.unlink()
-            back.append(path)
-        if target.parent.exists():
-            _sync_folder(target.parent)
+        except OSError as error:
+            stuck.append(f"{path}: {error.strerror}")
+    if stuck:
+        raise Fault(
+            "not put back", "; ".join(stuck), "mend the file system; `.NAME.trellis-old` beside each is the old one"
+        )
     return back
+
+
+def _put_back(path: str) -> bool:
+    target, old, absent = Path(path), _beside(path, _OLD), _beside(path, _ABSENT)
+    _drop(_beside(path, _NEW))
+    if old.exists():
+        if target.exists() and old.samefile(target):
+            # Cut off before its rename. Both are names of one file, and a rename would leave both in place.
+            old.unlink()
+            return False
+        old.rename(target)
+    elif absent.exists():
+        target.unlink(missing_ok=True)
+        absent.unlink()
+    else:
+        return False
+    _sync_folder(target.parent)
+    return True
 
 
 def settle(paths: list[str]) -> None:
     """Drop what `take_back` would have put back: the change stands."""
     for path in paths:
         for suffix in (_OLD, _ABSENT, _NEW):
-            _beside(path, suffix).unlink(missing_ok=True)
+            _drop(_beside(path, suffix))
 
 
 def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
@@ -155,8 +171,7 @@ def _write(path: Path, content: bytes, mode: int, ids: tuple[int, int]) -> None:
             os.fchmod(handle, mode)
             os.fsync(handle)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        _drop(path)
         raise _in_the_way(str(path.parent), error) from error
 
 
@@ -164,6 +179,12 @@ def _beside(path: str, suffix: str) -> Path:
     """A hidden name in the same folder: on the same file system, and none that a conf.d folder would read."""
     target = Path(path)
     return target.with_name(f".{target.name}{suffix}")
+
+
+def _drop(leftover: Path) -> None:
+    """Remove what is of no use any more; where that cannot be done, the next run will."""
+    with contextlib.suppress(OSError):
+        leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

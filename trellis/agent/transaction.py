@@ -210,10 +210,10 @@ class _Transaction:
         with self.report.step("commit"):
             _on_signals(signal.SIG_IGN)
             state.commit(state.Committed(self.manifest.digest, before.number, self.text))
-        # It stands from here on: what cannot be tidied up now is passed over or tidied up by the next run.
+        # It stands from here on: what cannot be tidied up now is passed over, or tidied up by the next run.
         with contextlib.suppress(OSError):
             state.end()
-            files.settle([file.path for file in self.changed])
+        files.settle([file.path for file in self.changed])
 
     def _take_back(self, before: state.Backup) -> None:
         """Put everything back as it was, whatever went wrong; nothing may interrupt that."""

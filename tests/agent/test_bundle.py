@@ -1,0 +1,75 @@
+"""The one file that a host gets."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trellis.agent import bundle
+from trellis.agent.bundle import MODULES, agent_digest, agent_text
+
+
+def _run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = tmp_path / "agent.py"
+    path.write_text(agent_text())
+    # -I: no package of this machine, not even the working folder, can stand in for what the file lacks.
+    argv = [sys.executable, "-I", str(path), *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+
+
+def test_the_file_runs_on_its_own(tmp_path: Path) -> None:
+    helped = _run(tmp_path, "--help")
+    assert helped.returncode == 0
+    assert "commit" in helped.stdout
+    refused = _run(tmp_path, "nonsense")
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_same_sources_make_the_same_bytes() -> None:
+    assert agent_text() == agent_text()
+    assert len(agent_digest()) == 64
+
+
+def test_the_file_is_valid_python_that_holds_every_module_s_source_as_it_is() -> None:
+    text = agent_text()
+    ast.parse(text)
+    folder = Path(bundle.__file__).parent
+    for module in MODULES:
+        assert (folder / f"{module}.py").read_text() in text
+
+
+def test_every_module_of_the_package_is_in_the_file_but_its_maker() -> None:
+    folder = Path(bundle.__file__).parent
+    assert {path.stem for path in folder.glob("*.py")} - set(MODULES) == {"__init__", "bundle"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import yaml\n",
+        "from pydantic import BaseModel\n",
+        "from trellis.site import model\n",
+        "from trellis.agent import transaction\n",
+        "from trellis.agent.main import main\n",
+    ],
+)
+def test_a_module_that_needs_what_a_host_may_not_have_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="which a host may not have"):
+        bundle._refuse_unless_self_contained("frr", source, MODULES[:3])
+
+
+def test_a_module_that_cannot_be_quoted_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be bundled"):
+        bundle._refuse_unless_self_contained("frr", "x = '''a'''\n", MODULES)
+
+
+def test_a_connection_that_is_gone_is_no_error_of_the_agent(tmp_path: Path) -> None:
+    path = tmp_path / "agent.py"
+    path.write_text(agent_text())
+    script = f"echo nonsense | {sys.executable} -I {path} commit >&- 2>&-"
+    assert subprocess.run(["sh", "-c", script], timeout=60, check=False).returncode == 2
