@@ -44,12 +44,12 @@ def carry(interface: str, interface_lines: tuple[str, ...], statements: tuple[st
     head = (f"interface {interface}", *(f" {line.strip()}" for line in interface_lines))
     if not statements:
         return (*head, "exit")
-    carried = tuple(f" {line}" for line in statements)
-    block = (*head, " exit", *carried, f" interface {interface}", "exit")
-    if read_positions((*head, " exit", *carried)).positions[-1] not in (None, ()):
+    block = (*head, " exit", *(f" {line}" for line in statements), f" interface {interface}", "exit")
+    stray = read_positions(block).stray_exit
+    if stray is not None:
         raise NotCarriable(
-            f"`{statements[-1].strip()}` stands in a block that is not closed, so what follows would land in it; "
-            "end each block with `exit`"
+            f"statement {stray - len(head)} is an `exit` that closes nothing, and FRR ignores everything after it; "
+            "end each block once"
         )
     return block
 
@@ -74,8 +74,32 @@ def carry_in_router(router: str, router_lines: tuple[str, ...], statements: tupl
             "take a router that only we write, such as ospf6"
         )
     _refuse_exclamation(statements)
-    carried = tuple(f" {line}" for line in statements if line.strip() != "exit")
-    return (f"router {router}", *(f" {line.strip()}" for line in router_lines), *carried, "exit")
+    carried = [line for line in statements if line.strip() not in _ENDS]
+    _refuse_other_places(statements, carried)
+    own = (f" {line.strip()}" for line in router_lines)
+    return (f"router {router}", *own, *(f" {line}" for line in carried), "exit")
+
+
+_ENDS = ("exit", "exit-vrf", "exit-address-family", "exit-vni")
+
+
+def _refuse_other_places(statements: tuple[str, ...], carried: list[str]) -> None:
+    """Refuse statements that FRR would put elsewhere once the `exit` lines between them are gone."""
+    for line in carried:
+        # `profile` is a statement of a BFD peer as well as a block beside it.
+        if line.strip().startswith("peer "):
+            raise NotCarriable(
+                f"`{line.strip()}`: what follows a BFD peer can't be told from its own statements without `exit`; "
+                "carry profiles only, and let the BGP neighbours make the sessions"
+            )
+    with_ends = [p for p in read_positions(statements).positions if p is not None]
+    without = [p for p in read_positions(carried).positions if p is not None]
+    for line, meant, now in zip(carried, with_ends, without, strict=True):
+        if len(meant) != len(now):
+            raise NotCarriable(
+                f"`{line.strip()}`: without the `exit` before it FRR takes it for a statement of the block above; "
+                "write top-level statements before the blocks"
+            )
 
 
 def _refuse_exclamation(statements: tuple[str, ...]) -> None:
