@@ -64,6 +64,27 @@ class PveVersion:
             return False
         return self.before_package is None or installed < _numbers(self.before_package)
 
+    def instance_statements(self, frr_release: str) -> tuple[str, ...]:
+        """What every generated BGP instance must be told, for FRR to print what it was given.
+
+        FRR takes its defaults from the ``frr version`` line of the file and prints what differs from those of the
+        installed release: so a header that is older than a change of default makes every reload undo it.
+
+        Args:
+            frr_release: The installed FRR, e.g. ``10.3``.
+
+        Returns:
+            Statements for ``router bgp``, without indentation; none where header and FRR agree.
+        """
+        header = _numbers(self.frr_header.removeprefix("frr version "))
+        return tuple(
+            statement for changed_in, statement in _CHANGED_DEFAULTS if header < changed_in <= _numbers(frr_release)
+        )
+
+
+# Measured on FRR 10.3 with headers from 8.5.2 to 10.6: on from 9.1, and no other default of these texts changed.
+_CHANGED_DEFAULTS = (((9, 1), "no bgp enforce-first-as"),)
+
 
 class UnknownPveVersion(ValueError):
     """The site names a Proxmox VE release that Trellis has no row for."""

@@ -171,3 +171,19 @@ def test_a_text_that_proxmox_did_not_generate_alone_is_no_base_for_a_merge(line:
     text = (*generate(homelab(), host("9.1")), line, "exit")
     with pytest.raises(NotGenerated, match=line):
         merge(text, (), pve_version("9.1"))
+
+
+@pytest.mark.parametrize(
+    ("release", "frr", "statements"),
+    [
+        ("8.4", "10.3", ("no bgp enforce-first-as",)),
+        ("8.4", "9.1", ("no bgp enforce-first-as",)),
+        ("8.4", "8.5", ()),
+        ("9.0", "10.3", ()),
+        ("9.1", "10.3", ()),
+    ],
+)
+def test_defaults_that_changed_after_proxmoxs_header_are_told(
+    release: str, frr: str, statements: tuple[str, ...]
+) -> None:
+    assert pve_version(release).instance_statements(frr) == statements
