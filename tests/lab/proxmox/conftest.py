@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulated_cluster import NODES, SECRET, TOKEN, Api, Client, FakeTransport
 
+from tests.lab.proxmox.simulated_cluster import NODES, SECRET, TOKEN, Api, Client, FakeTransport
 from trellis.lab.proxmox.api import application
 from trellis.lab.proxmox.call import Simulator
 from trellis.lab.proxmox.config import NodeConfig, SimulatorConfig

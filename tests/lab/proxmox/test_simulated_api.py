@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from simulated_cluster import Api, Client
 
+from tests.lab.proxmox.simulated_cluster import Api, Client
 from trellis.lab.proxmox.api import application
 from trellis.lab.proxmox.call import Simulator
 from trellis.lab.proxmox.store import Store

@@ -117,6 +117,14 @@ def test_suppression_stands_before_the_port_and_the_gateway_are_up(two_zones: di
     assert suppress < port < address < bridge
 
 
+def test_a_new_bridge_gets_its_mtu_before_its_port_so_that_a_guests_smaller_one_does_not_count(
+    two_zones: dict[str, Any],
+) -> None:
+    made = devices.plan(stanzas(two_zones), [], {}, {})
+    assert "link set vnet100 mtu 8950" in made.create
+    assert "link set vnet100 mtu 8950" not in made.configure
+
+
 def test_what_is_right_already_is_left_alone(two_zones: dict[str, Any]) -> None:
     wanted = stanzas(two_zones)
     assert lines(devices.plan(wanted, wanted, as_wanted(wanted), {})) == []

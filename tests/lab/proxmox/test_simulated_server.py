@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from simulated_cluster import SECRET, TOKEN
 
+from tests.lab.proxmox.simulated_cluster import SECRET, TOKEN
 from trellis.lab.errors import LabError
 from trellis.lab.proxmox import NodeConfig, SimulatorConfig, SshConfig, installation, is_running, start, stop
 from trellis.lab.proxmox import config as configuration

@@ -22,7 +22,7 @@ from .generated import MergeError
 from .kernel import CommandError
 from .settings import Settings, read_settings
 
-QUORUM_WAIT_S = 30
+QUORUM_WAIT_S = 10
 """How long the boot waits for the cluster. Proxmox waits for ever; a lab without its API must still boot."""
 
 

@@ -217,13 +217,17 @@ def _plan_bridge(out: Plan, stanza: Stanza, current: Live | None) -> None:
     name = stanza.name
     if current is None:
         _make(out, name, "bridge stp_state 0 forward_delay 0")
+        if mtu := stanza.first("mtu"):
+            # While it has no port: a bridge whose MTU was set by hand does not follow a port's smaller one.
+            out.create.append(f"link set {name} mtu {mtu}")
     out.settings += [(f"net/{family}/conf/{name}/forwarding", "1") for family in ("ipv4", "ipv6")]
     accept = "1" if stanza.first("arp-accept") == "on" else "0"
     out.settings.append((f"net/ipv4/conf/{name}/arp_accept", accept))
     mac = stanza.first("hwaddress")
     if mac and (current is None or current.mac != mac.lower()):
         out.configure.append(f"link set {name} address {mac.lower()}")
-    _set_mtu(out, stanza, current)
+    if current is not None:
+        _set_mtu(out, stanza, current)
     alias = stanza.first("alias")
     if alias and (current is None or current.alias != alias):
         out.configure.append(f'link set {name} alias "{alias}"')
