@@ -1,0 +1,118 @@
+"""A host for the agent to work on: a scratch FRR with watchfrr, and a `systemctl` that does what FRR's unit does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.agent.documents import CONFIG
+from trellis.agent.bundle import INSTALLED_AS, agent_text
+from trellis.agent.manifest import sealed
+from trellis.lab.images import ensure_root
+from trellis.lab.scratch import ScratchFrr
+
+RELOAD = "/usr/lib/frr/frr-reload.py"
+BASE = (Path(__file__).parent / "configs" / "dual-stack-evpn.conf").read_text().splitlines()
+
+# The lines of frr.service that matter here, and a trace of what was asked for.
+_SYSTEMCTL = """#!/bin/sh
+echo "$*" >> /run/systemctl.log
+case "$1" in
+  reload) exec /usr/lib/frr/frrinit.sh reload ;;
+  restart) exec /usr/lib/frr/frrinit.sh restart ;;
+  show) echo 0 ;;
+esac
+"""
+
+
+@pytest.fixture(scope="session")
+def frr_root() -> Path:
+    """A Debian root with FRR: the lab's, built once, or the one that TRELLIS_FRR_ROOT names."""
+    if os.geteuid() != 0:
+        pytest.skip("a scratch FRR needs root (namespaces, overlay mounts)")
+    named = os.environ.get("TRELLIS_FRR_ROOT")
+    return Path(named) if named else ensure_root("trixie", print)
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run of the agent ended."""
+
+    status: int
+    report: dict[str, Any]
+    said: str
+
+    @property
+    def outcome(self) -> str:
+        return self.report["outcome"]
+
+    @property
+    def failed_step(self) -> str:
+        return self.report["failed_step"]
+
+    @property
+    def why(self) -> str:
+        return self.report["error"]["why"]
+
+
+class Host:
+    """A scratch FRR with the agent in place."""
+
+    def __init__(self, frr: ScratchFrr) -> None:
+        self.frr = frr
+        frr.run(["rm", "-f", "/usr/bin/systemctl"])
+        frr.write("/usr/bin/systemctl", _SYSTEMCTL, 0o755)
+        frr.write(INSTALLED_AS, agent_text(), 0o755)
+
+    def agent(self, *arguments: str, stdin: str = "", timeout_s: float = 150.0) -> Run:
+        ended = self.frr.run(["python3", INSTALLED_AS, *arguments], stdin, timeout_s)
+        return Run(ended.status, json.loads(ended.out) if ended.out else {}, ended.err)
+
+    def commit(self, document: dict[str, Any]) -> Run:
+        return self.agent("commit", stdin=json.dumps(sealed(document)))
+
+    def start_commit(self, document: dict[str, Any]) -> subprocess.Popen[str]:
+        """Start a commit that the test goes on beside; the test must wait for it."""
+        argv = self.frr.command(["python3", INSTALLED_AS, "commit"])
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process = subprocess.Popen(argv, text=True, **pipes)
+        process.stdin.write(json.dumps(sealed(document)))
+        process.stdin.close()
+        process.stdin = None
+        return process
+
+    def on_reload(self, script: str, then_reload: bool = True) -> None:
+        """Run shell commands each time that frr-reload.py is called, before or in place of the real one."""
+        if not self.frr.path(f"{RELOAD}.real").exists():
+            self.frr.run(["mv", RELOAD, f"{RELOAD}.real"])
+        last = f'exec {RELOAD}.real "$@"' if then_reload else ""
+        self.frr.write(RELOAD, f"#!/bin/bash\n{script}\n{last}\n", 0o755)
+
+    def config(self) -> tuple[str, int, int]:
+        """What frr.conf holds, its modification time and its mode."""
+        status = self.frr.path(CONFIG).stat()
+        return self.frr.read(CONFIG), status.st_mtime_ns, status.st_mode
+
+    def pids(self) -> dict[str, str]:
+        """Process ids of FRR's daemons."""
+        found = self.frr.run(["bash", "-c", "cd /run/frr; grep -H . *.pid"]).out
+        return dict(line.split(".pid:") for line in found.splitlines() if not line.startswith("watchfrr"))
+
+
+@pytest.fixture
+def scratch(frr_root: Path) -> Iterator[ScratchFrr]:
+    with ScratchFrr(frr_root, "pve01", supervised=True) as frr:
+        yield frr
+
+
+@pytest.fixture
+def bare_host(scratch: ScratchFrr) -> Host:
+    """A host on which nothing was ever committed."""
+    return Host(scratch)
