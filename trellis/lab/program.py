@@ -10,6 +10,7 @@ folder. `python -m trellis.lab.program` is the same run in a process of its own,
 from __future__ import annotations
 
 import fcntl
+import hmac
 import json
 import os
 import runpy
@@ -40,8 +41,9 @@ _BUSY = "another run uses this stack"
 class Watcher:
     """Listens to the engine's events: tells of progress, and keeps what the result needs."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], *, refreshing: bool) -> None:
         self._say = say
+        self._refreshing = refreshing
         self.steps: list[Step] = []
         self.problems: list[Problem] = []
         self.changes: dict[str, int] = {}
@@ -50,10 +52,9 @@ class Watcher:
         """Take one event."""
         if event.resource_pre_event is not None:
             self._step(event.resource_pre_event.metadata, planning=bool(event.resource_pre_event.planning))
-        elif event.res_outputs_event is not None:
-            metadata = event.res_outputs_event.metadata
-            if str(metadata.op.value) == "refresh" and metadata.detailed_diff:
-                self.steps.append(_step(metadata, op="refresh"))
+        elif event.res_outputs_event is not None and self._refreshing:
+            # What a refresh found is known only after it has looked; before, every step is a "refresh".
+            self._step(event.res_outputs_event.metadata, planning=True)
         elif event.diagnostic_event is not None:
             self._diagnostic(event.diagnostic_event)
         elif event.summary_event is not None:
@@ -97,11 +98,10 @@ def run(request: Request, say: Callable[[str], None]) -> Result:
     started = time.monotonic()
     with _alone(request):
         _prepare(request)
-        watcher = Watcher(say)
+        watcher = Watcher(say, refreshing=request.operation in ("refresh", "drift"))
         stack = _stack(request, say)
         _encrypt(request)
-        diff = _operate(stack, request, watcher, say)
-        outputs = {} if request.operation in ("preview", "drift") else _outputs(stack)
+        diff, outputs = _operate(stack, request, watcher, say)
     seconds = round(time.monotonic() - started, 3)
     return Result(request.operation, watcher.changes, tuple(watcher.steps), outputs, diff, seconds)
 
@@ -124,7 +124,7 @@ def _prepare(request: Request) -> None:
         # The engine made a salt at the first run; with another one it could not read its own secrets.
         earlier = _yaml(work / name).get("encryptionsalt")
         settings |= {"encryptionsalt": earlier} if earlier else {}
-    (work / name).write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    _write(work / name, yaml.safe_dump(settings, sort_keys=False))
 
 
 def _stack(request: Request, say: Callable[[str], None]) -> Stack:
@@ -190,25 +190,47 @@ def _program(project_dir: Path) -> None:
 
 
 def _encrypt(request: Request) -> None:
-    """Encrypt the secrets into the copy of the stack file; through a pipe, as arguments show in `ps`."""
+    """Encrypt the secrets into the copy of the stack file; through a pipe, as arguments show in `ps`.
+
+    Each one costs a start of the engine, so one that is unchanged is left as it is.
+    """
+    stack_file = request.work_dir / f"Pulumi.{request.stack}.yaml"
+    marks_file = request.work_dir / "secrets.json"
+    marks = json.loads(marks_file.read_text(encoding="utf-8")) if marks_file.is_file() else {}
+    settings = _yaml(stack_file)
     for key, value in request.secrets.items():
-        argv = [str(request.engine), "config", "set", "--secret", "--non-interactive", key]
-        done = subprocess.run(
-            [*argv, "--stack", request.stack],
-            input=value,
-            text=True,
-            capture_output=True,
-            cwd=request.work_dir,
-            env={**os.environ, **_environment(request)},
-            check=False,
-        )
-        if done.returncode != 0:
-            problem = Problem("", "", f"setting the secret {key}: {done.stderr.strip()}")
-            raise DeploymentError(request.operation, (problem,))
+        mark = hmac.digest(request.passphrase.encode(), f"{key}={value}".encode(), "sha256").hex()
+        if marks.get(key, {}).get("mark") != mark:
+            marks[key] = {"mark": mark, "secure": _encrypted(request, stack_file, key, value)}
+            # Setting one made the salt, if there was none.
+            settings |= {"encryptionsalt": _yaml(stack_file)["encryptionsalt"]}
+        settings.setdefault("config", {})[key] = marks[key]["secure"]
+    _write(stack_file, yaml.safe_dump(settings, sort_keys=False))
+    _write(marks_file, json.dumps(marks))
 
 
-def _operate(stack: Stack, request: Request, watcher: Watcher, say: Callable[[str], None]) -> str:
-    """Run the operation; returns the diff text of a preview."""
+def _encrypted(request: Request, stack_file: Path, key: str, value: str) -> dict[str, str]:
+    """One secret as it stands in a stack file."""
+    argv = [str(request.engine), "config", "set", "--secret", "--non-interactive", key]
+    done = subprocess.run(
+        [*argv, "--stack", request.stack],
+        input=value,
+        text=True,
+        capture_output=True,
+        cwd=request.work_dir,
+        env={**os.environ, **_environment(request)},
+        check=False,
+    )
+    if done.returncode != 0:
+        problem = Problem("", "", f"setting the secret {key}: {done.stderr.strip()}")
+        raise DeploymentError(request.operation, (problem,))
+    return dict(_yaml(stack_file)["config"][key])
+
+
+def _operate(
+    stack: Stack, request: Request, watcher: Watcher, say: Callable[[str], None]
+) -> tuple[str, dict[str, Output]]:
+    """Run the operation; returns the diff text of a preview, and the outputs that the stack has then."""
     from pulumi import automation  # noqa: PLC0415
 
     common: dict[str, Any] = {"on_event": watcher, "color": "never"}
@@ -229,31 +251,39 @@ def _take_over(stack: Stack, request: Request, say: Callable[[str], None]) -> No
     """
     locks = sorted((request.work_dir / "state" / ".pulumi" / "locks").rglob("*.json"))
     for holder in [int(json.loads(path.read_text(encoding="utf-8"))["pid"]) for path in locks]:
-        if Path(f"/proc/{holder}").exists():
+        if _alive(holder):
             problem = Problem("", "", f"{_BUSY}: an engine of a killed run is still at work, process {holder}")
             raise DeploymentError(request.operation, (problem,), "wait for it to end, or end that process")
     say("a run before this one was killed; its lock is taken over")
     stack.cancel()
 
 
-def _once(stack: Stack, request: Request, common: dict[str, Any]) -> str:
+def _alive(pid: int) -> bool:
+    """Whether a process is there and not a zombie, which has no command line any more."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def _once(stack: Stack, request: Request, common: dict[str, Any]) -> tuple[str, dict[str, Output]]:
     """The operation itself."""
     if request.operation == "preview":
         preview = stack.preview(diff=True, parallel=request.parallel, suppress_progress=True, **common)
-        return str(preview.stdout)
-    if request.operation == "up":
-        stack.up(parallel=request.parallel, **common)
-    elif request.operation == "refresh":
-        stack.refresh(parallel=request.parallel, **common)
-    elif request.operation == "drift":
+        return str(preview.stdout), {}
+    if request.operation == "drift":
         stack.preview_refresh(parallel=request.parallel, **common)
-    elif request.operation == "destroy":
+        return "", {}
+    if request.operation == "destroy":
         stack.destroy(parallel=request.parallel, **common)
-    return ""
-
-
-def _outputs(stack: Stack) -> dict[str, Output]:
-    return {name: Output(one.value, bool(one.secret)) for name, one in stack.outputs().items()}
+        return "", {}
+    if request.operation == "up":
+        found = stack.up(parallel=request.parallel, **common).outputs
+    else:
+        if request.operation == "refresh":
+            stack.refresh(parallel=request.parallel, **common)
+        found = stack.outputs()
+    return "", {name: Output(one.value, bool(one.secret)) for name, one in found.items()}
 
 
 def _failure(request: Request, problems: list[Problem], error: Exception) -> DeploymentError:
@@ -300,6 +330,14 @@ def _yaml(path: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
 
 
+def _write(path: Path, text: str) -> None:
+    """Write a file whole, readable by its owner only."""
+    fresh = path.with_name(f".{path.name}.fresh")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.chmod(0o600)
+    fresh.replace(path)
+
+
 def main() -> int:
     """One request on standard input, progress and the answer as JSON lines on standard output."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -320,4 +358,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    # After a failed run the Automation API leaves threads behind that wait for an engine that is gone; a
+    # regular exit would wait for them. Nothing is open any more that a regular exit would close.
+    sys.stderr.flush()
+    os._exit(status)

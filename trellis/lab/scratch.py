@@ -161,9 +161,7 @@ class ScratchFrr:
         """Say in /etc/frr/daemons which daemons run, as `frrinit.sh` and an agent under test read it."""
         lines = self.read("/etc/frr/daemons").splitlines()
         enabled = {f"{name}=no": f"{name}=yes" for name in self.daemons}
-        self.write(
-            "/etc/frr/daemons", "\n".join(enabled.get(line, line) for line in lines) + "\n", mode=0o640
-        )
+        self.write("/etc/frr/daemons", "\n".join(enabled.get(line, line) for line in lines) + "\n", mode=0o640)
         self._must(["chown", "frr:frr", "/etc/frr", "/etc/frr/daemons"])
 
     def _await_daemons(self, wanted: list[str]) -> None:
@@ -216,9 +214,7 @@ class ScratchFrr:
         """
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
             # Files, not pipes: a daemon that the command starts would hold a pipe open as long as it lives.
-            child = subprocess.Popen(
-                self.command(argv), stdin=subprocess.PIPE, stdout=out, stderr=err, text=True
-            )
+            child = subprocess.Popen(self.command(argv), stdin=subprocess.PIPE, stdout=out, stderr=err, text=True)
             try:
                 child.communicate(stdin, timeout=timeout_s)
             except subprocess.TimeoutExpired as error:

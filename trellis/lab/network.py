@@ -1,0 +1,218 @@
+"""The lab's cables and switches on this machine: namespaces, veth pairs, bridges.
+
+All cables end in one namespace, the fabric's, in which the hosts' kernels run and take up their ends; every
+`NamespaceSpec` gets a namespace of its own beside it.  The hosts' own interfaces, inside their kernels, are set
+up by what lies on their disks (`trellis.lab.disk`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from trellis.lab.processes import Say, run
+from trellis.lab.topology import InterfaceSpec, MachineSpec, NamespaceSpec, NetworkKind, Topology
+
+ACCESS_NETWORK = "198.18.0"
+"""First three octets of the lab's own way in (RFC 2544: for tests between devices, routed nowhere)."""
+ACCESS_HOST_OCTET = 254
+_ACCESS_BRIDGE = "access"
+
+# Without checksum and segmentation work: a raw socket hands on what it reads, and nobody completes it.
+_OFFLOADS = ("tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """A host's end of a cable, by the name of the device that its kernel takes up.
+
+    Args:
+        device: The veth in the fabric's namespace.
+        mac: The address that the host's kernel gives its own interface.
+        mtu: Bytes.
+    """
+
+    device: str
+    mac: str
+    mtu: int
+
+
+def fabric_namespace(lab: str) -> str:
+    """The namespace that holds all cables of a lab."""
+    return f"tl-{lab}"
+
+
+def namespace_of(lab: str, name: str) -> str:
+    """The namespace of one of a lab's `NamespaceSpec`s."""
+    return f"tl-{lab}.{name}"
+
+
+def access_address(topology: Topology, machine: str) -> str:
+    """The address of the lab's own way in to a host."""
+    names = [entry.name for entry in topology.machines]
+    return f"{ACCESS_NETWORK}.{names.index(machine) + 1}"
+
+
+def plugs(topology: Topology, machine: MachineSpec) -> tuple[Plug, ...]:
+    """A host's cables in the order in which its kernel finds them; the first is the lab's own way in."""
+    number = [entry.name for entry in topology.machines].index(machine.name)
+    access = InterfaceSpec("access", _ACCESS_BRIDGE, mtu=1500)
+    return tuple(
+        Plug(f"h{number}v{position}", interface.hardware_address(machine.name), interface.mtu)
+        for position, interface in enumerate((access, *machine.interfaces))
+    )
+
+
+def exists(topology: Topology) -> bool:
+    """Whether the lab's namespaces are there."""
+    return _wanted(topology) <= _present()
+
+
+def build(topology: Topology, say: Say) -> None:
+    """Make the namespaces, bridges and cables of a lab that has none.
+
+    Args:
+        topology: The lab.
+        say: Takes progress.
+
+    Raises:
+        LabError: A command failed.
+    """
+    say(f"cables and switches: {len(topology.networks)} networks in namespace {fabric_namespace(topology.name)}")
+    for name in sorted(_wanted(topology)):
+        run(["ip", "netns", "add", name])
+        run(["ip", "-n", name, "link", "set", "dev", "lo", "up"])
+    _batch(fabric_namespace(topology.name), _bridges(topology))
+    ends = _machine_ends(topology)
+    _batch(fabric_namespace(topology.name), _cables(topology, ends))
+    for spec in topology.namespaces:
+        _plug_in(topology, spec)
+
+
+def demolish(topology: Topology) -> None:
+    """Delete a lab's namespaces, and with them its cables; nothing to do if they are gone."""
+    for name in sorted(_wanted(topology) & _present()):
+        run(["ip", "netns", "delete", name])
+
+
+def set_link(topology: Topology, machine: str, interface: str, *, up: bool) -> None:
+    """Cut a host's cable, or mend it.
+
+    Args:
+        topology: The lab.
+        machine: The host.
+        interface: Its interface's name.
+        up: Whether the cable carries.
+    """
+    spec = topology.machine(machine)
+    position = [entry.name for entry in spec.interfaces].index(interface) + 1
+    device = plugs(topology, spec)[position].device
+    run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", device, "up" if up else "down"])
+
+
+def _wanted(topology: Topology) -> set[str]:
+    return {fabric_namespace(topology.name), *(namespace_of(topology.name, n.name) for n in topology.namespaces)}
+
+
+def _present() -> set[str]:
+    return {line.split()[0] for line in run(["ip", "netns", "list"]).stdout.splitlines() if line.strip()}
+
+
+def _batch(namespace: str, lines: Iterator[str]) -> None:
+    run(["ip", "-n", namespace, "-batch", "-"], stdin="\n".join(lines) + "\n")
+
+
+def _bridge_of(topology: Topology, network: str) -> str:
+    return f"br{[entry.name for entry in topology.networks].index(network)}"
+
+
+def _bridges(topology: Topology) -> Iterator[str]:
+    names = [_bridge_of(topology, net.name) for net in topology.networks if net.kind is NetworkKind.SEGMENT]
+    for name in (_ACCESS_BRIDGE, *names):
+        yield f"link add dev {name} type bridge mcast_snooping 0"
+        yield f"link set dev {name} mtu 9000 up"
+    yield f"address add {ACCESS_NETWORK}.{ACCESS_HOST_OCTET}/24 dev {_ACCESS_BRIDGE}"
+
+
+def _machine_ends(topology: Topology) -> dict[str, list[Plug]]:
+    """Per network, the hosts' ends of its cables."""
+    ends: dict[str, list[Plug]] = {}
+    for machine in topology.machines:
+        access, *others = plugs(topology, machine)
+        ends.setdefault(_ACCESS_BRIDGE, []).append(access)
+        for plug, interface in zip(others, machine.interfaces, strict=True):
+            ends.setdefault(interface.network, []).append(plug)
+    return ends
+
+
+def _cables(topology: Topology, ends: dict[str, list[Plug]]) -> Iterator[str]:
+    """Lines that lay each cable: to a bridge, or straight from host to host."""
+    segments = {
+        net.name: _bridge_of(topology, net.name) for net in topology.networks if net.kind is NetworkKind.SEGMENT
+    }
+    segments[_ACCESS_BRIDGE] = _ACCESS_BRIDGE
+    for network, plugged in ends.items():
+        if network in segments:
+            for plug in plugged:
+                yield f"link add dev {plug.device} type veth peer name {plug.device}p"
+                yield f"link set dev {plug.device}p mtu {plug.mtu} master {segments[network]} up"
+                yield f"link set dev {plug.device} mtu {plug.mtu} up"
+        elif len(plugged) == 2:
+            first, second = plugged
+            yield f"link add dev {first.device} type veth peer name {second.device}"
+            for plug in plugged:
+                yield f"link set dev {plug.device} mtu {plug.mtu} up"
+
+
+def _plug_in(topology: Topology, spec: NamespaceSpec) -> None:
+    """Give a namespace its interfaces, addresses and routes."""
+    fabric, own = fabric_namespace(topology.name), namespace_of(topology.name, spec.name)
+    number = [entry.name for entry in topology.namespaces].index(spec.name)
+    for position, interface in enumerate(spec.interfaces):
+        cable = f"n{number}v{position}"
+        straight = _other_end(topology, spec, interface)
+        lines = [f"link add dev {cable} type veth peer name {cable}p"]
+        if straight is None:
+            bridge = _bridge_of(topology, interface.network)
+            lines.append(f"link set dev {cable}p mtu {interface.mtu} master {bridge} up")
+        elif straight < number:
+            continue  # the other namespace laid this cable already
+        else:
+            peer = namespace_of(topology.name, topology.namespaces[straight].name)
+            lines.append(f"link set dev {cable}p netns {peer} name {_name_there(topology, straight, interface)}")
+        lines.append(f"link set dev {cable} netns {own} name {interface.name}")
+        _batch(fabric, iter(lines))
+    _batch(own, _addresses(spec))
+    settings = {"all.forwarding": "1"} if spec.forwarding else {}
+    for key, value in settings.items():
+        run(["ip", "netns", "exec", own, "sysctl", "-qw", f"net.ipv6.conf.{key}={value}", "net.ipv4.ip_forward=1"])
+    for interface in spec.interfaces:
+        run(["ip", "netns", "exec", own, "ethtool", "-K", interface.name, *_OFFLOADS], check=False)
+
+
+def _other_end(topology: Topology, spec: NamespaceSpec, interface: InterfaceSpec) -> int | None:
+    """The number of the namespace at the other end of a cable between two namespaces; None on a switch."""
+    kinds = {net.name: net.kind for net in topology.networks}
+    if kinds[interface.network] is NetworkKind.SEGMENT:
+        return None
+    for number, other in enumerate(topology.namespaces):
+        if other.name != spec.name and any(end.network == interface.network for end in other.interfaces):
+            return number
+    return None
+
+
+def _name_there(topology: Topology, number: int, interface: InterfaceSpec) -> str:
+    other = topology.namespaces[number]
+    return next(end.name for end in other.interfaces if end.network == interface.network)
+
+
+def _addresses(spec: NamespaceSpec) -> Iterator[str]:
+    for address in spec.loopbacks:
+        yield f"address add {address} dev lo"
+    for interface in spec.interfaces:
+        yield f"link set dev {interface.name} address {interface.hardware_address(spec.name)} mtu {interface.mtu}"
+        for address in interface.addresses:
+            yield f"address add {address} dev {interface.name}{' nodad' if ':' in address else ''}"
+        yield f"link set dev {interface.name} up"
+    for route in spec.routes:
+        yield f"route add {route.destination} via {route.via}"
