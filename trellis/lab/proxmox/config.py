@@ -23,12 +23,14 @@ class NodeConfig:
         address: Its management address, for `/cluster/status` and for reaching it.
         release: The Proxmox VE release that it plays, for example 9.1.
         pve_network: The version of pve-network, where it is not the release's newest.
+        ssh_address: Where SSH reaches it, if not at its management address.
     """
 
     name: str
     address: str
     release: str
     pve_network: str | None = None
+    ssh_address: str | None = None
 
     @property
     def behaviour(self) -> Behaviour:
@@ -49,11 +51,13 @@ class SshConfig:
         key_file: The private key.
         known_hosts: The nodes' host keys, in OpenSSH's format.
         user: Who logs in.
+        prefix: What `ssh` is put behind, for example to run it in another namespace.
     """
 
     key_file: str
     known_hosts: str
     user: str = "root"
+    prefix: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def read(path: Path) -> SimulatorConfig:
                 **raw,
                 "nodes": tuple(NodeConfig(**node) for node in raw["nodes"]),
                 "names": tuple(raw.get("names", ())),
-                "ssh": SshConfig(**ssh) if ssh else None,
+                "ssh": SshConfig(**{**ssh, "prefix": tuple(ssh.get("prefix", ()))}) if ssh else None,
             }
         )
         for node in config.nodes:

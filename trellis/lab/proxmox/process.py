@@ -100,7 +100,8 @@ def _end(pid: int, config_path: Path, timeout_s: float) -> None:
             if pid in _children:
                 _children[pid].poll()
             if is_running(config_path) is None:
-                _children.pop(pid, None)
+                if child := _children.pop(pid, None):
+                    child.wait(timeout_s)
                 return
             time.sleep(_POLL_S)
 

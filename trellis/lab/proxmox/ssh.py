@@ -24,6 +24,7 @@ class SshTransport:
 
     def __init__(self, config: SimulatorConfig, ssh: SshConfig) -> None:
         self._addresses = {node.name: node.address for node in config.nodes}
+        self._ssh_addresses = {node.name: node.ssh_address or node.address for node in config.nodes}
         self._ssh = ssh
 
     def run(self, node: str, argv: Sequence[str], stdin: str) -> tuple[int, str, str]:
@@ -37,9 +38,9 @@ class SshTransport:
             "StrictHostKeyChecking": "yes",
             "UserKnownHostsFile": self._ssh.known_hosts,
         }
-        command = ["ssh", "-F", "none", "-i", self._ssh.key_file]
+        command = [*self._ssh.prefix, "ssh", "-F", "none", "-i", self._ssh.key_file]
         command += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        command += [f"{self._ssh.user}@{self._addresses[node]}", shlex.join(argv)]
+        command += [f"{self._ssh.user}@{self._ssh_addresses[node]}", shlex.join(argv)]
         try:
             done = subprocess.run(
                 command, input=stdin, capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S, check=False
@@ -49,7 +50,7 @@ class SshTransport:
         return done.returncode, done.stdout, done.stderr
 
     def reachable(self, node: str) -> bool:
-        """Whether something listens on the node's SSH port."""
+        """Whether something listens on the SSH port of the node's management address."""
         try:
             with socket.create_connection((self._addresses[node], 22), timeout=1):
                 return True
