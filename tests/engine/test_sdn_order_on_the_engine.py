@@ -1,0 +1,155 @@
+"""Additions are applied before anything builds on them, removals after they are made: on the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fake_proxmox import TOKEN, FakeProxmox
+
+from trellis.engine import Engine
+from trellis.lab.deployment import DeploymentError, Request, Result
+from trellis.lab.deployment import run_in_child as run
+from trellis.lab.plugins.launchers import Plugins
+
+pytestmark = pytest.mark.engine
+
+PROGRAM = Path(__file__).parent / "programs" / "sdn"
+
+
+def vnets(*tenants: int, **changes: object) -> dict[str, object]:
+    return {
+        f"vnet{tenant}": {
+            "tag": 10000 + tenant,
+            "subnets": [[f"10.{tenant}.0.0/24", f"10.{tenant}.0.254"], [f"fd00:{tenant}::/64", f"fd00:{tenant}::fffe"]],
+            **changes,
+        }
+        for tenant in tenants
+    }
+
+
+@pytest.fixture
+def go(engine: Engine, provider_plugins: Plugins, proxmox: FakeProxmox, tmp_path: Path) -> Callable[..., Result]:
+    """Runs an operation with some VNets; the calls of earlier runs are forgotten first."""
+
+    def operate(operation: str, content: dict[str, object]) -> Result:
+        proxmox.calls.clear()
+        request = Request(
+            operation=operation,  # type: ignore[arg-type]
+            project_dir=PROGRAM,
+            stack="dev",
+            work_dir=tmp_path / "work",
+            passphrase="correct horse",
+            engine=engine.path,
+            plugin_dir=provider_plugins.folder,
+            plugin_home=provider_plugins.home,
+            config={"sdn:endpoint": proxmox.endpoint, "sdn:vnets": content},
+            secrets={"sdn:token": TOKEN},
+            environment={"SSL_CERT_FILE": str(tmp_path / "proxmox" / "ca.pem")},
+        )
+        return run(request, print)
+
+    return operate
+
+
+def in_force(proxmox: FakeProxmox) -> set[str]:
+    return {name.split("/")[1] for name in proxmox.applied[-1] if name.startswith("vnets/")}
+
+
+def test_everything_is_made_and_then_applied_once(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    go("up", vnets(100, 101))
+    assert proxmox.writes()[-1] == "PUT cluster/sdn"
+    assert len(proxmox.applied) == 1
+    assert in_force(proxmox) == {"vnet100", "vnet101"}
+    assert go("up", vnets(100, 101)).unchanged
+    assert proxmox.writes() == []
+
+
+def test_an_added_vnet_is_applied_by_the_applier(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    go("up", vnets(100))
+    result = go("up", vnets(100, 101))
+    assert {step.name for step in result.steps if step.op == "create"} == {
+        "vnet101", "vnet101-10.101.0.0/24", "vnet101-fd00:101::/64"
+    }  # fmt: skip
+    writes = proxmox.writes()
+    assert writes[3:] == ["PUT cluster/sdn", "PUT cluster/sdn"], "the applier's, then the old finalizer's"
+    assert all(write.startswith("POST") for write in writes[:3])
+    steps = [(step.op, step.name) for step in result.steps]
+    assert steps.index(("create-replacement", "applier")) < steps.index(("delete-replaced", "finalizer"))
+
+
+def test_a_removed_vnet_is_deleted_before_the_finalizer_applies(
+    go: Callable[..., Result], proxmox: FakeProxmox
+) -> None:
+    go("up", vnets(100, 101))
+    go("up", vnets(101))
+    writes = proxmox.writes()
+    assert writes[0] == "PUT cluster/sdn"
+    assert sorted(writes[1:3]) == [
+        "DELETE cluster/sdn/vnets/vnet100/subnets/evpnz1-10.100.0.0-24",
+        "DELETE cluster/sdn/vnets/vnet100/subnets/evpnz1-fd00:100::-64",
+    ]
+    assert writes[3:] == ["DELETE cluster/sdn/vnets/vnet100", "PUT cluster/sdn"]
+    assert in_force(proxmox) == {"vnet101"}, "what was removed is no longer in force when the run ends"
+
+
+def test_a_vnet_that_is_renamed_goes_before_its_tag_is_used_again(
+    go: Callable[..., Result], proxmox: FakeProxmox
+) -> None:
+    go("up", vnets(100))
+    go("up", vnets(100, id="green"))
+    writes = proxmox.writes()
+    deleted = writes.index("DELETE cluster/sdn/vnets/vnet100")
+    assert deleted < writes.index("POST cluster/sdn/vnets tag=10100&vnet=green&zone=evpnz1")
+    assert in_force(proxmox) == {"green"}
+
+
+def test_a_changed_tag_is_an_update_in_place_and_applied(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    go("up", vnets(100))
+    result = go("up", vnets(100, tag=20100))
+    assert [(step.name, step.paths) for step in result.steps if step.op == "update"] == [("vnet100", ("tag",))]
+    assert proxmox.in_force["vnets/vnet100"]["tag"] == 20100
+
+
+def test_a_destroy_takes_everything_away_and_applies_last(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    go("up", vnets(100))
+    go("destroy", vnets(100))
+    assert proxmox.writes()[-3:] == [
+        "DELETE cluster/sdn/zones/evpnz1",
+        "DELETE cluster/sdn/controllers/evpn",
+        "PUT cluster/sdn",
+    ]
+    assert proxmox.in_force == {}
+
+
+def test_an_apply_that_fails_is_tried_again_by_the_next_run(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    go("up", vnets(100))
+    proxmox.fail_applies = 1
+    with pytest.raises(DeploymentError, match="pve02: reload failed") as raised:
+        go("up", vnets(100, 101))
+    assert [one.name for one in raised.value.problems] == ["applier"]
+    go("up", vnets(100, 101))
+    assert in_force(proxmox) == {"vnet100", "vnet101"}
+
+
+def test_a_failed_apply_leaves_removals_undone(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    go("up", vnets(100, 101))
+    proxmox.fail_applies = 1
+    with pytest.raises(DeploymentError):
+        go("up", vnets(101))
+    assert not [write for write in proxmox.writes() if write.startswith("DELETE")]
+
+
+def test_drift_behind_our_back_is_seen_and_mended(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    go("up", vnets(100))
+    assert go("drift", vnets(100)).unchanged, "an apply of our own is no drift"
+    proxmox.objects["vnets/vnet100"]["tag"] = 666
+    drift = go("drift", vnets(100))
+    assert not drift.unchanged
+    assert [step.name for step in drift.steps] == ["vnet100"]
+    assert proxmox.writes() == []
+    go("refresh", vnets(100))
+    result = go("up", vnets(100))
+    assert [(step.op, step.name) for step in result.steps] == [("update", "vnet100")]
+    assert proxmox.objects["vnets/vnet100"]["tag"] == 10100
