@@ -14,14 +14,15 @@ _NOT_READ_OTHERWISE = (
     r"(?!(?:router|vrf|interface|route-map|access-list|bgp community-list|ip prefix-list|ipv6 prefix-list|"
     r"address-family|exit|end|quit)\b)"
 )
-_REST = r"(?:(?!address-family)[^\n!])*+\n"
-_OWN = rf" ++{_NOT_READ_OTHERWISE}[a-z]{_REST}"
+_REST = r"[^\n!]*+\n"
+_SEPARATOR = r" ++!\n"
+_OWN = rf" ++{_NOT_READ_OTHERWISE}[a-z]{_REST}|{_SEPARATOR}"
 # In a router that Proxmox may generate: nothing that FRR would look up in a parent node either.
-_BGP = rf" ++(?!(?:no )?(?:ip|ipv6|bfd|log|hostname|line|key)\b){_NOT_READ_OTHERWISE}[a-z]{_REST}"
-_FAMILY = rf" address-family (?:ipv4|ipv6|l2vpn) [a-z]++\n(?:{_BGP})*+ exit-address-family\n"
+_BGP = rf" ++(?!(?:no )?(?:ip|ipv6|bfd|log|hostname|line|key)\b){_NOT_READ_OTHERWISE}[a-z]{_REST}|{_SEPARATOR}"
+_FAMILY = rf"(?:{_SEPARATOR})*+ address-family (?:ipv4|ipv6|l2vpn) [a-z]++\n(?:{_BGP})*+ exit-address-family\n"
 _LIST = r"(?:ip|ipv6) prefix-list \S++ seq \d++ (?:permit|deny) [^\s!]++(?: [gl]e \d++)*+\n"
-_COMMUNITY_LIST = r"bgp community-list (?:(?!address-family)[^\n!])++\n"
-_COMMENT = r"[!#](?:(?!address-family)[^\n])*+\n|[ \t]*+\n"
+_COMMUNITY_LIST = r"bgp community-list [^\n!]++\n"
+_COMMENT = r"[!#][^\n]*+\n|[ \t]*+\n"
 
 
 def _grammar(vrf_end: str) -> re.Pattern[str]:
@@ -59,6 +60,9 @@ def surely_kept(text: str, style: MergeStyle, generated_maps: frozenset[str]) ->
         ``True`` if nothing can be lost; ``False`` says nothing.
     """
     if _GRAMMARS[style].fullmatch(text) is None:
+        return False
+    # Anywhere but in the two lines that enclose a family, the word would open one.
+    if text.count("address-family") != 2 * text.count("\n exit-address-family\n"):
         return False
     entries: dict[str, int] = {}
     for name, sequence in _ENTRY.findall(text):

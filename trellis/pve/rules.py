@@ -26,11 +26,11 @@ class Rule(Enum):
     STATEMENT = "statement"
 
 
-class Parsed(NamedTuple):
-    """A line's rule and what the rule took out of the line (empty strings for groups that did not match)."""
+Groups = tuple[str, ...]
+"""What a rule took out of a line; empty strings for groups that did not match."""
 
-    rule: Rule
-    groups: tuple[str, ...] = ()
+Parsed = tuple[Rule, Groups]
+"""A line's rule and what the rule took out of it."""
 
 
 class _Test(NamedTuple):
@@ -73,7 +73,7 @@ _SORTED = (
 )
 
 _SPACE = " \t\n\r\f\v"
-_STATEMENT = Parsed(Rule.STATEMENT)
+_STATEMENT: Parsed = (Rule.STATEMENT, ())
 
 
 def _by_word(tests: tuple[_Test, ...]) -> dict[str, tuple[_Test, ...]]:
@@ -82,7 +82,10 @@ def _by_word(tests: tuple[_Test, ...]) -> dict[str, tuple[_Test, ...]]:
     return {word: tuple(test for test in tests if test.word == word) for word in words}
 
 
-_QUICK_VERBATIM = _by_word(_VERBATIM)
+_QUICK_VERBATIM = {
+    **_by_word(_VERBATIM),
+    "exit": tuple(test for test in _VERBATIM if test.rule is Rule.EXIT),
+}
 _QUICK_SORTED = _by_word(_SORTED)
 
 
@@ -92,7 +95,7 @@ def _first_match(tests: tuple[_Test, ...], quick: dict[str, tuple[_Test, ...]], 
     for test in tests:
         match = test.pattern.search(line)
         if match is not None:
-            return Parsed(test.rule, match.groups(default=""))
+            return test.rule, match.groups("")
     return _STATEMENT
 
 

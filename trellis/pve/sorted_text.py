@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from trellis.pve.generated import Generated
 from trellis.pve.reasons import Reason
-from trellis.pve.rules import Parsed, Rule, numbered, parsed_sorted
+from trellis.pve.rules import Groups, Rule, numbered, parsed_sorted
 
 Line = tuple[str, int]
 """A line of the result and the line of frr.conf.local that it came from (0: Proxmox's own)."""
@@ -81,7 +81,7 @@ class _Parser:
         self._in_entry = False
         self._interface_openers: dict[str, int] = {}
         self._nonsense: set[str] = set()
-        self._rules: dict[Rule, Callable[[int, str, Parsed], None]] = {
+        self._rules: dict[Rule, Callable[[int, str, Groups], None]] = {
             Rule.ROUTER: self._router_block,
             Rule.VRF: self._vrf,
             Rule.INTERFACE: self._interface,
@@ -96,8 +96,8 @@ class _Parser:
         }
 
     def take(self, number: int, line: str) -> None:
-        parsed = parsed_sorted(line)
-        self._rules[parsed.rule](number, line, parsed)
+        rule, groups = parsed_sorted(line)
+        self._rules[rule](number, line, groups)
 
     def finish(self) -> Sorted:
         self._abandon_entry()
@@ -122,42 +122,42 @@ class _Parser:
         self._nonsense |= {name for name, lines in self.kept.interfaces.items() if lines is self._section}
         self._abandon_entry()
 
-    def _nothing(self, number: int, line: str, parsed: Parsed) -> None:
+    def _nothing(self, number: int, line: str, groups: Groups) -> None:
         """The generator writes its own `exit-address-family`."""
 
-    def _router_block(self, number: int, line: str, parsed: Parsed) -> None:
-        (self._router,) = parsed.groups
+    def _router_block(self, number: int, line: str, groups: Groups) -> None:
+        (self._router,) = groups
         self._open(self.kept.routers.setdefault(self._router, _Router()).statements)
 
-    def _vrf(self, number: int, line: str, parsed: Parsed) -> None:
-        self._open(self.kept.vrfs.setdefault(parsed.groups[0], []), vrf=True)
+    def _vrf(self, number: int, line: str, groups: Groups) -> None:
+        self._open(self.kept.vrfs.setdefault(groups[0], []), vrf=True)
 
-    def _interface(self, number: int, line: str, parsed: Parsed) -> None:
-        name = parsed.groups[0]
+    def _interface(self, number: int, line: str, groups: Groups) -> None:
+        name = groups[0]
         self._open(self.kept.interfaces.setdefault(name, []))
         self._interface_openers.setdefault(name, number)
 
-    def _community_list(self, number: int, line: str, parsed: Parsed) -> None:
+    def _community_list(self, number: int, line: str, groups: Groups) -> None:
         self.kept.communities.append((line, number))
 
-    def _numbered_list(self, number: int, line: str, parsed: Parsed) -> None:
-        kind, name, sequence, rest = parsed.groups
+    def _numbered_list(self, number: int, line: str, groups: Groups) -> None:
+        kind, name, sequence, rest = groups
         entries = self.kept.numbered.setdefault(kind, {}).setdefault(name, {})
         if sequence in entries:
             self.kept.dropped[entries[sequence][1]] = Reason.REPLACED
         entries[sequence] = (rest, number)
 
-    def _family(self, number: int, line: str, parsed: Parsed) -> None:
+    def _family(self, number: int, line: str, groups: Groups) -> None:
         if not line.startswith("address-family "):
             self.kept.dropped[number] = Reason.READ_AS_FAMILY
         elif self._router is None:
             self.kept.faults[number] = Reason.FAMILY_WITHOUT_ROUTER
         router = self.kept.routers.setdefault(self._router or "", _Router())
-        self._open(router.families.setdefault(parsed.groups[0], []))
+        self._open(router.families.setdefault(groups[0], []))
 
-    def _route_map_entry(self, number: int, line: str, parsed: Parsed) -> None:
+    def _route_map_entry(self, number: int, line: str, groups: Groups) -> None:
         self._abandon_entry()
-        name, action, sequence = parsed.groups
+        name, action, sequence = groups
         if line != f"route-map {name} {action} {sequence}":
             self.kept.faults[number] = Reason.ROUTE_MAP_TAIL
         self._open(None)
@@ -165,7 +165,7 @@ class _Parser:
         self._entry = _Entry(action, number, [])
         self._in_entry = True
 
-    def _exit(self, number: int, line: str, parsed: Parsed) -> None:
+    def _exit(self, number: int, line: str, groups: Groups) -> None:
         if self._router is not None:
             self._router = None
         elif self._map_name is not None:
@@ -178,10 +178,10 @@ class _Parser:
             return
         self._open(None)
 
-    def _exclamation(self, number: int, line: str, parsed: Parsed) -> None:
+    def _exclamation(self, number: int, line: str, groups: Groups) -> None:
         self.kept.dropped[number] = Reason.EXCLAMATION
 
-    def _statement(self, number: int, line: str, parsed: Parsed) -> None:
+    def _statement(self, number: int, line: str, groups: Groups) -> None:
         if self._map_name is not None:
             if self._entry is not None:
                 self._entry.statements.append((line, number))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from trellis.pve.generated import DEFAULT_VRF, Generated
 from trellis.pve.reasons import Reason
-from trellis.pve.rules import Parsed, Rule, numbered, parsed_verbatim
+from trellis.pve.rules import Groups, Rule, numbered, parsed_verbatim
 
 Line = tuple[str, int]
 """A line of the result and the line of frr.conf.local that it came from (0: Proxmox's own)."""
@@ -53,7 +53,7 @@ class _Parser:
         self._own_block = False
         self._own_family = False
         self._vrf_openers: dict[str, int] = {}
-        self._rules: dict[Rule, Callable[[int, str, Parsed], None]] = {
+        self._rules: dict[Rule, Callable[[int, str, Groups], None]] = {
             Rule.ROUTER_BGP: self._router_bgp,
             Rule.ROUTER: self._block,
             Rule.VRF: self._vrf_block,
@@ -74,8 +74,8 @@ class _Parser:
             if line[0] == " " and self._section is not None and "address-family" not in line and "!" not in line:
                 self._section.append((line, number))
             else:
-                parsed = parsed_verbatim(line)
-                self._rules[parsed.rule](number, line, parsed)
+                rule, groups = parsed_verbatim(line)
+                self._rules[rule](number, line, groups)
 
     def finish(self) -> Placed:
         for vrf, number in self._vrf_openers.items():
@@ -86,32 +86,32 @@ class _Parser:
     def _is_generated(self) -> bool:
         return self._vrf is not None and self._asns.get(self._vrf) == self._asn
 
-    def _router_bgp(self, number: int, line: str, parsed: Parsed) -> None:
-        self._asn, vrf = parsed.groups
+    def _router_bgp(self, number: int, line: str, groups: Groups) -> None:
+        self._asn, vrf = groups
         self._vrf = vrf or DEFAULT_VRF
         if self._is_generated():
             self._section = self.placed.instances.setdefault(self._vrf, [])
         else:
-            self._block(number, line, parsed)
+            self._block(number, line, groups)
 
-    def _block(self, number: int, line: str, parsed: Parsed) -> None:
+    def _block(self, number: int, line: str, groups: Groups) -> None:
         self._own_block = True
         self.placed.custom.append((line, number))
         self._section = self.placed.custom
 
-    def _vrf_block(self, number: int, line: str, parsed: Parsed) -> None:
-        (vrf,) = parsed.groups
+    def _vrf_block(self, number: int, line: str, groups: Groups) -> None:
+        (vrf,) = groups
         if vrf in self._vrfs:
             self._section = self.placed.vrfs.setdefault(vrf, [])
             self._vrf_openers.setdefault(vrf, number)
         else:
-            self._block(number, line, parsed)
+            self._block(number, line, groups)
 
-    def _list(self, number: int, line: str, parsed: Parsed) -> None:
+    def _list(self, number: int, line: str, groups: Groups) -> None:
         self.placed.custom.append((line, number))
 
-    def _family(self, number: int, line: str, parsed: Parsed) -> None:
-        (family,) = parsed.groups
+    def _family(self, number: int, line: str, groups: Groups) -> None:
+        (family,) = groups
         if not line.lstrip().startswith("address-family "):
             self.placed.dropped[number] = Reason.READ_AS_FAMILY
         elif self._vrf is None:
@@ -127,17 +127,17 @@ class _Parser:
         target.append((f" address-family {family}", number))
         self._section = target
 
-    def _route_map(self, number: int, line: str, parsed: Parsed) -> None:
-        name, action, sequence = parsed.groups
+    def _route_map(self, number: int, line: str, groups: Groups) -> None:
+        name, action, sequence = groups
         self._own_block = True
         self._section = self.placed.route_maps.setdefault(name, [])
         self._section.append((f"route-map {name} {action} {sequence}", number))
         if line != f"route-map {name} {action} {sequence}":
             self.placed.faults[number] = Reason.ROUTE_MAP_TAIL
 
-    def _exit_family(self, number: int, line: str, parsed: Parsed) -> None:
+    def _exit_family(self, number: int, line: str, groups: Groups) -> None:
         if self._own_family:
-            self._statement(number, line, parsed)
+            self._statement(number, line, groups)
             self._section = self.placed.custom
         elif self._vrf in self._asns:
             self._section = self.placed.instances.setdefault(self._vrf or "", [])
@@ -146,16 +146,16 @@ class _Parser:
             self._section = None
         self._own_family = False
 
-    def _exit(self, number: int, line: str, parsed: Parsed) -> None:
+    def _exit(self, number: int, line: str, groups: Groups) -> None:
         if self._own_block and self._section is not None:
             self._section += [(line, number), ("!", 0)]
         self._section = self._asn = self._vrf = None
         self._own_block = False
 
-    def _exclamation(self, number: int, line: str, parsed: Parsed) -> None:
+    def _exclamation(self, number: int, line: str, groups: Groups) -> None:
         self.placed.dropped[number] = Reason.EXCLAMATION
 
-    def _statement(self, number: int, line: str, parsed: Parsed) -> None:
+    def _statement(self, number: int, line: str, groups: Groups) -> None:
         if self._section is None:
             unnumbered = line.startswith(("ip prefix-list ", "ipv6 prefix-list ", "access-list "))
             self.placed.dropped[number] = Reason.NO_SEQ if unnumbered else Reason.TOP_LEVEL

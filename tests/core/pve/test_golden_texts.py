@@ -10,6 +10,7 @@ import pytest
 
 from tests.core.pve.homelab import GOLDEN, RELEASES, homelab, host
 from trellis.pve import effective, generate
+from trellis.pve.grammar import surely_kept
 
 
 def compare(name: str, lines: tuple[str, ...]) -> None:
@@ -31,3 +32,9 @@ def test_what_a_release_makes_of_a_local_file_is_as_written_down(release: str) -
     merged = effective(homelab(), host(release), local)
     assert merged.losses == ()
     compare(f"effective-{release}.conf", merged.lines)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_local_file_is_recognised_as_safe_so_that_it_is_not_compared(release: str) -> None:
+    text = (GOLDEN / "frr.conf.local").read_text()
+    assert surely_kept(text, host(release).version.merge_style, frozenset({"MAP_VTEP_IN", "MAP_VTEP_OUT"}))

@@ -63,7 +63,11 @@ def well_formed(draw: st.DrawFn) -> tuple[str, ...]:
         families = draw(st.lists(st.sampled_from(FAMILIES), max_size=3, unique=True))
         block = [draw(ROUTERS), *(f" {line}" for line in draw(st.lists(NEIGHBOR, max_size=3)))]
         for family in families:
-            block += [f" address-family {family}", *(f"  {line}" for line in draw(st.lists(IN_FAMILY, max_size=3)))]
+            block += [
+                *[" !"] * draw(st.integers(0, 1)),
+                f" address-family {family}",
+                *(f"  {line}" for line in draw(st.lists(IN_FAMILY, max_size=3))),
+            ]
             block.append(" exit-address-family")
         blocks.append([*block, "exit"])
     for name in draw(st.lists(st.sampled_from(["eth0", "eth1"]), max_size=2)):
