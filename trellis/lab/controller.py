@@ -207,6 +207,11 @@ def _take_down(lab: Lab) -> None:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
+def topology_of(name: str) -> Topology | None:
+    """What the lab of that name was made of; None if there is no such lab."""
+    return _previous(state_dir(name))
+
+
 def _previous(state: Path) -> Topology | None:
     file = state / "topology.json"
     return Topology.from_json(file.read_text()) if file.is_file() else None

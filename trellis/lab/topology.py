@@ -231,8 +231,12 @@ def _namespace(raw: dict[str, Any]) -> NamespaceSpec:
     )
 
 
+def _nodes(topology: Topology) -> tuple[MachineSpec | NamespaceSpec, ...]:
+    return (*topology.machines, *topology.namespaces)
+
+
 def _faults_of_names(topology: Topology) -> list[str]:
-    nodes = [n.name for n in (*topology.machines, *topology.namespaces)]
+    nodes = [n.name for n in _nodes(topology)]
     networks = [n.name for n in topology.networks]
     faults = [
         f"the name {name!r} is not lower-case letters, digits and hyphens (at most 32)"
@@ -250,7 +254,7 @@ def _faults_of_interfaces(topology: Topology) -> list[str]:
     faults: list[str] = []
     ends: Counter[str] = Counter()
     known = {n.name for n in topology.networks}
-    for node in (*topology.machines, *topology.namespaces):
+    for node in _nodes(topology):
         for interface in node.interfaces:
             where = f"interface {interface.name!r} of {node.name!r}"
             ends[interface.network] += 1

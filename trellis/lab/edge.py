@@ -1,0 +1,124 @@
+"""The edge routers of a lab: FRR in a namespace of the machine, and what lies behind them.
+
+An edge plays the part that RouterOS has at home: OSPF on its segments, eBGP multihop with every host's
+loopbacks, the default route, as long as the way upstream is there.  Its text is written here, from the site alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from trellis import allocate
+from trellis.site import Site
+from trellis.site.model import Edge
+
+DAEMONS = ("bgpd", "ospfd", "ospf6d", "bfdd")
+UPSTREAM = ("203.0.113.1", "2001:db8:ffff::1")
+"""Addresses of a host on the internet (RFC 5737, RFC 3849)."""
+
+
+def upstream_link(number: int) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Addresses on the cable between edge `number` (from 0) and the upstream: the edge's pair, the upstream's."""
+    return (
+        (f"198.51.100.{4 * number + 1}/30", f"2001:db8:fffe:{number:x}::1/64"),
+        (f"198.51.100.{4 * number + 2}/30", f"2001:db8:fffe:{number:x}::2/64"),
+    )
+
+
+def edge_config(site: Site, name: str) -> str:
+    """The frr.conf of an edge.
+
+    Args:
+        site: The site.
+        name: The edge.
+    """
+    edge = site.edges[name]
+    number = sorted(site.edges).index(name)
+    _, (gateway4, gateway6) = upstream_link(number)
+    blocks = (
+        _header(name, gateway4.partition("/")[0], gateway6.partition("/")[0]),
+        *_interfaces(site, name),
+        *_bgp(site, edge),
+        *_routers(edge.loopback.ipv4),
+    )
+    return "\n!\n".join(blocks) + "\n"
+
+
+def _header(name: str, gateway4: str, gateway6: str) -> str:
+    return (
+        "frr defaults datacenter\n"
+        f"hostname {name}\n"
+        "log syslog informational\n"
+        "service integrated-vtysh-config\n"
+        f"ip route 0.0.0.0/0 {gateway4}\n"
+        f"ipv6 route ::/0 {gateway6}"
+    )
+
+
+def _interfaces(site: Site, name: str) -> Iterator[str]:
+    yield ("interface lo\n ip ospf area 0.0.0.0\n ip ospf passive\n ipv6 ospf6 area 0.0.0.0\n ipv6 ospf6 passive\nexit")
+    for link in site.links.values():
+        if name in link.ends:
+            kind = " ip ospf network point-to-point\n ipv6 ospf6 network point-to-point\n"
+            yield (
+                f"interface {link.ends[name].interface}\n"
+                f" ip ospf area 0.0.0.0\n ip ospf bfd\n ip ospf cost {link.cost}\n"
+                f" ipv6 ospf6 area 0.0.0.0\n ipv6 ospf6 bfd\n ipv6 ospf6 cost {link.cost}\n"
+                f"{kind if link.kind == 'point-to-point' else ''}exit"
+            )
+
+
+def _bgp(site: Site, edge: Edge) -> Iterator[str]:
+    fabric = site.fabric
+    groups = (
+        ("HOSTS4", edge.loopback.ipv4, fabric.loopbacks.ipv4),
+        ("HOSTS6", edge.loopback.ipv6, fabric.loopbacks.ipv6),
+    )
+    lines = [
+        f"router bgp {edge.asn}",
+        f" bgp router-id {edge.loopback.ipv4}",
+        " no bgp default ipv4-unicast",
+        " bgp bestpath as-path multipath-relax",
+        f" timers bgp {fabric.keepalive_s} {fabric.hold_time_s}",
+    ]
+    for group, source, pool in groups:
+        lines += [
+            f" neighbor {group} peer-group",
+            f" neighbor {group} remote-as {fabric.asn}",
+            f" neighbor {group} bfd",
+            f" neighbor {group} bfd profile hosts",
+            f" neighbor {group} ebgp-multihop {edge.max_hops}",
+            f" neighbor {group} update-source {source}",
+            f" neighbor {group} timers connect 2",
+        ]
+        for host in site.hosts.values():
+            lines.append(f" neighbor {allocate.suffix_address(pool, host.id)} peer-group {group}")
+    for family, group, default in (("ipv4", "HOSTS4", "0.0.0.0/0"), ("ipv6", "HOSTS6", "::/0")):
+        lines += [
+            f" address-family {family} unicast",
+            f"  network {default}",
+            f"  neighbor {group} activate",
+            f"  neighbor {group} route-map TO-HOSTS out",
+            f"  neighbor {group} route-map FROM-HOSTS in",
+            "  maximum-paths 16",
+            " exit-address-family",
+        ]
+    yield "\n".join((*lines, "exit"))
+    yield (
+        "ip prefix-list DEFAULT seq 5 permit 0.0.0.0/0\n"
+        "ipv6 prefix-list DEFAULT seq 5 permit ::/0\n"
+        "route-map FROM-HOSTS permit 10\nexit\n"
+        "route-map TO-HOSTS permit 10\n match ip address prefix-list DEFAULT\nexit\n"
+        "route-map TO-HOSTS permit 20\n match ipv6 address prefix-list DEFAULT\nexit"
+    )
+    bfd = fabric.bfd
+    yield (
+        f"bfd\n profile hosts\n  detect-multiplier {bfd.multiplier}\n"
+        f"  transmit-interval {bfd.interval_ms}\n  receive-interval {bfd.interval_ms}\n exit\nexit"
+    )
+
+
+def _routers(router_id: IPv4Address | IPv6Address) -> Iterator[str]:
+    yield f"router ospf\n ospf router-id {router_id}\nexit"
+    yield f"router ospf6\n ospf6 router-id {router_id}\nexit"

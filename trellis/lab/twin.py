@@ -1,0 +1,268 @@
+"""The digital twin of a stack: its machines, edges, Proxmox and guests, and the program run against them.
+
+``up`` brings everything up that exists before the program runs; ``deploy`` runs the very same program as
+``pulumi up`` would; ``start_guests`` plugs the guests in, as Proxmox would start its VMs.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trellis.engine import find as find_engine
+from trellis.lab import controller, from_site, network, proxmox
+from trellis.lab.controller import Lab
+from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
+from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
+from trellis.lab.guests import start_script, stop_script, vm_number
+from trellis.lab.plugins.launchers import plugins
+from trellis.lab.processes import Say
+from trellis.lab.speaker import Speaker
+from trellis.lab.topology import Topology
+from trellis.site import AttachedGuest, Site, attached_guests, load_site
+
+_TOKEN_ID = "trellis@pve!lab"
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A stack's digital twin.
+
+    Args:
+        stack: The stack's name, and the lab's.
+        project: Folder of `Pulumi.yaml` and `__main__.py`.
+        site_data: The object under `trellis:site`, as the stack file has it.
+        site: The same, typed.
+        lab: The machines.
+    """
+
+    stack: str
+    project: Path
+    site_data: Mapping[str, Any]
+    site: Site
+    lab: Lab
+
+    @property
+    def guests(self) -> tuple[AttachedGuest, ...]:
+        """The site's guests and cluster nodes."""
+        return attached_guests(self.site)
+
+    @property
+    def upstream(self) -> tuple[str, str]:
+        """Addresses behind the edge, IPv4 and IPv6."""
+        return UPSTREAM
+
+    def host_of(self, guest: str) -> str:
+        """The host on which a guest runs now: where it was last started, else where the site starts it."""
+        places = self._places()
+        return places.get(guest) or next(entry.host for entry in self.guests if entry.name == guest)
+
+    def edge(self, name: str) -> Speaker:
+        """The FRR of an edge."""
+        return Speaker(
+            name=name,
+            namespace=network.namespace_of(self.stack, name),
+            root=self.lab.images.root,
+            state=self.lab.state / "edges" / name,
+        )
+
+    def start_guests(self, say: Say, names: Iterable[str] | None = None) -> None:
+        """Start guests on their hosts, those of one host one after the other, the hosts at the same time.
+
+        Args:
+            say: Takes progress.
+            names: Which ones; by default all that do not run.
+
+        Raises:
+            LabError: A guest did not start; it is named.
+        """
+        running = self.running_guests()
+        chosen = [
+            guest for guest in self.guests if (guest.name not in running if names is None else guest.name in names)
+        ]
+        if not chosen:
+            say(f"{len(running)} guests run already")
+            return
+        by_host: dict[str, list[AttachedGuest]] = {}
+        for guest in chosen:
+            by_host.setdefault(self.host_of(guest.name), []).append(guest)
+        say("starting " + "; ".join(f"{host}: {', '.join(g.name for g in own)}" for host, own in by_host.items()))
+        with ThreadPoolExecutor(max_workers=len(by_host)) as pool:
+            list(pool.map(lambda entry: self._start_on(*entry), by_host.items()))
+        self._remember({guest.name: host for host, own in by_host.items() for guest in own})
+
+    def stop_guest(self, name: str) -> None:
+        """End a guest at once, as a power cut of its VM."""
+        guest = next(entry for entry in self.guests if entry.name == name)
+        self.lab.access.run(self.host_of(name), "sh -s", stdin=stop_script(guest))
+
+    def running_guests(self) -> set[str]:
+        """The names of the guests that run, on whichever host."""
+        known = {guest.name for guest in self.guests}
+        listed = self.lab.access.run_on_all([machine.name for machine in self.lab.machines], "ls /run/netns")
+        return {name for done in listed.values() for name in done.stdout.split()} & known
+
+    def deploy(self, operation: Operation, say: Say) -> Result:
+        """Run the program on the real engine, from the controller's namespace.
+
+        Args:
+            operation: `preview`, `up`, `destroy`, ...
+            say: Takes progress.
+
+        Raises:
+            DeploymentError: The run failed.
+            EngineMissingError: There is no engine, and none could be built.
+        """
+        engine = find_engine(say)
+        chosen = plugins(engine, say)
+        host_keys = {machine.name: self.lab.host_key(machine.name) for machine in self.lab.machines}
+        keys = self.lab.state / "keys"
+        request = Request(
+            operation=operation,
+            project_dir=self.project,
+            stack=self.stack,
+            work_dir=self.lab.state / "pulumi",
+            passphrase=_kept_secret(keys / "passphrase"),
+            engine=engine.path,
+            plugin_dir=chosen.folder,
+            plugin_home=chosen.home,
+            config={"trellis:site": from_site.overlay(self.site_data, host_keys)},
+            secrets={
+                "trellis:sshPrivateKey": self.lab.program_key.read_text(),
+                "trellis:proxmoxApiToken": f"{_TOKEN_ID}={_kept_secret(keys / 'proxmox-token')}",
+            },
+            environment={"SSL_CERT_FILE": str(self.lab.state / "proxmox" / "ca.pem")},
+        )
+        return run_in_namespace(request, network.namespace_of(self.stack, from_site.CONTROLLER), say)
+
+    def _start_on(self, host: str, guests: list[AttachedGuest]) -> None:
+        for guest in guests:
+            script = stop_script(guest) + start_script(self.site, guest)
+            self.lab.access.run(host, "sh -s", stdin=script, timeout_s=120)
+
+    def _places(self) -> dict[str, str]:
+        file = self.lab.state / "guests.json"
+        places: dict[str, str] = json.loads(file.read_text()) if file.is_file() else {}
+        return places
+
+    def _remember(self, places: dict[str, str]) -> None:
+        merged = {**self._places(), **places}
+        (self.lab.state / "guests.json").write_text(json.dumps(merged, indent=1) + "\n")
+        _write_vms(self.lab.state, self.guests, merged)
+
+
+def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr_suite: str = "trixie") -> Twin:
+    """Bring the twin of a stack up: machines, edges, the Proxmox API; what runs already is left alone.
+
+    Args:
+        stack: The stack's name.
+        project: Folder of the program.
+        site_data: The object under `trellis:site`.
+        say: Takes progress.
+        frr_suite: The Debian suite that FRR is taken from.
+
+    Raises:
+        SiteRefused: The site is refused.
+        LabError: A tool is missing, or something did not come up.
+    """
+    site = load_site(site_data)
+    topology = _topology(site, stack, frr_suite)
+    if (there := controller.topology_of(stack)) is not None and there.digest() != topology.digest():
+        say("the lab that is there was made for other machines: taking it down first")
+        down(stack, say)
+        topology = _topology(site, stack, frr_suite)
+    lab = controller.up(topology, say)
+    twin = Twin(stack, project, site_data, site, lab)
+    for name in sorted(site.edges):
+        if not twin.edge(name).running():
+            say(f"edge {name}: starting FRR")
+            twin.edge(name).start(edge_config(site, name), DAEMONS)
+    _write_vms(lab.state, twin.guests, {})
+    if site.proxmox is not None:
+        inside = ("ip", "netns", "exec", network.namespace_of(stack, from_site.PROXMOX))
+        proxmox.start(_proxmox_file(stack), prefix=inside, say=say)
+    return twin
+
+
+def find(stack: str, project: Path, site_data: Mapping[str, Any], say: Say) -> Twin:
+    """The twin of a stack that is up.
+
+    Raises:
+        LabError: It is not.
+    """
+    return Twin(stack, project, site_data, load_site(site_data), controller.find(stack, say))
+
+
+def down(stack: str, say: Say) -> bool:
+    """Take a twin away, whole; returns whether there was one."""
+    if _proxmox_file(stack).is_file():
+        proxmox.stop(_proxmox_file(stack))
+    topology = controller.topology_of(stack)
+    for spec in topology.namespaces if topology is not None else ():
+        state = controller.state_dir(stack) / "edges" / spec.name
+        if state.is_dir():
+            Speaker(spec.name, network.namespace_of(stack, spec.name), Path("/"), state).stop()
+    return controller.down(stack, say)
+
+
+def _topology(site: Site, stack: str, frr_suite: str) -> Topology:
+    """The machines of a site, with what makes Proxmox nodes of them on their disks."""
+    topology = from_site.topology_of(site, stack, frr_suite)
+    if site.proxmox is None:
+        return topology
+    config = _proxmox_config(site, stack)
+    config.write(_proxmox_file(stack))
+    for node in config.nodes:
+        installed = proxmox.installation(config, node)
+        topology = from_site.with_files(topology, node.name, installed.files, installed.enabled_units)
+    return topology
+
+
+def _proxmox_config(site: Site, stack: str) -> proxmox.SimulatorConfig:
+    state = controller.state_dir(stack)
+    keys = state / "keys"
+    keys.mkdir(parents=True, mode=0o700, exist_ok=True)
+    return proxmox.SimulatorConfig(
+        listen=from_site.proxmox_address(site),
+        state_dir=str(state / "proxmox"),
+        cluster=site.name,
+        nodes=tuple(
+            proxmox.NodeConfig(name, host.ssh.address, host.pve_version or "")
+            for name, host in sorted(site.hosts.items())
+            if host.kind == "pve"
+        ),
+        tokens={_TOKEN_ID: _kept_secret(keys / "proxmox-token")},
+        ssh=proxmox.SshConfig(str(keys / "lab"), str(keys / "known_hosts")),
+        guests_file=str(state / "vms.json"),
+    )
+
+
+def _proxmox_file(stack: str) -> Path:
+    return controller.state_dir(stack) / "proxmox" / "config.json"
+
+
+def _write_vms(state: Path, guests: tuple[AttachedGuest, ...], places: Mapping[str, str]) -> None:
+    vms = [
+        {
+            "vmid": vm_number(guest),
+            "name": guest.name,
+            "node": places.get(guest.name, guest.host),
+            "status": "running" if guest.name in places else "stopped",
+        }
+        for guest in guests
+    ]
+    (state / "vms.json").write_text(json.dumps(vms, indent=1) + "\n")
+
+
+def _kept_secret(file: Path) -> str:
+    """The secret in `file`, made at the first call; its owner alone may read it."""
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(16))
+    return file.read_text()
