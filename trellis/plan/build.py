@@ -10,7 +10,8 @@ from trellis.plan.sdn import sdn_state, vni
 from trellis.plan.sessions import global_instance, loopbacks, mesh_peers, vrf_instance
 from trellis.plan.system import DAEMONS, sysctls
 from trellis.plan.underlay import bfd_profiles, ospf_interfaces
-from trellis.site.model import Site
+from trellis.site.checks.addresses import infrastructure
+from trellis.site.model import Edge, Site
 from trellis.site.resolved import AttachedGuest, attached_guests, zone_nodes
 
 
@@ -28,18 +29,31 @@ def plan(site: Site) -> Plan:
         asn=site.fabric.asn,
         sdn=sdn_state(site),
         hosts=tuple(_host(site, name, guests, policies) for name in hosts),
-        edges=tuple(
-            EdgePlan(name, edge.asn, str(edge.loopback.ipv4), str(edge.loopback.ipv6), tuple(hosts))
-            for name, edge in sorted(site.edges.items())
-        ),
+        edges=tuple(_edge(name, edge, tuple(hosts)) for name, edge in sorted(site.edges.items())),
         vnets=tuple(_vnet(site, name) for name in sorted(site.vnets)),
         guests=tuple(_guest(site, guest) for guest in guests),
+        infrastructure=tuple(str(prefix) for _, prefix in infrastructure(site)),
     )
+
+
+def _edge(name: str, edge: Edge, hosts: tuple[str, ...]) -> EdgePlan:
+    loopback = edge.loopback
+    return EdgePlan(name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, tuple(map(str, edge.accepts)))
 
 
 def _vnet(site: Site, name: str) -> VnetPlan:
     vnet, number = site.vnets[name], vni(site, name)
-    return VnetPlan(name, vnet.zone, vnet.tenant, number, allocate.route_target(site.fabric.asn, number))
+    subnets = [subnet for subnet in (vnet.subnets.ipv6, vnet.subnets.ipv4) if subnet is not None]
+    return VnetPlan(
+        name=name,
+        zone=vnet.zone,
+        tenant=vnet.tenant,
+        vni=number,
+        route_target=allocate.route_target(site.fabric.asn, number),
+        subnets=tuple(str(subnet.prefix) for subnet in subnets),
+        gateways=tuple(str(subnet.gateway) for subnet in subnets),
+        listens=site.tenants[vnet.tenant].guest_bgp.enabled,
+    )
 
 
 def _host(site: Site, name: str, guests: tuple[AttachedGuest, ...], policies: Policies) -> HostPlan:

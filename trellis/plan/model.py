@@ -231,29 +231,47 @@ class GuestPlan:
 
 @dataclass(frozen=True, slots=True)
 class VnetPlan:
-    """A VNet with its L2VNI and the route target that FRR derives from it."""
+    """A VNet with its L2VNI and the route target that FRR derives from it.
+
+    Attributes:
+        subnets: Its subnets as prefixes, IPv6 first.
+        gateways: The anycast gateway of each subnet, in the same order.
+        listens: Whether its tenant's guests may speak BGP (R8).
+    """
 
     name: str
     zone: str
     tenant: str
     vni: int
     route_target: str
+    subnets: tuple[str, ...]
+    gateways: tuple[str, ...]
+    listens: bool
 
 
 @dataclass(frozen=True, slots=True)
 class EdgePlan:
-    """What an edge is expected to hold: its sessions with the hosts, by loopback."""
+    """What an edge is expected to hold: its sessions with the hosts, by loopback.
+
+    Attributes:
+        accepts: What is accepted from it beside the default, exactly.
+    """
 
     name: str
     asn: int
     ipv4: str
     ipv6: str
     hosts: tuple[str, ...]
+    accepts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole of what will be done for a site."""
+    """The whole of what will be done for a site.
+
+    Attributes:
+        infrastructure: Prefixes that never leave to an edge or guest, nor are accepted from one (R5).
+    """
 
     site_name: str
     asn: int
@@ -262,3 +280,4 @@ class Plan:
     edges: tuple[EdgePlan, ...]
     vnets: tuple[VnetPlan, ...]
     guests: tuple[GuestPlan, ...]
+    infrastructure: tuple[str, ...]

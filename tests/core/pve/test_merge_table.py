@@ -249,6 +249,16 @@ def test_an_address_family_outside_a_router_is_named(release: str) -> None:
     assert (1, LossKind.MOVED, Reason.FAMILY_WITHOUT_ROUTER) in losses(merge)
 
 
+@pytest.mark.parametrize("release", BOTH)
+def test_an_address_family_behind_the_end_of_its_router_is_named(release: str) -> None:
+    merge = merged(
+        release,
+        "router bgp 4200001000\n bgp bestpath as-path multipath-relax\nexit\n"
+        "address-family ipv4 unicast\n  network 10.0.0.0/8\nexit-address-family",
+    )
+    assert (4, LossKind.MOVED, Reason.FAMILY_WITHOUT_ROUTER) in losses(merge)
+
+
 def test_an_end_of_an_address_family_that_is_not_open_stops_the_new_generator() -> None:
     merge = merged(NEW, "interface eth0\n ip ospf area 0\nexit\nexit-address-family")
     assert losses(merge) == [(4, LossKind.DROPPED, Reason.STRAY_EXIT_FAMILY)]
@@ -280,6 +290,28 @@ def test_a_route_map_entry_without_exit_is_lost_to_the_old_parser() -> None:
         (2, LossKind.DROPPED, Reason.UNCLOSED_ROUTE_MAP),
     ]
     assert merged(NEW, local).losses == ()
+
+
+def test_a_route_map_entry_that_is_closed_in_another_block_is_lost_to_the_old_parser() -> None:
+    merge = merged(OLD, "route-map TR permit 1\n set community 65000:1\nvrf other\nexit")
+    assert not any("TR" in line for line in merge.lines)
+    assert losses(merge) == [
+        (1, LossKind.DROPPED, Reason.UNCLOSED_ROUTE_MAP),
+        (2, LossKind.DROPPED, Reason.UNCLOSED_ROUTE_MAP),
+    ]
+
+
+@pytest.mark.parametrize("release", BOTH)
+def test_route_maps_are_written_in_the_order_of_their_names(release: str) -> None:
+    merge = merged(release, "route-map TS permit 1\nexit\nroute-map TR permit 1\nexit")
+    assert merge.lines.index("route-map TR permit 1") < merge.lines.index("route-map TS permit 1")
+
+
+@pytest.mark.parametrize(("release", "first"), [(NEW, "B"), (OLD, "A")])
+def test_community_lists_are_sorted_by_the_old_merge_only(release: str, first: str) -> None:
+    lists = {name: f"bgp community-list standard {name} seq 5 permit 65000:1" for name in "BA"}
+    merge = merged(release, "\n".join(lists.values()))
+    assert [line for line in merge.lines if line in lists.values()][0] == lists[first]
 
 
 def test_the_old_merge_keeps_the_last_of_two_entries_with_one_number() -> None:

@@ -1,0 +1,93 @@
+"""The design's rules that only the text can tell: R1, and parts of R10, R13 and R14.
+
+R1: what stands in frr.conf.local stands in frr.conf after Proxmox's merge.  R10 and R13: no statement makes up a
+default or sends router advertisements.  R14: nothing is written that FRR reads and does not print back.  That FRR
+prints back what is written is proved on real daemons, in the lab's tests; here is what was learned from them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from trellis.plan.rules import Violation
+from trellis.render.bundle import FRR_CONF, FRR_CONF_LOCAL, Bundle
+
+_MADE_UP = re.compile(
+    r"neighbor \S+ default-originate.*|default-originate .*|network (0\.0\.0\.0/0|::/0).*|(ip|ipv6) route .*"
+)
+_ADVERTISING = re.compile(r"(no )?ipv6 nd .*")
+
+_NOT_PRINTED_BACK = (
+    # Measured with FRR 10.3 under `frr defaults datacenter`: read, and left out of the running configuration.
+    r"detect-multiplier 3",
+    r"(transmit|receive)-interval 300",
+    r"timers bgp 3 9",
+    r"neighbor \S+ send-community.*",
+    r"neighbor \S+ port 179",
+    r"neighbor \S+ capability (dynamic|fqdn|software-version)",
+    r"maximum-paths (ibgp )?256",
+    r"distance bgp 20 200 200",
+    r"ip ospf (hello-interval 10|priority 1|retransmit-interval 5)",
+    r"ipv6 ospf6 (hello-interval 10|dead-interval 40|priority 1|instance-id 0)",
+    r"no ipv6 ospf6 passive",
+    r"log-adjacency-changes",
+    r"auto-cost reference-bandwidth 100000",
+    r"timers throttle spf 0 50 5000",
+    r"bgp (log-neighbor-changes|network import-check|deterministic-med|hard-administrative-reset)",
+    r"bgp (default show-(nexthop-)?hostname|fast-external-failover|listen limit 100|enforce-first-as)",
+    r"bgp graceful-restart (restart-time 120|stalepath-time 360)",
+    r"no bgp (ebgp-requires-policy|reject-as-sets)",
+    r"(ip|ipv6) forwarding",
+    r"line vty",
+    r"frr version .*",
+    # Read, and printed otherwise.
+    r"neighbor \S+ ebgp-multihop 255",
+    r"neighbor \S+ maximum-prefix \d+ 75",
+    r"neighbor \S+ allowas-in 3",
+    r"continue \d+",
+    r"match evpn route-type 5",
+    r"log syslog debugging",
+)
+_DEFAULT = re.compile("|".join(_NOT_PRINTED_BACK))
+
+
+def text_violations(bundle: Bundle) -> tuple[Violation, ...]:
+    """Return every line of a host's files that breaks a rule, in the order of the rules.
+
+    Args:
+        bundle: What the host gets.
+    """
+    return (*_merged_whole(bundle), *_statements(bundle))
+
+
+def _merged_whole(bundle: Bundle) -> Iterator[Violation]:
+    if bundle.kind != "pve":
+        return
+    effective = Counter(_lines(bundle.text(FRR_CONF)))
+    for line in Counter(_lines(bundle.text(FRR_CONF_LOCAL))) - effective:
+        if line not in _CLOSING:
+            yield Violation(
+                "R1", bundle.host, f"'{line}' is lost in Proxmox's merge", "what runs is not what was planned"
+            )
+
+
+_CLOSING = ("exit", "exit-vrf", "exit-address-family")
+"""Proxmox writes its own where a block of ours continues one of its own."""
+
+
+def _statements(bundle: Bundle) -> Iterator[Violation]:
+    own = FRR_CONF_LOCAL if bundle.kind == "pve" else FRR_CONF
+    for line in _lines(bundle.text(FRR_CONF)):
+        if _MADE_UP.fullmatch(line):
+            yield Violation("R10", bundle.host, f"'{line}'", "the default would stay when the edge is gone")
+        if _ADVERTISING.fullmatch(line):
+            yield Violation("R13", bundle.host, f"'{line}'", "advertisements are per VNet, opt-in, and not FRR's")
+    for line in _lines(bundle.text(own)):
+        if _DEFAULT.fullmatch(line):
+            yield Violation("R14", bundle.host, f"'{line}'", "FRR does not print it back: every reload would repeat it")
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("!")]
