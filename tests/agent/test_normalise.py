@@ -107,6 +107,15 @@ def test_a_profile_that_no_exit_closes_ends_where_the_next_begins() -> None:
     assert difference(as_written, as_printed) == ([], [])
 
 
+def test_a_stanza_that_proxmox_flattened_is_read_as_frr_reads_it() -> None:
+    flat = "router ospf6\n bfd\n profile a\n passive-mode\n profile b\n receive-interval 100\nexit\n!\nhostname x\n"
+    printed = (
+        "hostname x\nrouter ospf6\nexit\nbfd\n profile a\n  passive-mode\n exit\n !\n"
+        " profile b\n  receive-interval 100\n exit\n !\nexit\n"
+    )
+    assert difference(flat, printed) == ([], [])
+
+
 def test_statements_carried_in_a_stanza_by_indented_exits_are_read_as_frr_reads_them() -> None:
     carried = (
         "interface lo\n exit\nbgp large-community-list standard L seq 5 permit 1:0:1\n"

@@ -3,7 +3,8 @@
 The project renders what FRR prints, so little is forgiven here. A line counts with its stanzas, its words and how
 often it occurs; the order of stanzas and of lines does not (FRR sorts them its own way, and where order has a
 meaning it is a number in the line: `seq 10`, `permit 20`). Stanzas are followed as FRR follows them, by the lines
-that open and close them; indentation only tells where one ends that nothing closes.
+that open and close them. How far a line is indented means nothing to FRR (Proxmox flattens it), except here for a
+line in the first column: it stands in no stanza, even if nothing has closed the last one.
 
 Deliberately elsewhere: whether FRR would read the text at all (`vtysh -C`, which also warns of a stray `exit`, after
 which FRR ignores the rest of a file).
@@ -21,7 +22,7 @@ ConfigLine = tuple[str, ...]
 IGNORED: dict[str, str] = {
     r"!.*": "a comment or a separator",
     r"exit|exit-vrf|exit-address-family|exit-vni|end": "closes a stanza; a stray one is found by `vtysh -C`",
-    r"frr version \S+": "FRR prints its own; the version that was rendered for is compared with the daemons'",
+    r"frr version \S+": "FRR prints its own; where another one changes a default, FRR prints that as a line",
     r"line vty": "FRR does not print an empty one; Proxmox writes it",
 }
 """Lines that say nothing about what the daemons do, each with the reason; all others count."""
@@ -72,22 +73,21 @@ def shown(lines: list[ConfigLine]) -> list[str]:
 
 def _with_stanzas(text: str) -> Iterator[ConfigLine]:
     """Each line that means something, with the stanzas that are open where it stands."""
-    stanzas: list[tuple[int, str]] = []
+    stanzas: list[str] = []
     for raw in text.splitlines():
         line = " ".join(raw.split())
         if _CLOSING.fullmatch(line):
             del stanzas[-1:]
         if not line or _IGNORED.fullmatch(line):
             continue
-        indent = len(raw) - len(raw.lstrip())
-        while stanzas and indent <= stanzas[-1][0]:
-            stanzas.pop()
-        opens_at = _depth_opened(line, [opened for _, opened in stanzas])
+        if not raw[0].isspace():
+            stanzas.clear()
+        opens_at = _depth_opened(line, stanzas)
         if opens_at is not None:
             del stanzas[opens_at:]
-        yield (*(opened for _, opened in stanzas), line)
+        yield (*stanzas, line)
         if opens_at is not None:
-            stanzas.append((indent, line))
+            stanzas.append(line)
 
 
 def _depth_opened(line: str, stanzas: list[str]) -> int | None:
