@@ -6,8 +6,10 @@ What was taken, and why what stood before it was passed over, is said as it happ
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from trellis.engine.problem import EngineMissingError
 
 Source = Literal["path", "official", "built"]
 
+_VERSION_S = 30.0
 _TAKEN: dict[Source, str] = {
     "path": "from PATH",
     "official": "the official CLI, installed by the Automation API",
@@ -107,17 +110,19 @@ def version_of(path: Path) -> str | None:
     """
     if not path.is_file():
         return None
-    try:
-        done = subprocess.run(
-            [str(path), "version"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            env={"PULUMI_SKIP_UPDATE_CHECK": "true", "HOME": str(path.parent), "PATH": "/usr/bin:/bin"},
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+    with tempfile.TemporaryDirectory() as home:  # it writes logs into its home even for this
+        environment = {"PULUMI_SKIP_UPDATE_CHECK": "true", "HOME": home, "PULUMI_HOME": home}
+        try:
+            done = subprocess.run(
+                [str(path), "version"],
+                capture_output=True,
+                text=True,
+                timeout=_VERSION_S,
+                check=False,
+                env={**environment, "PATH": os.defpath},
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
     answer = done.stdout.strip()
     return answer if done.returncode == 0 and version_numbers(answer) else None
 
