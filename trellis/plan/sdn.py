@@ -29,11 +29,18 @@ def sdn_state(site: Site) -> SdnState | None:
             vrf_vxlan=allocate.l3vni(zone.id),
             controller=controller.id,
             mtu=zone.mtu,
-            nodes=zone_nodes(site, zone_id) if zone.nodes else (),
+            nodes=_proxmox_nodes(site, zone_id) if zone.nodes else (),
         )
         for zone_id, zone in sorted(site.zones.items())
+        if _proxmox_nodes(site, zone_id)
     )
-    return SdnState(controller, tuple(zones), tuple(_vnet(site, vnet_id) for vnet_id in sorted(site.vnets)))
+    vnets = (_vnet(site, vnet_id) for vnet_id, vnet in sorted(site.vnets.items()) if _proxmox_nodes(site, vnet.zone))
+    return SdnState(controller, tuple(zones), tuple(vnets))
+
+
+def _proxmox_nodes(site: Site, zone_id: str) -> tuple[str, ...]:
+    """Return the zone's hosts that Proxmox knows: it refuses the name of a plain FRR host."""
+    return tuple(name for name in zone_nodes(site, zone_id) if site.hosts[name].kind == "pve")
 
 
 def vni(site: Site, vnet_id: str) -> int:

@@ -7,7 +7,7 @@ second gate is only reached through the first, because half a site cannot be jud
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -73,6 +73,7 @@ def load_site(data: Mapping[str, Any]) -> Site:
     Raises:
         SiteRefused: With every reason at once.
     """
+    raise_if_any(_not_json(data, ()))
     try:
         site = Site.model_validate_json(json.dumps(data))
     except ValidationError as error:
@@ -104,26 +105,16 @@ def site_data_of_stack(text: str) -> dict[str, Any]:
     """
     try:
         document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader underneath)
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        raise SiteRefused(
-            [
-                Refusal(
-                    f"line {place.line + 1}" if place else "the stack file",
-                    str(getattr(error, "problem", None) or error),
-                    "the stack file is YAML, each key once",
-                    "of two equal keys the first would be lost without a word",
-                    "correct the file at that line",
-                )
-            ]
-        ) from None
-    data = ((document or {}).get("config") or {}).get(CONFIG_KEY) if isinstance(document, dict) else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SiteRefused([_unreadable(error)]) from None
+    config = document.get("config") if isinstance(document, dict) else None
+    data = config.get(CONFIG_KEY) if isinstance(config, dict) else None
     if not isinstance(data, dict):
         raise SiteRefused(
             [
                 Refusal(
                     f"config.{CONFIG_KEY}",
-                    "missing",
+                    "nothing" if data is None else _shown(data),
                     "the stack's configuration holds the site as an object",
                     "the site is the only source of everything else",
                     "add it; `trellis schema` prints what it may hold, Pulumi.dev.yaml is an example",
@@ -133,6 +124,22 @@ def site_data_of_stack(text: str) -> dict[str, Any]:
     return data
 
 
+class _KeyTwice(yaml.constructor.ConstructorError):
+    """A mapping names a key twice."""
+
+
+def _unreadable(error: Exception) -> Refusal:
+    place = getattr(error, "problem_mark", None)
+    where = f"line {place.line + 1}" if place else "the stack file"
+    said = str(getattr(error, "problem", None) or str(error).splitlines()[0])
+    if isinstance(error, _KeyTwice):
+        rule, why = "each key stands once", "of two equal keys the first would be lost without a word"
+        return Refusal(where, said, rule, why, "remove or rename one of the two")
+    return Refusal(
+        where, said, "the stack file is YAML", "nothing in it can be read before that", "correct the file at that place"
+    )
+
+
 class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """The safe loader, in C where there is one, that refuses a mapping with a key twice."""
 
@@ -140,13 +147,47 @@ class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: 
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # the loader itself refuses it below
             if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} stands here for the second time", key_node.start_mark
-                )
+                raise _KeyTwice(None, None, f"the key {key!r} stands here for the second time", key_node.start_mark)
             seen.add(key)
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
+
+
+_DEEPEST = 20
+"""Levels of nesting that a site can have, with room: its schema has nine."""
+
+
+def _not_json(value: Any, path: tuple[str, ...]) -> Iterator[Refusal]:
+    """Yield a refusal for each value that YAML knows and JSON does not: dates, bytes, sets, endless things."""
+    why = "the site travels as JSON, to Pulumi and in its outputs"
+    where = ".".join(path) or CONFIG_KEY
+    if len(path) > _DEEPEST:
+        yield Refusal(where, "...", f"nesting ends after {_DEEPEST} levels", why, "remove the alias that holds itself")
+    elif isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _not_json(below, (*path, str(key)))
+    elif isinstance(value, list):
+        for position, below in enumerate(value):
+            yield from _not_json(below, (*path, str(position)))
+    elif isinstance(value, str):
+        if not _is_unicode(value):
+            yield Refusal(where, repr(value), "text is Unicode", why, "leave out the lone surrogate")
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield Refusal(where, "a number of more than 64 bits", "numbers fit in 64 bits", why, "correct the number")
+    elif value is not None and not isinstance(value, bool | int | float):
+        kind = type(value).__name__
+        yield Refusal(where, f"{value} (a {kind})", "this is text, a number, true or false", why, "put it in quotes")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refusal(detail: ErrorDetails) -> Refusal:
@@ -157,7 +198,7 @@ def _refusal(detail: ErrorDetails) -> Refusal:
         rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
         rule = rule.format_map(_Blank(context))
     value = "nothing" if detail["type"] == "missing" else _shown(detail["input"])
-    return Refusal(".".join(_path(detail["loc"])), value, rule, why, remedy)
+    return Refusal(".".join(_path(detail["loc"])) or CONFIG_KEY, value, rule, why, remedy)
 
 
 class _Blank(dict[str, Any]):

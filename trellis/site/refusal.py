@@ -7,7 +7,7 @@ refusals of one run are collected and raised once, as ``SiteRefused``; nothing h
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,6 +20,8 @@ class Refusal:
         rule: What must hold.
         why: What would go wrong otherwise.
         remedy: What to do about it.
+
+    What does not print is escaped in all of them: a key or a value may hold terminal controls or bidi marks.
     """
 
     path: str
@@ -28,9 +30,20 @@ class Refusal:
     why: str
     remedy: str
 
+    def __post_init__(self) -> None:
+        """Escape what does not print."""
+        for field in fields(self):
+            text = getattr(self, field.name)
+            if not (text.isascii() and text.isprintable()):
+                object.__setattr__(self, field.name, _printable(text))
+
     def __str__(self) -> str:
         """Return the refusal as the indented block that people read."""
         return f"{self.path}: {self.value}\n  rule:   {self.rule}\n  why:    {self.why}\n  remedy: {self.remedy}"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class SiteRefused(Exception):

@@ -9,7 +9,7 @@ from trellis import allocate
 from trellis.site.checks.numbers import collisions
 from trellis.site.model import Cluster, Site, V4Subnet, V6Subnet
 from trellis.site.refusal import Refusal
-from trellis.site.resolved import AnyNetwork, AttachedGuest, zone_nodes
+from trellis.site.resolved import AnyNetwork, AttachedGuest
 
 _SHADOWED = "one of the two would be unreachable, or its traffic would go to the other"
 
@@ -28,7 +28,9 @@ def check(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
                 yield from _gateway(f"vnets.{vnet_id}.subnets.{family}", subnet)
     for name, cluster in site.clusters.items():
         yield from _pods(name, cluster)
-    yield from _ranges(site)
+    ranges = _ranges(site)
+    yield from overlaps(ranges, allow_within="fabric.")
+    yield from _accepted(site, ranges)
     for guest in guests:
         yield from _guest(site, guest)
     yield from _taken(site, guests)
@@ -119,8 +121,8 @@ def _pods(name: str, cluster: Cluster) -> Iterator[Refusal]:
     )
 
 
-def _ranges(site: Site) -> Iterator[Refusal]:
-    """Refuse any two ranges that overlap, of whichever zones: the global table and the edge hold them all."""
+def _ranges(site: Site) -> list[tuple[str, AnyNetwork]]:
+    """Return path and prefix of every range, of whichever zones: the global table and the edge hold them all."""
     pairs: list[tuple[str, AnyNetwork | None]] = []
     for name, vnet in site.vnets.items():
         pairs.append((f"vnets.{name}.subnets.ipv6.prefix", vnet.subnets.ipv6.prefix))
@@ -134,8 +136,22 @@ def _ranges(site: Site) -> Iterator[Refusal]:
         pods = cluster.pods
         pairs.append((f"clusters.{name}.pods.ipv4.pool", pods.ipv4.pool if pods.ipv4 else None))
         pairs.append((f"clusters.{name}.pods.ipv6.pool", pods.ipv6.pool if pods.ipv6 else None))
-    ranges = [(path, prefix) for path, prefix in pairs if prefix is not None]
-    yield from overlaps([*ranges, *infrastructure(site)], allow_within="fabric.")
+    return [*((path, prefix) for path, prefix in pairs if prefix is not None), *infrastructure(site)]
+
+
+def _accepted(site: Site, ranges: list[tuple[str, AnyNetwork]]) -> Iterator[Refusal]:
+    """Refuse what an edge would bring and the site has itself (incident I6); a wider prefix is fine."""
+    for name, edge in site.edges.items():
+        for position, prefix in enumerate(edge.accepts):
+            for path, own in ranges:
+                if _within(prefix, own):
+                    yield Refusal(
+                        f"edges.{name}.accepts.{position}",
+                        str(prefix),
+                        f"what an edge may bring lies in no range of the site (R5); {path} is {own}",
+                        "the edge's route would draw what belongs to this site's own routers or guests",
+                        "leave it out",
+                    )
 
 
 def overlaps(ranges: list[tuple[str, AnyNetwork]], allow_within: str) -> Iterator[Refusal]:
@@ -227,6 +243,3 @@ def _taken(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
         "bridges and EVPN would move it from one guest to the other with every frame",
         "take the address of the guest's network card",
     )
-    for zone in site.zones:
-        if not zone_nodes(site, zone):
-            yield Refusal(f"zones.{zone}.nodes", "none", "a zone has hosts", "nothing would carry it", "name hosts")
