@@ -81,7 +81,7 @@ def start_script(site: Site, guest: AttachedGuest) -> str:
     name, tap = guest.name, f"tap{vm_number(guest)}i0"
     subnets = site.vnets[guest.vnet].subnets
     mtu = site.zones[guest.zone].mtu
-    daemons = ["zebra", "bgpd", *(["bfdd"] if guest.resilience == "fast_failure" else [])]
+    daemons = ["mgmtd", "zebra", "bgpd", *(["bfdd"] if guest.resilience == "fast_failure" else [])]
     own = [*guest.loopbacks, *guest.extra]
     # The first address of a node's pods stands for a pod.
     pods = [type(prefix)((int(prefix.network_address) + 1, prefix.max_prefixlen)) for prefix in guest.pods]
@@ -105,9 +105,9 @@ cat > /etc/frr/{name}/frr.conf <<'END'
 touch /etc/frr/{name}/vtysh.conf
 chown -R frr:frr /etc/frr/{name} /run/frr/{name}
 for daemon in {" ".join(daemons)}; do
-  ip netns exec {name} /usr/lib/frr/$daemon -d -N {name} -A 127.0.0.1
+  ip netns exec {name} /usr/lib/frr/$daemon -d -N {name} -A 127.0.0.1 </dev/null >/dev/null 2>&1
 done
-vtysh -N {name} -b >/dev/null 2>&1
+vtysh -N {name} -b </dev/null >/dev/null 2>&1
 """
 
 
