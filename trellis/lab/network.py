@@ -18,8 +18,9 @@ ACCESS_NETWORK = "198.18.0"
 ACCESS_HOST_OCTET = 254
 _ACCESS_BRIDGE = "access"
 
-# Without checksum and segmentation work: a raw socket hands on what it reads, and nobody completes it.
-_OFFLOADS = ("tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")
+# A packet is sent whole, with its checksum and cut to size: a raw socket hands on what it reads, and nobody
+# completes it. With these left on, an upload of a few packets over the lab's own way in never ends.
+_OFFLOADS_OFF = "tx off rx off tso off gso off gro off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,12 @@ def build(topology: Topology, say: Say) -> None:
     for name in sorted(_wanted(topology)):
         run(["ip", "netns", "add", name])
         run(["ip", "-n", name, "link", "set", "dev", "lo", "up"])
-    _batch(fabric_namespace(topology.name), _bridges(topology))
-    ends = _machine_ends(topology)
-    _batch(fabric_namespace(topology.name), _cables(topology, ends))
+    fabric = fabric_namespace(topology.name)
+    # This machine only carries frames there: it must send none of its own (router solicitations, MLD).
+    _shell(fabric, "for d in default all; do echo 1 > /proc/sys/net/ipv6/conf/$d/disable_ipv6; done")
+    _batch(fabric, _bridges(topology))
+    _batch(fabric, _cables(topology, _machine_ends(topology)))
+    _finish_packets(fabric)
     for spec in topology.namespaces:
         _plug_in(topology, spec)
 
@@ -183,11 +187,19 @@ def _plug_in(topology: Topology, spec: NamespaceSpec) -> None:
         lines.append(f"link set dev {cable} netns {own} name {interface.name}")
         _batch(fabric, iter(lines))
     _batch(own, _addresses(spec))
-    settings = {"all.forwarding": "1"} if spec.forwarding else {}
-    for key, value in settings.items():
-        run(["ip", "netns", "exec", own, "sysctl", "-qw", f"net.ipv6.conf.{key}={value}", "net.ipv4.ip_forward=1"])
-    for interface in spec.interfaces:
-        run(["ip", "netns", "exec", own, "ethtool", "-K", interface.name, *_OFFLOADS], check=False)
+    if spec.forwarding:
+        _shell(own, "for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 > /proc/sys/net/$f; done")
+    _finish_packets(own)
+
+
+def _finish_packets(namespace: str) -> None:
+    """Switch the offloads of all of a namespace's devices off; what a device can't do, it is not asked twice."""
+    turn = f"ethtool -K ${{d##*/}} {_OFFLOADS_OFF} > /dev/null 2>&1"
+    _shell(namespace, f"for d in /sys/class/net/*; do case $d in */lo) ;; *) {turn} ;; esac; done; true")
+
+
+def _shell(namespace: str, script: str) -> None:
+    run(["ip", "netns", "exec", namespace, "sh", "-c", script])
 
 
 def _other_end(topology: Topology, spec: NamespaceSpec, interface: InterfaceSpec) -> int | None:
