@@ -311,7 +311,7 @@ def test_route_maps_are_written_in_the_order_of_their_names(release: str) -> Non
 def test_community_lists_are_sorted_by_the_old_merge_only(release: str, first: str) -> None:
     lists = {name: f"bgp community-list standard {name} seq 5 permit 65000:1" for name in "BA"}
     merge = merged(release, "\n".join(lists.values()))
-    assert [line for line in merge.lines if line in lists.values()][0] == lists[first]
+    assert next(line for line in merge.lines if line in lists.values()) == lists[first]
 
 
 def test_the_old_merge_keeps_the_last_of_two_entries_with_one_number() -> None:

@@ -9,7 +9,8 @@ import pytest
 from tests.core.pve.homelab import GOLDEN, RELEASES, homelab, host
 from trellis.lab.images import ensure_root
 from trellis.lab.scratch import ScratchFrr
-from trellis.pve import NEVER_PRINTED, Node, SdnState, carry, effective
+from trellis.pve import NEVER_PRINTED, Node, SdnState, carry, carry_in_router, effective
+from trellis.pve.nodes import read_positions
 
 pytestmark = pytest.mark.frr
 
@@ -118,3 +119,52 @@ def test_the_file_needs_the_controller_first(frr: ScratchFrr, release: str) -> N
     result = frr.load(text)
     assert result.status != 0
     assert "Specify remote-as or peer-group commands first" in result.text
+
+
+def placed(lines: tuple[str, ...]) -> list[tuple[tuple[str, ...], str]]:
+    reading = read_positions(lines)
+    assert reading.stray_exit is None
+    return [
+        (tuple(lines[index].strip() for index in position), line.strip())
+        for line, position in zip(lines, reading.positions, strict=True)
+        if position is not None
+    ]
+
+
+@pytest.fixture(scope="module")
+def vtysh(frr_root: Path) -> Iterator[ScratchFrr]:
+    """One FRR for texts that are only read, not loaded."""
+    with ScratchFrr(frr_root, hostname="pve01") as scratch:
+        yield scratch
+
+
+EVERYWHERE = (
+    tuple((GOLDEN / "frr.conf.local").read_text().splitlines()),
+    carry_in_router("ospf6", ("ospf6 router-id 10.255.0.1",), (*LISTS, *BFD)),
+    ("vrf vrf_evpnz1", " ip nht resolve-via-default", " ip route 10.9.0.0/16 Null0", "exit"),
+    (
+        "interface eth0",
+        " ip ospf area 0",
+        " ip prefix-list P seq 5 permit any",
+        "interface eth1",
+        " ip ospf bfd",
+        "exit",
+    ),
+)
+SINCE_9_1 = (carry("dummy_underlay", ("ip ospf area 0",), (*LISTS, *BFD)),)
+
+
+@pytest.mark.parametrize(
+    ("release", "local"),
+    [
+        *(("9.0", local) for local in EVERYWHERE),
+        *(("9.1", local) for local in (*EVERYWHERE, *SINCE_9_1)),
+    ],
+)
+def test_vtysh_finds_the_same_blocks(vtysh: ScratchFrr, release: str, local: tuple[str, ...]) -> None:
+    """`vtysh -m` writes an `exit` wherever it leaves a node by itself; frr-reload.py reads the file through it."""
+    lines = effective(homelab(), host(release), local).lines
+    vtysh.write("/tmp/merged.conf", "".join(f"{line}\n" for line in lines))
+    marked = vtysh.run(["vtysh", "-m", "-f", "/tmp/merged.conf"])
+    assert marked.status == 0, marked.text
+    assert placed(tuple(line for line in marked.out.splitlines() if line.strip() != "end")) == placed(lines)

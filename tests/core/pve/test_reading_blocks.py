@@ -1,4 +1,4 @@
-"""Where FRR puts each line of a text; a real FRR's `vtysh -m` says the same of these."""
+"""Where FRR puts each line of a text; that vtysh sees it so is proved in test_on_a_real_frr."""
 
 import pytest
 
