@@ -51,7 +51,8 @@ class Sdn(pulumi.ComponentResource):
                 f"{name}-{zone.id}",
                 zone,
                 tuple(vnet for vnet in state.vnets if vnet.zone == zone.id),
-                pulumi.ResourceOptions(parent=self, depends_on=[finalizer, evpn]),
+                [finalizer, evpn],
+                pulumi.ResourceOptions(parent=self),
             )
             for zone in state.zones
         ]

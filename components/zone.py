@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import ip_network
 
 import pulumi
@@ -19,11 +20,17 @@ class EvpnZone(pulumi.ComponentResource):
         name: Name of the component.
         zone: The zone.
         vnets: Its VNets.
-        opts: ``depends_on`` must name the controller.
+        after: What must be there before, and be deleted after: the finalizer and the controller.
+        opts: The parent.
     """
 
     def __init__(
-        self, name: str, zone: pve.EvpnZone, vnets: tuple[pve.Vnet, ...], opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        zone: pve.EvpnZone,
+        vnets: tuple[pve.Vnet, ...],
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions,
     ) -> None:
         super().__init__("trellis:proxmox:EvpnZone", name, {}, opts)
         made = pve_zone.Evpn(
@@ -35,10 +42,11 @@ class EvpnZone(pulumi.ComponentResource):
             nodes=zone.nodes or None,
             advertise_subnets=False,
             # An L3VNI is unique: Proxmox refuses the new zone while the old one is there.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after, delete_before_replace=True),
         )
+        # The engine orders deletions by direct dependencies alone: each object names all that must outlive it.
         members = [
-            Vnet(f"{name}-{vnet.id}", vnet, pulumi.ResourceOptions(parent=self, depends_on=[made])) for vnet in vnets
+            Vnet(f"{name}-{vnet.id}", vnet, [*after, made], pulumi.ResourceOptions(parent=self)) for vnet in vnets
         ]
         self.objects: tuple[pulumi.Resource, ...] = (
             made,
@@ -53,10 +61,13 @@ class Vnet(pulumi.ComponentResource):
     Args:
         name: Name of the component.
         vnet: The VNet.
-        opts: ``depends_on`` must name the zone.
+        after: What must be there before, and be deleted after: the finalizer, the controller and the zone.
+        opts: The parent.
     """
 
-    def __init__(self, name: str, vnet: pve.Vnet, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self, name: str, vnet: pve.Vnet, after: Sequence[pulumi.Resource], opts: pulumi.ResourceOptions
+    ) -> None:
         super().__init__("trellis:proxmox:Vnet", name, {}, opts)
         made = pve_vnet.Vnet(
             f"{name}-vnet",
@@ -65,7 +76,7 @@ class Vnet(pulumi.ComponentResource):
             tag=vnet.tag,
             alias=vnet.alias,
             # A tag is unique, as an L3VNI is.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after, delete_before_replace=True),
         )
         subnets = [
             pve_subnet.Subnet(
@@ -73,7 +84,7 @@ class Vnet(pulumi.ComponentResource):
                 vnet=vnet.id,
                 cidr=subnet.cidr,
                 gateway=subnet.gateway,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[made], delete_before_replace=True),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[*after, made], delete_before_replace=True),
             )
             for subnet in vnet.subnets
         ]
