@@ -113,11 +113,19 @@ class Speaker:
         Raises:
             LabError: The speaker does not run, the command took too long or (with check) failed.
         """
+        return run(self.enter(*argv), timeout_s=timeout_s, check=check)
+
+    def enter(self, *argv: str) -> list[str]:
+        """The command line that runs `argv` inside.
+
+        Raises:
+            LabError: The speaker does not run.
+        """
         init = self._init_pid()
         if init is None:
             raise LabError(self.name, why="its FRR does not run", remedy="`trellis lab down`, then `trellis lab up`")
-        enter = ["nsenter", "--target", str(init), "--mount", "--pid", "--net", "--uts", "--root", "--wd", "--"]
-        return run([*enter, *argv], timeout_s=timeout_s, check=check)
+        spaces = ("--mount", "--pid", "--net", "--uts", "--root", "--wd")
+        return ["nsenter", "--target", str(init), *spaces, "--", *argv]
 
     def vtysh(self, *commands: str) -> str:
         """What `vtysh -c COMMAND [-c ...]` prints."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from trellis.lab import controller, from_site, network, proxmox
 from trellis.lab.controller import Lab
 from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
 from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
+from trellis.lab.errors import LabError
 from trellis.lab.guests import start_script, stop_script, vm_number
 from trellis.lab.plugins.launchers import plugins
 from trellis.lab.processes import Say
@@ -26,7 +28,24 @@ from trellis.lab.speaker import Speaker
 from trellis.lab.topology import Topology
 from trellis.site import AttachedGuest, Site, attached_guests, load_site
 
-_TOKEN_ID = "trellis@pve!lab"
+_TOKEN_ID = "trellis@pve!lab"  # noqa: S105 (an id, not a secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a part of a twin runs.
+
+    Args:
+        kind: host, edge, Proxmox API or guest.
+        name: Its name.
+        place: Where it runs.
+        up: Whether it does.
+    """
+
+    kind: str
+    name: str
+    place: str
+    up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +125,40 @@ class Twin:
         known = {guest.name for guest in self.guests}
         listed = self.lab.access.run_on_all([machine.name for machine in self.lab.machines], "ls /run/netns")
         return {name for done in listed.values() for name in done.stdout.split()} & known
+
+    def status(self) -> tuple[Status, ...]:
+        """Whether each host, edge, the Proxmox API and each guest runs."""
+        hosts = [Status("host", m.name, f"pid {m.pid()}", m.booted()) for m in self.lab.machines]
+        names = sorted(self.site.edges)
+        edges = [Status("edge", n, network.namespace_of(self.stack, n), self.edge(n).running()) for n in names]
+        api = []
+        if self.site.proxmox is not None:
+            running = proxmox.is_running(_proxmox_file(self.stack)) is not None
+            api.append(Status("Proxmox API", "proxmox", self.site.proxmox.endpoint, running))
+        alive = self.running_guests() if all(status.up for status in hosts) else set()
+        guests = [Status("guest", g.name, self.host_of(g.name), g.name in alive) for g in self.guests]
+        return (*hosts, *edges, *api, *guests)
+
+    def shell_command(self, name: str, command: tuple[str, ...] = ()) -> list[str]:
+        """The command line that opens a shell on a host, in an edge or in a guest, or runs a command there.
+
+        Args:
+            name: The host, edge or guest.
+            command: What to run; a shell if it is empty.
+
+        Raises:
+            LabError: There is nothing of that name.
+        """
+        access = self.lab.access
+        if name in access.addresses:
+            return [*access.command(name, terminal=not command), *([shlex.join(command)] if command else [])]
+        if name in {guest.name for guest in self.guests}:
+            inside = shlex.join(("ip", "netns", "exec", name, *(command or ("bash",))))
+            return [*access.command(self.host_of(name), terminal=not command), inside]
+        if name in self.site.edges:
+            return self.edge(name).enter(*(command or ("bash",)))
+        known = ", ".join((*access.addresses, *self.site.edges, *(guest.name for guest in self.guests)))
+        raise LabError(name, why="the lab has nothing of that name", remedy=f"name one of {known}")
 
     def deploy(self, operation: Operation, say: Say) -> Result:
         """Run the program on the real engine, from the controller's namespace.

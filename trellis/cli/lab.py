@@ -1,0 +1,173 @@
+"""``trellis lab`` and ``trellis demo``: the digital twin of a stack at the command line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+from rich.table import Table
+
+from trellis.cli.console import Mistake, out, print_json, say
+from trellis.cli.stack import FileOption, StackOption, stack_file
+from trellis.engine import EngineMissingError
+from trellis.lab import main_job, twin
+from trellis.lab.deployment import DeploymentError
+from trellis.lab.errors import LabError
+from trellis.lab.proof import Row, proof_table
+from trellis.site import site_data_of_stack
+
+app = typer.Typer(help="The digital twin: every host of a stack's site as a machine of its own.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, with the raw evidence of each row.")]
+Frr = Annotated[Literal["trixie", "sid"], typer.Option("--frr", help="Debian suite that the hosts' FRR comes from.")]
+
+
+def add_demo_to(parent: typer.Typer) -> None:
+    """Add ``trellis demo`` to the top level."""
+    parent.command()(demo)
+
+
+@app.command()
+def up(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie") -> None:
+    """Bring the machines up: hosts, edges, the Proxmox API. What runs already is left alone.
+
+    Examples:
+
+      trellis lab up
+
+      trellis lab up --frr sid
+    """
+    with _mistakes():
+        brought = twin.up(stack, _project(stack, file), _site_data(stack, file), say, frr_suite=frr)
+    hosts = ", ".join(machine.name for machine in brought.lab.machines)
+    out.print(f"{hosts} are up; `trellis demo` deploys the site to them, `trellis lab shell {hosts[:5]}` looks inside")
+
+
+@app.command()
+def status(stack: StackOption = "dev", file: FileOption = None, json: Json = False) -> None:
+    """Show which machines, edges and guests run. Exit code 1 if one does not.
+
+    Example:
+
+      trellis lab status --json
+    """
+    with _mistakes():
+        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
+        rows = found.status()
+    if json:
+        print_json(rows)
+    else:
+        table = Table("what", "name", "where", "state")
+        for row in rows:
+            table.add_row(row.kind, row.name, row.place, "up" if row.up else "[red]down[/]")
+        out.print(table)
+    if not all(row.up for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def shell(
+    host: Annotated[str, typer.Argument(help="A host, an edge, or a guest.")],
+    command: Annotated[list[str] | None, typer.Argument(help="What to run there, instead of a shell.")] = None,
+    stack: StackOption = "dev",
+    file: FileOption = None,
+) -> None:
+    """Open a shell on a host, in an edge's namespace or in a guest.
+
+    Examples:
+
+      trellis lab shell pve01
+
+      trellis lab shell solcp01 -- ip route
+
+      trellis lab shell edge1 -- vtysh -c 'show bgp summary'
+    """
+    with _mistakes():
+        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
+        argv = found.shell_command(host, tuple(command or ()))
+    os.execvp(argv[0], argv)  # noqa: S606 (argv is ours)
+
+
+@app.command()
+def down(stack: StackOption = "dev") -> None:
+    """Take the lab away: machines, disks, cables, the lab's own Pulumi state.
+
+    Example:
+
+      trellis lab down
+    """
+    with _mistakes():
+        was_there = twin.down(stack, say)
+    out.print(f"lab {stack}: {'gone' if was_there else 'there was none'}")
+
+
+def demo(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie", json: Json = False) -> None:
+    """Run the main job: lab up, preview, apply, guests, and the proof. Exit code 1 if a row fails.
+
+    Examples:
+
+      trellis demo
+
+      trellis demo --json > proof.json
+    """
+    with _mistakes():
+        project = _project(stack, file)
+        done = main_job.run(stack, project, _site_data(stack, file), say, frr_suite=frr)
+    if json:
+        print_json(done)
+    else:
+        _print_outcome(done)
+    if not done.ok:
+        raise typer.Exit(1)
+
+
+def _print_outcome(done: main_job.Outcome) -> None:
+    out.print(f"\n[bold]Preview[/]: {main_job.described(done.preview.changes)}")
+    if done.preview.diff and not done.first_apply:
+        out.print(done.preview.diff, markup=False)
+    out.print(f"[bold]Apply[/]: {main_job.described(done.applied.changes)}")
+    out.print(f"  the program logged in to the hosts {done.logins} times (from their sshd's journal)")
+    if done.resets is not None:
+        resets = ", ".join(done.resets) or "none"
+        out.print(f"  sessions that were Established before and have reset: {resets}")
+    out.print(proof_table(done.rows))
+    table = Table("step", "seconds", title="Time")
+    for step, seconds in done.seconds.items():
+        table.add_row(step, f"{seconds:.1f}")
+    out.print(table)
+    failed = [row for row in done.rows if _failed(row)]
+    verdict = "[bold green]everything holds[/]" if done.ok else f"[bold red]{len(failed)} rows fail[/]"
+    out.print(f"{verdict}; the lab stays up: `trellis lab status`, `trellis lab shell HOST`, `trellis lab down`")
+    out.print(f"  preview's whole diff: {done.diff_file}; this table with its evidence: trellis demo --json")
+
+
+def _failed(row: Row) -> bool:
+    return not row.ok
+
+
+class _mistakes:  # noqa: N801 (reads as a statement)
+    """Turns what a user can mend into one message."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, LabError | DeploymentError | EngineMissingError):
+            _give_up(error)
+
+
+def _give_up(error: BaseException) -> NoReturn:
+    raise Mistake(str(error), exit_code=1) from None
+
+
+def _project(stack: str, file: Path | None) -> Path:
+    folder = stack_file(stack, file).resolve().parent
+    for candidate in (folder, *folder.parents):
+        if (candidate / "__main__.py").is_file() and (candidate / "Pulumi.yaml").is_file():
+            return candidate
+    raise Mistake(f"no Pulumi.yaml and __main__.py in {folder} or above: the program itself is not there")
+
+
+def _site_data(stack: str, file: Path | None) -> dict[str, Any]:
+    return site_data_of_stack(stack_file(stack, file).read_text(encoding="utf-8"))
