@@ -41,35 +41,46 @@ class _Test(NamedTuple):
     pattern: re.Pattern[str]
 
 
-def _test(word: str, rule: Rule, pattern: str) -> _Test:
-    return _Test(word, rule, re.compile(pattern, re.ASCII))
+def _test(word: str, rule: Rule, grammar: str) -> _Test:
+    return _Test(word, rule, re.compile(grammar, re.ASCII))
 
 
-_BGP = _test("router", Rule.ROUTER_BGP, r"^router bgp (\S+)(?: vrf (.+))?$")
+def _named(word: str, rule: Rule) -> _Test:
+    """A block that is opened by a word and a name."""
+    return _test(word, rule, rf"{word} (.+)")
+
+
+def _list(word: str, kind: str, entry: str) -> _Test:
+    """A list entry: kind, name, sequence number, the rest."""
+    return _test(word, Rule.NUMBERED_LIST, rf"({kind}) (.+) seq (\d+) ({entry})")
+
+
+# All are tried at the start of the line.
+_BGP = _test("router", Rule.ROUTER_BGP, r"router bgp (\S+)(?: vrf (.+))?\Z")
 _COMMON = (
-    _test("router", Rule.ROUTER, r"^router (.+)$"),
-    _test("vrf", Rule.VRF, r"^vrf (.+)$"),
-    _test("interface", Rule.INTERFACE, r"^interface (.+)$"),
-    _test("bgp", Rule.COMMUNITY_LIST, r"^bgp community-list (.+)$"),
-    # Unanchored: an address family is seen in the middle of a description as well.
-    _test("", Rule.FAMILY, r"address-family (.+)$"),
-    _test("route-map", Rule.ROUTE_MAP, r"^route-map (.+) (permit|deny) (\d+)"),
-    _test("access-list", Rule.NUMBERED_LIST, r"^(access-list) (.+) seq (\d+) (.+)$"),
-    _test("ip", Rule.NUMBERED_LIST, r"^(ip prefix-list) (.+) seq (\d+) (.*)$"),
-    _test("ipv6", Rule.NUMBERED_LIST, r"^(ipv6 prefix-list) (.+) seq (\d+) (.*)$"),
+    _named("router", Rule.ROUTER),
+    _named("vrf", Rule.VRF),
+    _named("interface", Rule.INTERFACE),
+    _test("bgp", Rule.COMMUNITY_LIST, r"bgp community-list ."),
+    # Not only at the start: an address family is seen in the middle of a description as well.
+    _test("", Rule.FAMILY, r".*?address-family (.+)"),
+    _test("route-map", Rule.ROUTE_MAP, r"route-map (.+) (deny|permit) (\d+)"),
+    _list("access-list", "access-list", ".+"),
+    _list("ip", "ip prefix-list", ".*"),
+    _list("ipv6", "ipv6 prefix-list", ".*"),
 )
 _VERBATIM = (
     _BGP,
     *_COMMON,
-    _test("", Rule.EXIT_FAMILY, r"exit-address-family$"),
-    _test("", Rule.EXIT, r"^exit"),
-    _test("", Rule.EXCLAMATION, r"!"),
+    _test("", Rule.EXIT_FAMILY, r".*exit-address-family\Z"),
+    _test("", Rule.EXIT, r"exit"),
+    _test("", Rule.EXCLAMATION, r".*!"),
 )
 _SORTED = (
     *_COMMON,
-    _test("exit-address-family", Rule.EXIT_FAMILY, r"^exit-address-family$"),
-    _test("exit", Rule.EXIT, r"^exit$"),
-    _test("", Rule.EXCLAMATION, r"!"),
+    _test("exit-address-family", Rule.EXIT_FAMILY, r"exit-address-family\Z"),
+    _test("exit", Rule.EXIT, r"exit\Z"),
+    _test("", Rule.EXCLAMATION, r".*!"),
 )
 
 _SPACE = " \t\n\r\f\v"
@@ -93,7 +104,7 @@ def _first_match(tests: tuple[_Test, ...], quick: dict[str, tuple[_Test, ...]], 
     if "!" not in line and "address-family" not in line:
         tests = quick.get(line.partition(" ")[0], tests)
     for test in tests:
-        match = test.pattern.search(line)
+        match = test.pattern.match(line)
         if match is not None:
             return test.rule, match.groups("")
     return _STATEMENT
