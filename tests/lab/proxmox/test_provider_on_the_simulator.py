@@ -27,29 +27,40 @@ INPUTS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.fixture
-def state_dir(tmp_path: Path) -> Path:
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def pve(tmp_path: Path, state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    """A configured provider; the cluster's only node can't be reached, which an apply only warns of."""
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorConfig]:
+    """A running API whose only node can't be reached, which an apply only warns of."""
+    folder = tmp_path_factory.mktemp("proxmox")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    ssh = SshConfig(str(tmp_path / "no-key"), str(tmp_path / "no-hosts"))
+    ssh = SshConfig(str(folder / "no-key"), str(folder / "no-hosts"))
     nodes = (NodeConfig("pve01", "127.0.0.9", "9.2"),)
-    config = SimulatorConfig("127.0.0.1", str(state_dir), "lab", nodes, {TOKEN: SECRET}, ssh=ssh, port=port)
-    file = tmp_path / "proxmox.json"
-    config.write(file)
-    start(file, say=lambda _: None)
-    monkeypatch.setenv("SSL_CERT_FILE", str(config.ca_file))
+    config = SimulatorConfig("127.0.0.1", str(folder), "lab", nodes, {TOKEN: SECRET}, ssh=ssh, port=port)
+    config.write(folder / "proxmox.json")
+    start(folder / "proxmox.json", say=lambda _: None)
+    yield config
+    stop(folder / "proxmox.json")
+
+
+@pytest.fixture
+def pve(simulator: SimulatorConfig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """A configured provider; whatever a test leaves behind is deleted."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(simulator.ca_file))
     plugin = provider()
-    plugin.configure({"endpoint": f"{config.url}/", "apiToken": f"{TOKEN}={SECRET}"})
+    plugin.configure({"endpoint": f"{simulator.url}/", "apiToken": f"{TOKEN}={SECRET}"})
     yield plugin
+    for token, identifier in LEFT_BEHIND:
+        plugin.resources[token].delete(CALL, identifier, {"vnet": "vnet100"})
     plugin.cancel()
-    stop(file)
+
+
+LEFT_BEHIND = (
+    (SUBNET, "evpnz1-fd00:100::-64"),
+    (VNET, "vnet100"),
+    (ZONE, "evpnz1"),
+    (CONTROLLER, "evpn"),
+)
 
 
 def make_all(pve: Provider) -> dict[str, tuple[str, dict[str, object]]]:
@@ -57,11 +68,11 @@ def make_all(pve: Provider) -> dict[str, tuple[str, dict[str, object]]]:
 
 
 def test_the_chain_is_made_applied_read_without_a_difference_changed_and_deleted(
-    pve: Provider, state_dir: Path
+    pve: Provider, simulator: SimulatorConfig
 ) -> None:
-    made = make_all(pve)
+    made, state_file = make_all(pve), Path(simulator.state_dir) / "sdn.json"
     assert made[SUBNET][0] == "evpnz1-fd00:100::-64"
-    committed = json.loads((state_dir / "sdn.json").read_text())["running"]
+    committed = json.loads(state_file.read_text())["running"]
     assert committed["zones"]["ids"]["evpnz1"]["vrf-vxlan"] == 4096
     for token, (identifier, state) in made.items():
         live = pve.resources[token].read(CALL, identifier, dict(INPUTS[token]), state)
@@ -72,7 +83,7 @@ def test_the_chain_is_made_applied_read_without_a_difference_changed_and_deleted
     assert (state["mtu"], state["state"], state["pending"]) == (1450, "changed", True)
     for token in (SUBNET, VNET, ZONE, CONTROLLER):
         pve.resources[token].delete(CALL, *made[token])
-    after = json.loads((state_dir / "sdn.json").read_text())
+    after = json.loads(state_file.read_text())
     assert after["pending"] == {"controllers": {}, "zones": {}, "vnets": {}, "subnets": {}}
     assert "evpnz1" in after["running"]["zones"]["ids"], "removals wait for an apply"
 

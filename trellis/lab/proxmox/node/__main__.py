@@ -70,10 +70,11 @@ def _ask_cluster(settings: Settings) -> dict[str, Any] | None:
     """What the cluster's file system would say: the committed configuration, pending changes committed."""
     context = ssl.create_default_context(cafile=settings.ca_file)
     request = urllib.request.Request(f"{settings.cluster_url}/pmxcfs/commit-pending", method="POST")  # noqa: S310
-    deadline = time.monotonic() + QUORUM_WAIT_S
+    # A node that never had a configuration has nothing to lose by going on: one try will do.
+    deadline = time.monotonic() + (QUORUM_WAIT_S if apply.read_running() else 0)
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=5, context=context) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=2, context=context) as answer:  # noqa: S310
                 found: dict[str, Any] = json.load(answer)
                 return found
         except OSError as error:
