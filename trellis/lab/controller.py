@@ -23,6 +23,9 @@ from trellis.lab.processes import Say, require_tools, run
 from trellis.lab.ssh import Access
 from trellis.lab.topology import Topology
 
+_TOPOLOGY = "topology.json"
+_IMAGES = "images.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Lab:
@@ -52,6 +55,7 @@ class Lab:
             namespace=network.fabric_namespace(self.topology.name),
             images=self.images,
             disk=self.state / "hosts" / name,
+            connection=self.access.connection(name),
             plugs=network.plugs(self.topology, spec),
             memory_mib=spec.memory_mib,
         )
@@ -98,14 +102,15 @@ def up(topology: Topology, say: Say) -> Lab:
     """
     _require_root()
     require_tools()
-    images = ensure_images(topology.frr_suite, say)
-    lab = Lab(topology, state_dir(topology.name), images)
-    lab.state.mkdir(parents=True, exist_ok=True)
+    lab = Lab(topology, state_dir(topology.name), ensure_images(topology.frr_suite, say))
+    lab.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _exclusive(lab.state):
-        previous = _previous(lab.state)
-        if previous is not None and previous.digest() != topology.digest():
+        if (previous := _previous(lab.state)) is not None and previous.topology.digest() != topology.digest():
             say("the lab that is there was made for another site: taking it down first")
-            _take_down(Lab(previous, lab.state, images))
+            _take_down(previous)
+        elif previous is not None and previous.images != lab.images:
+            say("the lab that is there boots from other images: its hosts are made anew")
+            _remove_hosts(previous)
         try:
             _bring_up(lab, say)
         except BaseException:
@@ -120,38 +125,52 @@ def find(name: str, say: Say) -> Lab:
     Raises:
         LabError: There is none.
     """
-    topology = _previous(state_dir(name))
-    if topology is None:
+    lab = _previous(state_dir(name))
+    if lab is None:
         raise LabError(f"lab {name!r}", why="it is not there", remedy="trellis lab up")
-    return Lab(topology, state_dir(name), ensure_images(topology.frr_suite, say))
+    if not lab.images.root.is_dir():
+        say(f"{lab.images.root} is gone: the hosts of lab {name!r} can't be trusted until the next `trellis lab up`")
+    return lab
 
 
 def down(name: str, say: Say) -> bool:
-    """Take a lab's machines, cables and disks away.
+    """Take a lab's machines, cables and disks away; what a broken start left, too.
 
     Returns:
         Whether there was anything to take away.
     """
     state = state_dir(name)
-    topology = _previous(state)
-    if topology is None:
-        shutil.rmtree(state, ignore_errors=True)
+    if not state.is_dir():
         return False
     with _exclusive(state):
-        _take_down(Lab(topology, state, ensure_images(topology.frr_suite, say)))
-    return True
+        lab = _previous(state)
+        if lab is not None:
+            say(f"taking lab {name!r} down")
+            _take_down(lab)
+    shutil.rmtree(state)
+    return lab is not None
+
+
+def topology_of(name: str) -> Topology | None:
+    """What the lab of that name was made of; None if there is no such lab."""
+    lab = _previous(state_dir(name))
+    return lab.topology if lab is not None else None
 
 
 def _bring_up(lab: Lab, say: Say) -> None:
     topology = lab.topology
+    # What it is made of is written first: a start that is cut short anywhere can then be cleared away.
+    (lab.state / _IMAGES).write_text(lab.images.to_json())
+    (lab.state / _TOPOLOGY).write_text(topology.to_json())
     if not network.exists(topology):
+        for machine in lab.machines:
+            machine.power_cut()
         network.demolish(topology)
         network.build(topology, say)
-    if _previous(lab.state) is None:
-        _make_keys(lab)
-        for spec in topology.machines:
+    _make_keys(lab)
+    for spec in topology.machines:
+        if not lab.machine(spec.name).disk.exists():
             _make_disk(lab, spec.name)
-        (lab.state / "topology.json").write_text(topology.to_json())
     waiting = [machine for machine in lab.machines if not machine.booted()]
     if not waiting:
         say(f"{len(lab.machines)} hosts are up already")
@@ -184,8 +203,10 @@ def _make_keys(lab: Lab) -> None:
 def _make_disk(lab: Lab, name: str) -> None:
     machine, spec = lab.machine(name), lab.topology.machine(name)
     keys = lab.state / "keys"
+    unfinished = machine.disk.with_name(f".{name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
     for folder in ("upper", "work"):
-        (machine.disk / folder).mkdir(parents=True)
+        (unfinished / folder).mkdir(parents=True)
     held = disk.HostKeys(
         host_private=(keys / f"host-{name}").read_text(),
         host_public=lab.host_key(name),
@@ -194,27 +215,30 @@ def _make_disk(lab: Lab, name: str) -> None:
     )
     address = f"{network.access_address(lab.topology, name)}/24"
     files = disk.files_of(spec, lab.topology, held, address)
-    disk.write_layer(machine.disk / "upper", lab.images.root, files, disk.enabled_units(spec))
+    disk.write_layer(unfinished / "upper", lab.images.root, files, disk.enabled_units(spec))
+    unfinished.rename(machine.disk)
 
 
 def _take_down(lab: Lab) -> None:
-    lab.access.close()
-    for machine in lab.machines:
-        machine.power_cut()
+    _remove_hosts(lab)
     network.demolish(lab.topology)
     for entry in lab.state.iterdir():
         if entry.name != ".lock":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def topology_of(name: str) -> Topology | None:
-    """What the lab of that name was made of; None if there is no such lab."""
-    return _previous(state_dir(name))
+def _remove_hosts(lab: Lab) -> None:
+    for machine in lab.machines:
+        machine.power_cut()
+    shutil.rmtree(lab.state / "hosts", ignore_errors=True)
 
 
-def _previous(state: Path) -> Topology | None:
-    file = state / "topology.json"
-    return Topology.from_json(file.read_text()) if file.is_file() else None
+def _previous(state: Path) -> Lab | None:
+    """The lab that a state folder was written for."""
+    topology, images = state / _TOPOLOGY, state / _IMAGES
+    if not topology.is_file():
+        return None
+    return Lab(Topology.from_json(topology.read_text()), state, Images.from_json(images.read_text()))
 
 
 def _require_root() -> None:

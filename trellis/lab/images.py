@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -136,6 +137,18 @@ class Images:
 
     root: Path
     kernel: Kernel
+
+    def to_json(self) -> str:
+        """Where they are, as a JSON document, which `from_json` reads back."""
+        return json.dumps(asdict(self), default=str, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Images:
+        """The images that `to_json` wrote."""
+        raw = json.loads(text)
+        kernel = raw["kernel"]
+        runner, modules = Path(kernel["runner"]), Path(kernel["modules"])
+        return cls(Path(raw["root"]), Kernel(runner, modules, kernel["release"], tuple(kernel["arguments"])))
 
 
 def cache_dir() -> Path:

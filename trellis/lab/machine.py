@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,7 @@ class Machine:
         namespace: The fabric's namespace.
         images: What it boots from.
         disk: Folder of its overlay, console log and process id.
+        connection: The socket of the lab's connection to it, which is of no use after a power cut.
         plugs: Its cables, in the order in which its kernel finds them.
         memory_mib: Memory of its kernel, MiB.
     """
@@ -53,6 +53,7 @@ class Machine:
     namespace: str
     images: Images
     disk: Path
+    connection: Path
     plugs: tuple[Plug, ...]
     memory_mib: int
 
@@ -75,16 +76,20 @@ class Machine:
             "RUNNER": str(kernel.runner),
         }
         enter = ["ip", "netns", "exec", self.namespace, "unshare", "--mount", "--propagation", "private"]
-        with self.console.open("wb") as console:
-            process = subprocess.Popen(
-                [*enter, "bash", "-c", _BOOT, "boot", *self._arguments()],
-                stdin=subprocess.DEVNULL,
-                stdout=console,
-                stderr=console,
-                env=environment,
-                start_new_session=True,
-            )
-        self._pid_file.write_text(f"{process.pid} {started_at(process.pid)}\n")
+        fresh = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        # Not a Popen: the kernel outlives this process, and nobody here waits for its end.
+        pid = os.posix_spawnp(
+            enter[0],
+            [*enter, "bash", "-c", _BOOT, "boot", *self._arguments()],
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.console), fresh, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        self._pid_file.write_text(f"{pid} {started_at(pid)}\n")
 
     def power_cut(self) -> None:
         """End it as a power cut would, in the middle of whatever it does; nothing to do if it does not run."""
@@ -97,6 +102,7 @@ class Machine:
             _reap(pid)
             time.sleep(0.02)
         self._pid_file.unlink(missing_ok=True)
+        self.connection.unlink(missing_ok=True)
 
     def running(self) -> bool:
         """Whether its kernel runs."""
@@ -138,7 +144,8 @@ class Machine:
             pid, started = self._pid_file.read_text().split()
         except (FileNotFoundError, ValueError):
             return None
-        return int(pid) if str(started_at(int(pid))) == started else None
+        now = started_at(int(pid))
+        return int(pid) if now is not None and str(now) == started else None
 
     @property
     def _pid_file(self) -> Path:

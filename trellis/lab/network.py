@@ -7,7 +7,11 @@ up by what lies on their disks (`trellis.lab.disk`).
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from trellis.lab.processes import Say, run
@@ -17,6 +21,9 @@ ACCESS_NETWORK = "198.18.0"
 """First three octets of the lab's own way in (RFC 2544: for tests between devices, routed nowhere)."""
 ACCESS_HOST_OCTET = 254
 _ACCESS_BRIDGE = "access"
+_COMPLETE = "complete"
+"""Alias of that bridge once everything is in place: a build that was cut short is not taken for a whole one."""
+_PATIENCE_S = 3.0
 
 # A packet is sent whole, with its checksum and cut to size: a raw socket hands on what it reads, and nobody
 # completes it. With these left on, an upload of a few packets over the lab's own way in never ends.
@@ -65,8 +72,11 @@ def plugs(topology: Topology, machine: MachineSpec) -> tuple[Plug, ...]:
 
 
 def exists(topology: Topology) -> bool:
-    """Whether the lab's namespaces are there."""
-    return _wanted(topology) <= _present()
+    """Whether the lab's namespaces and cables are there, all of them."""
+    if not _wanted(topology) <= _present():
+        return False
+    shown = run(["ip", "-n", fabric_namespace(topology.name), "link", "show", "dev", _ACCESS_BRIDGE], check=False)
+    return f"alias {_COMPLETE}" in shown.stdout
 
 
 def build(topology: Topology, say: Say) -> None:
@@ -91,11 +101,23 @@ def build(topology: Topology, say: Say) -> None:
     _finish_packets(fabric)
     for spec in topology.namespaces:
         _plug_in(topology, spec)
+    run(["ip", "-n", fabric, "link", "set", "dev", _ACCESS_BRIDGE, "alias", _COMPLETE])
 
 
 def demolish(topology: Topology) -> None:
-    """Delete a lab's namespaces, and with them its cables; nothing to do if they are gone."""
-    for name in sorted(_wanted(topology) & _present()):
+    """Delete a lab's namespaces, their cables, and what still runs in them; nothing to do if they are gone.
+
+    A process that outlived its namespace's name would keep the cables; so they are asked to end, then killed.
+    """
+    there = sorted(_wanted(topology) & _present())
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _PATIENCE_S
+        for pid in _processes(there):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while _processes(there) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    for name in there:
         run(["ip", "netns", "delete", name])
 
 
@@ -120,6 +142,12 @@ def _wanted(topology: Topology) -> set[str]:
 
 def _present() -> set[str]:
     return {line.split()[0] for line in run(["ip", "netns", "list"]).stdout.splitlines() if line.strip()}
+
+
+def _processes(namespaces: list[str]) -> set[int]:
+    """What runs in these namespaces, but for this process."""
+    found = {int(pid) for name in namespaces for pid in run(["ip", "netns", "pids", name]).stdout.split()}
+    return found - {os.getpid()}
 
 
 def _batch(namespace: str, lines: Iterator[str]) -> None:

@@ -75,10 +75,13 @@ class Access:
             "BatchMode": "yes",
             "ConnectTimeout": "5",
             "ControlMaster": "auto",
-            "ControlPath": f"{self.sockets}/%h",
+            "ControlPath": str(self.connection(host)),
             "ControlPersist": "60",
             "IdentitiesOnly": "yes",
             "LogLevel": "ERROR",
+            # A connection to a host that lost its power must not hold up those that come after it.
+            "ServerAliveCountMax": "3",
+            "ServerAliveInterval": "5",
             "StrictHostKeyChecking": "yes",
             "UserKnownHostsFile": str(self.known_hosts),
         }
@@ -87,8 +90,6 @@ class Access:
         return [*inside, "ssh", "-F", "none", *(["-t"] if terminal else []), "-i", str(self.key), *words,
                 f"root@{self.addresses[host]}"]  # fmt: skip
 
-    def close(self) -> None:
-        """End the shared connections."""
-        for host, address in self.addresses.items():
-            if (self.sockets / address).exists():
-                run([*self.command(host)[:-1], "-O", "exit", f"root@{address}"], check=False)
+    def connection(self, host: str) -> Path:
+        """The socket of the connection to a host that commands share."""
+        return self.sockets / self.addresses[host]
