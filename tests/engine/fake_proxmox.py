@@ -11,6 +11,7 @@ import ipaddress
 import json
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,12 +45,14 @@ class FakeProxmox:
         objects: The pending configuration: objects by "collection/id".
         applied: What was in force after each apply, as sorted "collection/id" names.
         fail_applies: How many of the next applies end in a failed task.
+        deletion_s: How long each deletion takes.
     """
 
     calls: list[str] = field(default_factory=list)
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     applied: list[list[str]] = field(default_factory=list)
     fail_applies: int = 0
+    deletion_s: float = 0.0
     in_force: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, str] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,6 +62,8 @@ class FakeProxmox:
         return [call for call in self.calls if not call.startswith("GET")]
 
     def answer(self, method: str, path: str, form: list[tuple[str, str]]) -> Any:
+        if method == "DELETE":
+            time.sleep(self.deletion_s)
         with self.lock:
             if path == "cluster/sdn" and method == "PUT":
                 return self._apply()

@@ -15,7 +15,7 @@ from trellis.lab.plugins.launchers import Plugins
 
 pytestmark = pytest.mark.engine
 
-PROGRAM = Path(__file__).parent / "programs" / "sdn"
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 def vnets(*tenants: int, **changes: object) -> dict[str, object]:
@@ -33,19 +33,22 @@ def vnets(*tenants: int, **changes: object) -> dict[str, object]:
 def go(engine: Engine, provider_plugins: Plugins, proxmox: FakeProxmox, tmp_path: Path) -> Callable[..., Result]:
     """Runs an operation with some VNets; the calls of earlier runs are forgotten first."""
 
-    def operate(operation: str, content: dict[str, object]) -> Result:
+    def operate(operation: str, content: dict[str, object], program: str = "sdn") -> Result:
         proxmox.calls.clear()
         request = Request(
             operation=operation,  # type: ignore[arg-type]
-            project_dir=PROGRAM,
+            project_dir=PROGRAMS / program,
             stack="dev",
             work_dir=tmp_path / "work",
             passphrase="correct horse",
             engine=engine.path,
             plugin_dir=provider_plugins.folder,
             plugin_home=provider_plugins.home,
-            config={"sdn:endpoint": proxmox.endpoint, "sdn:vnets": content},
-            secrets={"sdn:token": TOKEN},
+            config={
+                f"{program}:endpoint": proxmox.endpoint,
+                f"{program}:{'vnets' if program == 'sdn' else 'zones'}": content,
+            },
+            secrets={f"{program}:token": TOKEN},
             environment={"SSL_CERT_FILE": str(tmp_path / "proxmox" / "ca.pem")},
         )
         return run(request, print)
@@ -82,7 +85,9 @@ def test_an_added_vnet_is_applied_by_the_applier(go: Callable[..., Result], prox
 def test_a_removed_vnet_is_deleted_before_the_finalizer_applies(
     go: Callable[..., Result], proxmox: FakeProxmox
 ) -> None:
+    """The engine goes by direct dependencies: a VNet that depends on its zone only is deleted beside the finalizer."""
     go("up", vnets(100, 101))
+    proxmox.deletion_s = 1.0
     go("up", vnets(101))
     writes = proxmox.writes()
     assert writes[0] == "PUT cluster/sdn"
@@ -153,3 +158,38 @@ def test_drift_behind_our_back_is_seen_and_mended(go: Callable[..., Result], pro
     result = go("up", vnets(100))
     assert [(step.op, step.name) for step in result.steps] == [("update", "vnet100")]
     assert proxmox.objects["vnets/vnet100"]["tag"] == 10100
+
+
+def test_the_projects_own_component_applies_additions_first_and_removals_last(
+    go: Callable[..., Result], proxmox: FakeProxmox
+) -> None:
+    both = ["ipv4", "ipv6"]
+    go("up", {"evpnz1": {"100": both}}, "components")
+    assert proxmox.writes()[-1] == "PUT cluster/sdn"
+    go("up", {"evpnz1": {"100": both, "101": both}, "evpnz2": {"200": both}}, "components")
+    writes = proxmox.writes()
+    assert writes[-2:] == ["PUT cluster/sdn", "PUT cluster/sdn"]
+    assert all(write.startswith("POST") for write in writes[:-2])
+    assert in_force(proxmox) == {"vnet100", "vnet101", "vnet200"}
+
+    proxmox.deletion_s = 1.0
+    go("up", {"evpnz1": {"101": both}}, "components")
+    deletions = [write for write in proxmox.writes() if write.startswith("DELETE")]
+    assert proxmox.writes() == ["PUT cluster/sdn", *deletions, "PUT cluster/sdn"]
+    assert len(deletions) == 7, "two VNets with two subnets each, and a zone"
+    assert in_force(proxmox) == {"vnet101"}, "nothing that was removed is still in force"
+    assert go("up", {"evpnz1": {"101": both}}, "components").unchanged
+
+
+def test_the_projects_own_component_applies_the_removal_of_a_single_subnet(
+    go: Callable[..., Result], proxmox: FakeProxmox
+) -> None:
+    go("up", {"evpnz1": {"100": ["ipv4", "ipv6"]}}, "components")
+    proxmox.deletion_s = 1.0
+    go("up", {"evpnz1": {"100": ["ipv4"]}}, "components")
+    assert proxmox.writes() == [
+        "PUT cluster/sdn",
+        "DELETE cluster/sdn/vnets/vnet100/subnets/evpnz1-fd00:100::-64",
+        "PUT cluster/sdn",
+    ]
+    assert "vnets/vnet100/subnets/evpnz1-fd00:100::-64" not in proxmox.in_force
