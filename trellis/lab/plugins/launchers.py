@@ -73,7 +73,8 @@ def plugins(
         The plugins.
     """
     found = found or real_plugins(names)
-    if any(_download(name, version, engine, say, online) for name, version in found.missing.items()):
+    got = [_download(name, version, engine, say, online) for name, version in found.missing.items()]
+    if any(got):
         found = real_plugins(names)
     stand_ins = tuple(sorted(found.missing))
     for name in stand_ins:
