@@ -37,12 +37,15 @@ _SHAPES: dict[str, tuple[str, str, str]] = {
     ),
     "string_type": ("this is text", "a bare number loses leading zeros and its family", "put it in quotes"),
     "literal_error": ("this is one of {expected}", "nothing else is known to work", "choose one of them"),
-    "greater_than_equal": ("this is at least {ge}", "FRR or Proxmox refuses less", "choose a larger number"),
-    "less_than_equal": ("this is at most {le}", "FRR or Proxmox refuses more", "choose a smaller number"),
-    "string_pattern_mismatch": (
-        "this matches {pattern}",
-        "it becomes part of a line of configuration or of a connection",
-        "correct the text",
+    "greater_than_equal": (
+        "this is at least {ge}",
+        "less is refused by FRR or Proxmox, or means nothing",
+        "choose a larger number",
+    ),
+    "less_than_equal": (
+        "this is at most {le}",
+        "more is refused by FRR or Proxmox, or does not fit",
+        "choose a smaller number",
     ),
     "too_short": ("there is at least {min_length} entry", "an empty site grows nothing", "add an entry"),
     "model_type": (
@@ -165,7 +168,8 @@ def _not_json(value: Any, path: tuple[str, ...]) -> Iterator[Refusal]:
     why = "the site travels as JSON, to Pulumi and in its outputs"
     where = ".".join(path) or CONFIG_KEY
     if len(path) > _DEEPEST:
-        yield Refusal(where, "...", f"nesting ends after {_DEEPEST} levels", why, "remove the alias that holds itself")
+        rule = f"nesting ends after {_DEEPEST} levels"
+        yield Refusal(f"{'.'.join(path[:3])}...", "...", rule, why, "remove the alias that holds itself")
     elif isinstance(value, Mapping):
         for key, below in value.items():
             yield from _not_json(below, (*path, str(key)))
@@ -178,8 +182,8 @@ def _not_json(value: Any, path: tuple[str, ...]) -> Iterator[Refusal]:
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         yield Refusal(where, "a number of more than 64 bits", "numbers fit in 64 bits", why, "correct the number")
     elif value is not None and not isinstance(value, bool | int | float):
-        kind = type(value).__name__
-        yield Refusal(where, f"{value} (a {kind})", "this is text, a number, true or false", why, "put it in quotes")
+        shown = f"{value} (of type {type(value).__name__})"
+        yield Refusal(where, shown, "this is text, a number, true or false", why, "put it in quotes")
 
 
 def _is_unicode(text: str) -> bool:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from trellis.site.scalars import (
     Asn,
+    Endpoint,
     HostKey,
     InterfaceName,
     Mac,
@@ -21,6 +22,7 @@ from trellis.site.scalars import (
     OspfCost,
     Prefix,
     SdnId,
+    SshAddress,
     Text,
     UserName,
     V4Address,
@@ -84,14 +86,14 @@ class Fabric(Noun):
 class Proxmox(Noun):
     """The Proxmox VE cluster: where its API is, and the id of the one EVPN controller."""
 
-    endpoint: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.:\[\]-]+:[0-9]+/?$")]
+    endpoint: Endpoint
     controller: SdnId = "evpn"
 
 
 class Ssh(Noun):
     """How a host is reached: address, port, user and the pinned host key (there is no way to leave it out)."""
 
-    address: Annotated[str, Field(pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$")]
+    address: SshAddress
     port: Annotated[int, Field(ge=1, le=65535)] = 22
     user: UserName = "root"
     host_key: HostKey

@@ -267,5 +267,35 @@ Text = Annotated[
 ]
 """A description; nothing in it can end a line or start a comment."""
 
+_ENDPOINT = r"https://[A-Za-z0-9.:\[\]-]+:[0-9]+/?"
+Endpoint = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _ENDPOINT,
+            "the Proxmox API is named as https://HOST:PORT",
+            "tokens and passwords travel to it",
+            "write it as in https://pve01.example.net:8006",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": f"^{_ENDPOINT}$"}),
+]
+"""Where the Proxmox API is."""
+
+_SSH_ADDRESS = r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
+SshAddress = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _SSH_ADDRESS,
+            "a host is reached by an address or a name of letters, digits, '.', ':' and '-', which begins with no '-'",
+            "anything else would be an option or a command to ssh",
+            "write the host's IP address or its DNS name",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SSH_ADDRESS}$"}),
+]
+"""An IP address or a DNS name."""
+
 HostKey = Annotated[str, AfterValidator(_ed25519_or_better)]
 """An SSH host key in known_hosts form, without a comment."""

@@ -1,14 +1,33 @@
-"""The JSON Schema of a site, for editors and for `trellis schema`."""
+"""The JSON Schema of a stack file that holds a site, for editors and for `trellis schema`.
+
+It describes ``Pulumi.<stack>.yaml``, since that is the file that carries the editor's comment; the site itself is
+``#/$defs/Site`` in it.
+"""
 
 from __future__ import annotations
 
 import json
 
+from trellis.site.load import CONFIG_KEY
 from trellis.site.model import Site
 
 
 def schema_text() -> str:
     """Return the schema as JSON text with a final newline; it is committed as ``site.schema.json``."""
-    schema = Site.model_json_schema()
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    site = Site.model_json_schema()
+    nouns = site.pop("$defs")
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Pulumi stack file with a Trellis site",
+        "type": "object",
+        "required": ["config"],
+        "properties": {
+            "config": {
+                "type": "object",
+                "required": [CONFIG_KEY],
+                "properties": {CONFIG_KEY: {"$ref": "#/$defs/Site"}},
+            }
+        },
+        "$defs": {**nouns, "Site": site},
+    }
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

@@ -49,10 +49,13 @@ def infrastructure(site: Site) -> tuple[tuple[str, AnyNetwork], ...]:
 def _fabric(site: Site) -> Iterator[Refusal]:
     pools = site.fabric.loopbacks
     claims: list[tuple[str, object]] = []
+    numbered: set[tuple[object, int]] = set()
     for name, host in site.hosts.items():
         for pool in (pools.ipv4, pools.ipv6):
             address = allocate.suffix_address(pool, host.id)
-            claims.append((f"hosts.{name}.id", address))
+            if (address, host.id) not in numbered:  # two hosts with one id are refused for that alone
+                numbered.add((address, host.id))
+                claims.append((f"hosts.{name}.id", address))
             if address not in pool:
                 yield Refusal(
                     f"hosts.{name}.id",
