@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -35,6 +34,7 @@ _START_LIMIT_S = 30.0
 _INIT = """
 set -e
 mount --make-rprivate /
+WORK="$LOWER/mnt"  # Hidden in this mount namespace alone; so there is nothing to clean up on the machine.
 mount -t tmpfs -o mode=0755,size=256m scratch "$WORK"
 mkdir "$WORK/upper" "$WORK/work" "$WORK/root"
 mount -t overlay -o "lowerdir=$LOWER,upperdir=$WORK/upper,workdir=$WORK/work" scratch "$WORK/root"
@@ -99,7 +99,6 @@ class ScratchFrr:
         self.hostname = hostname
         self.daemons = daemons
         self._supervised = supervised
-        self._work: Path | None = None
         self._holder: subprocess.Popen[str] | None = None
         self._pid = 0
 
@@ -123,8 +122,7 @@ class ScratchFrr:
         self._stop()
 
     def _start_namespaces(self) -> None:
-        self._work = Path(tempfile.mkdtemp(prefix="trellis-scratch-"))
-        places = {"WORK": str(self._work), "LOWER": str(self._lower), "NAME": self.hostname}
+        places = {"LOWER": str(self._lower), "NAME": self.hostname}
         spaces = ["--mount", "--pid", "--fork", "--kill-child", "--net", "--uts", "--ipc"]
         self._holder = subprocess.Popen(
             ["unshare", *spaces, "bash", "-c", _INIT],
@@ -182,10 +180,6 @@ class ScratchFrr:
             self._holder.kill()
             self._holder.communicate(timeout=_START_LIMIT_S)
             self._holder, self._pid = None, 0
-        if self._work is not None:
-            # Its mounts were the namespace's: on this side it has always been an empty folder.
-            shutil.rmtree(self._work, ignore_errors=True)
-            self._work = None
 
     def path(self, inside: str) -> Path:
         """Where a path of the scratch root is seen from this machine, while it runs."""
