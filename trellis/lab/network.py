@@ -1,8 +1,9 @@
 """The lab's cables and switches on this machine: namespaces, veth pairs, bridges.
 
 All cables end in one namespace, the fabric's, in which the hosts' kernels run and take up their ends; every
-`NamespaceSpec` gets a namespace of its own beside it.  The hosts' own interfaces, inside their kernels, are set
-up by what lies on their disks (`trellis.lab.disk`).
+`NamespaceSpec` gets a namespace of its own beside it.  A point-to-point cable is a bridge of two ports: a host's
+kernel gives up a device that goes down under it, so that a cut is made at the bridge's port.  The hosts' own
+interfaces, inside their kernels, are set up by what lies on their disks (`trellis.lab.disk`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from trellis.lab.processes import Say, run
-from trellis.lab.topology import InterfaceSpec, MachineSpec, NamespaceSpec, NetworkKind, Topology
+from trellis.lab.topology import InterfaceSpec, MachineSpec, NamespaceSpec, Topology
 
 ACCESS_NETWORK = "198.18.0"
 """First three octets of the lab's own way in (RFC 2544: for tests between devices, routed nowhere)."""
@@ -96,11 +97,10 @@ def build(topology: Topology, say: Say) -> None:
     fabric = fabric_namespace(topology.name)
     # This machine only carries frames there: it must send none of its own (router solicitations, MLD).
     _shell(fabric, "for d in default all; do echo 1 > /proc/sys/net/ipv6/conf/$d/disable_ipv6; done")
-    _batch(fabric, _bridges(topology))
-    _batch(fabric, _cables(topology, _machine_ends(topology)))
-    _finish_packets(fabric)
+    _batch(fabric, [*_bridges(topology), *_machine_cables(topology)])
     for spec in topology.namespaces:
         _plug_in(topology, spec)
+    _finish_packets(fabric)
     run(["ip", "-n", fabric, "link", "set", "dev", _ACCESS_BRIDGE, "alias", _COMPLETE])
 
 
@@ -132,8 +132,13 @@ def set_link(topology: Topology, machine: str, interface: str, *, up: bool) -> N
     """
     spec = topology.machine(machine)
     position = [entry.name for entry in spec.interfaces].index(interface) + 1
-    device = plugs(topology, spec)[position].device
-    run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", device, "up" if up else "down"])
+    port = _port(plugs(topology, spec)[position].device)
+    run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", port, "up" if up else "down"])
+
+
+def _port(device: str) -> str:
+    """The bridge's end of a cable, by the name of its other end."""
+    return f"{device}p"
 
 
 def _wanted(topology: Topology) -> set[str]:
@@ -150,7 +155,7 @@ def _processes(namespaces: list[str]) -> set[int]:
     return found - {os.getpid()}
 
 
-def _batch(namespace: str, lines: Iterator[str]) -> None:
+def _batch(namespace: str, lines: Iterable[str]) -> None:
     run(["ip", "-n", namespace, "-batch", "-"], stdin="\n".join(lines) + "\n")
 
 
@@ -159,61 +164,35 @@ def _bridge_of(topology: Topology, network: str) -> str:
 
 
 def _bridges(topology: Topology) -> Iterator[str]:
-    names = [_bridge_of(topology, net.name) for net in topology.networks if net.kind is NetworkKind.SEGMENT]
-    for name in (_ACCESS_BRIDGE, *names):
+    for name in (_ACCESS_BRIDGE, *(_bridge_of(topology, net.name) for net in topology.networks)):
         yield f"link add dev {name} type bridge mcast_snooping 0"
         yield f"link set dev {name} mtu 9000 up"
     yield f"address add {ACCESS_NETWORK}.{ACCESS_HOST_OCTET}/24 dev {_ACCESS_BRIDGE}"
 
 
-def _machine_ends(topology: Topology) -> dict[str, list[Plug]]:
-    """Per network, the hosts' ends of its cables."""
-    ends: dict[str, list[Plug]] = {}
+def _machine_cables(topology: Topology) -> Iterator[str]:
     for machine in topology.machines:
-        access, *others = plugs(topology, machine)
-        ends.setdefault(_ACCESS_BRIDGE, []).append(access)
-        for plug, interface in zip(others, machine.interfaces, strict=True):
-            ends.setdefault(interface.network, []).append(plug)
-    return ends
+        bridges = (_ACCESS_BRIDGE, *(_bridge_of(topology, entry.network) for entry in machine.interfaces))
+        for plug, bridge in zip(plugs(topology, machine), bridges, strict=True):
+            yield from _cable(plug.device, plug.mtu, bridge)
+            yield f"link set dev {plug.device} mtu {plug.mtu} up"
 
 
-def _cables(topology: Topology, ends: dict[str, list[Plug]]) -> Iterator[str]:
-    """Lines that lay each cable: to a bridge, or straight from host to host."""
-    segments = {
-        net.name: _bridge_of(topology, net.name) for net in topology.networks if net.kind is NetworkKind.SEGMENT
-    }
-    segments[_ACCESS_BRIDGE] = _ACCESS_BRIDGE
-    for network, plugged in ends.items():
-        if network in segments:
-            for plug in plugged:
-                yield f"link add dev {plug.device} type veth peer name {plug.device}p"
-                yield f"link set dev {plug.device}p mtu {plug.mtu} master {segments[network]} up"
-                yield f"link set dev {plug.device} mtu {plug.mtu} up"
-        elif len(plugged) == 2:
-            first, second = plugged
-            yield f"link add dev {first.device} type veth peer name {second.device}"
-            for plug in plugged:
-                yield f"link set dev {plug.device} mtu {plug.mtu} up"
+def _cable(device: str, mtu: int, bridge: str) -> Iterator[str]:
+    yield f"link add dev {device} type veth peer name {_port(device)}"
+    yield f"link set dev {_port(device)} mtu {mtu} master {bridge} up"
 
 
 def _plug_in(topology: Topology, spec: NamespaceSpec) -> None:
     """Give a namespace its interfaces, addresses and routes."""
     fabric, own = fabric_namespace(topology.name), namespace_of(topology.name, spec.name)
     number = [entry.name for entry in topology.namespaces].index(spec.name)
+    lines: list[str] = []
     for position, interface in enumerate(spec.interfaces):
-        cable = f"n{number}v{position}"
-        straight = _other_end(topology, spec, interface)
-        lines = [f"link add dev {cable} type veth peer name {cable}p"]
-        if straight is None:
-            bridge = _bridge_of(topology, interface.network)
-            lines.append(f"link set dev {cable}p mtu {interface.mtu} master {bridge} up")
-        elif straight < number:
-            continue  # the other namespace laid this cable already
-        else:
-            peer = namespace_of(topology.name, topology.namespaces[straight].name)
-            lines.append(f"link set dev {cable}p netns {peer} name {_name_there(topology, straight, interface)}")
-        lines.append(f"link set dev {cable} netns {own} name {interface.name}")
-        _batch(fabric, iter(lines))
+        device = f"n{number}v{position}"
+        lines += _cable(device, interface.mtu, _bridge_of(topology, interface.network))
+        lines.append(f"link set dev {device} netns {own} name {interface.name}")
+    _batch(fabric, lines)
     _batch(own, _addresses(spec))
     if spec.forwarding:
         _shell(own, "for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 > /proc/sys/net/$f; done")
@@ -228,22 +207,6 @@ def _finish_packets(namespace: str) -> None:
 
 def _shell(namespace: str, script: str) -> None:
     run(["ip", "netns", "exec", namespace, "sh", "-c", script])
-
-
-def _other_end(topology: Topology, spec: NamespaceSpec, interface: InterfaceSpec) -> int | None:
-    """The number of the namespace at the other end of a cable between two namespaces; None on a switch."""
-    kinds = {net.name: net.kind for net in topology.networks}
-    if kinds[interface.network] is NetworkKind.SEGMENT:
-        return None
-    for number, other in enumerate(topology.namespaces):
-        if other.name != spec.name and any(end.network == interface.network for end in other.interfaces):
-            return number
-    return None
-
-
-def _name_there(topology: Topology, number: int, interface: InterfaceSpec) -> str:
-    other = topology.namespaces[number]
-    return next(end.name for end in other.interfaces if end.network == interface.network)
 
 
 def _addresses(spec: NamespaceSpec) -> Iterator[str]:
