@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -204,7 +203,7 @@ def ensure_kernel(say: Say) -> Kernel:
     try:
         return _kernel(NEWEST_KERNEL, say)
     except LabError as error:
-        say(f"no kernel from Debian {NEWEST_KERNEL.suite} ({error.why.splitlines()[-1]})")
+        say(f"no kernel from Debian {NEWEST_KERNEL.suite} ({error.why.splitlines()[-1].strip()})")
         say(f"taking the one of Debian {OLDER_KERNEL.suite} instead: the hosts will be three times slower")
         return _kernel(OLDER_KERNEL, say)
 
@@ -242,9 +241,10 @@ def _cached(name: str, build: Callable[[Path], None], say: Say) -> Path:
     with _locked(cache / f".{name}.lock", say):
         if target.is_dir():  # another process built it while this one waited
             return target
-        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=cache))
+        scratch = cache / f".building-{name}"
+        shutil.rmtree(scratch, ignore_errors=True)  # of a build that was killed
+        scratch.mkdir()
         try:
-            scratch.chmod(0o755)  # apt's own user reads what lies below
             build(scratch / "image")
             (scratch / "image").rename(target)
         finally:
