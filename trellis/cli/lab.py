@@ -1,22 +1,23 @@
-"""``trellis lab`` and ``trellis demo``: the digital twin of a stack at the command line."""
+"""``trellis lab`` and ``trellis demo``: the digital twin of a stack at the command line.
+
+Each command imports the lab itself: the others are quick, and work where the lab's packages are not installed.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
 
 from trellis.cli.console import Mistake, out, print_json, say
 from trellis.cli.stack import FileOption, StackOption, stack_file
-from trellis.engine import EngineMissingError
-from trellis.lab import main_job, twin
-from trellis.lab.deployment import DeploymentError
-from trellis.lab.errors import LabError
-from trellis.lab.proof import Row, proof_table
 from trellis.site import site_data_of_stack
+
+if TYPE_CHECKING:
+    from trellis.lab.main_job import Outcome
 
 app = typer.Typer(help="The digital twin: every host of a stack's site as a machine of its own.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with the raw evidence of each row.")]
@@ -39,6 +40,8 @@ def up(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie")
       trellis lab up --frr sid
     """
     with _mistakes():
+        from trellis.lab import twin
+
         brought = twin.up(stack, _project(stack, file), _site_data(stack, file), say, frr_suite=frr)
     hosts = ", ".join(machine.name for machine in brought.lab.machines)
     out.print(f"{hosts} are up; `trellis demo` deploys the site to them, `trellis lab shell {hosts[:5]}` looks inside")
@@ -53,6 +56,8 @@ def status(stack: StackOption = "dev", file: FileOption = None, json: Json = Fal
       trellis lab status --json
     """
     with _mistakes():
+        from trellis.lab import twin
+
         found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
         rows = found.status()
     if json:
@@ -84,6 +89,8 @@ def shell(
       trellis lab shell edge1 -- vtysh -c 'show bgp summary'
     """
     with _mistakes():
+        from trellis.lab import twin
+
         found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
         argv = found.shell_command(host, tuple(command or ()))
     os.execvp(argv[0], argv)  # noqa: S606 (argv is ours)
@@ -98,6 +105,8 @@ def down(stack: StackOption = "dev") -> None:
       trellis lab down
     """
     with _mistakes():
+        from trellis.lab import twin
+
         was_there = twin.down(stack, say)
     out.print(f"lab {stack}: {'gone' if was_there else 'there was none'}")
 
@@ -112,38 +121,48 @@ def demo(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie
       trellis demo --json > proof.json
     """
     with _mistakes():
+        from trellis.lab import main_job
+
         project = _project(stack, file)
         done = main_job.run(stack, project, _site_data(stack, file), say, frr_suite=frr)
     if json:
-        print_json(done)
+        print_json(_as_json(done))
     else:
         _print_outcome(done)
     if not done.ok:
         raise typer.Exit(1)
 
 
-def _print_outcome(done: main_job.Outcome) -> None:
-    out.print(f"\n[bold]Preview[/]: {main_job.described(done.preview.changes)}")
+def _as_json(done: Outcome) -> dict[str, Any]:
+    from trellis.lab.proof import as_json
+
+    return {
+        "ok": done.ok,
+        "preview": dict(done.preview.changes),
+        "applied": dict(done.applied.changes),
+        "logins_of_the_program": done.logins,
+        "sessions_reset": list(done.resets),
+        "proof": as_json(done.rows, done.seconds),
+    }
+
+
+def _print_outcome(done: Outcome) -> None:
+    from trellis.lab.main_job import described
+    from trellis.lab.proof import as_table
+
+    out.print(f"\n[bold]Preview[/]: {described(done.preview.changes)}")
     if done.preview.diff and not done.first_apply:
         out.print(done.preview.diff, markup=False)
-    out.print(f"[bold]Apply[/]: {main_job.described(done.applied.changes)}")
+    out.print(f"[bold]Apply[/]: {described(done.applied.changes)}")
     out.print(f"  the program logged in to the hosts {done.logins} times (from their sshd's journal)")
-    if done.resets is not None:
+    if done.sessions is not None:
         resets = ", ".join(done.resets) or "none"
-        out.print(f"  sessions that were Established before and have reset: {resets}")
-    out.print(proof_table(done.rows))
-    table = Table("step", "seconds", title="Time")
-    for step, seconds in done.seconds.items():
-        table.add_row(step, f"{seconds:.1f}")
-    out.print(table)
-    failed = [row for row in done.rows if _failed(row)]
-    verdict = "[bold green]everything holds[/]" if done.ok else f"[bold red]{len(failed)} rows fail[/]"
+        out.print(f"  sessions that stayed Established: {len(done.sessions.kept)}; that have reset: {resets}")
+    out.print(as_table(done.rows, done.seconds))
+    failed = sum(1 for row in done.rows if row.fails)
+    verdict = "[bold green]everything holds[/]" if done.ok else f"[bold red]{failed} rows fail[/]"
     out.print(f"{verdict}; the lab stays up: `trellis lab status`, `trellis lab shell HOST`, `trellis lab down`")
     out.print(f"  preview's whole diff: {done.diff_file}; this table with its evidence: trellis demo --json")
-
-
-def _failed(row: Row) -> bool:
-    return not row.ok
 
 
 class _mistakes:  # noqa: N801 (reads as a statement)
@@ -153,12 +172,11 @@ class _mistakes:  # noqa: N801 (reads as a statement)
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, LabError | DeploymentError | EngineMissingError):
-            _give_up(error)
-
-
-def _give_up(error: BaseException) -> NoReturn:
-    raise Mistake(str(error), exit_code=1) from None
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("trellis"):
+            raise Mistake(f"the lab's Python package {error.name} is not installed: uv sync --group lab", 1) from None
+        # By name, so that looking at an error imports nothing.
+        if type(error).__name__ in ("LabError", "DeploymentError", "EngineMissingError"):
+            raise Mistake(str(error), exit_code=1) from None
 
 
 def _project(stack: str, file: Path | None) -> Path:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from trellis.lab import twin as twins
 from trellis.lab.deployment import Result
 from trellis.lab.processes import Say
-from trellis.lab.proof import Row, compare, program_logins, prove, sessions, wait_until_converged
+from trellis.lab.proof import Comparison, Row, compare, holds, program_logins, prove, sessions, wait_until_converged
 
 CONVERGED_WITHIN_S = 120.0
 """Most of it is OSPF's 40 s wait timer on the management segment, the first time."""
@@ -32,7 +32,7 @@ class Outcome:
         applied: The engine's apply.
         first_apply: Whether nothing of the stack was there before.
         logins: How often the program logged in to hosts for preview and apply.
-        resets: Sessions that were Established before and have reset; None on a first apply.
+        sessions: What became of the sessions that were there before; None on a first apply.
         rows: The evidence.
         seconds: Wall time per step.
         diff_file: Where the whole text of the preview's diff is.
@@ -42,7 +42,7 @@ class Outcome:
     applied: Result
     first_apply: bool
     logins: int
-    resets: tuple[str, ...] | None
+    sessions: Comparison | None
     rows: tuple[Row, ...]
     seconds: dict[str, float]
     diff_file: Path
@@ -50,7 +50,13 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """Whether every row holds and no session has reset."""
-        return all(row.ok for row in self.rows) and not self.resets
+        return holds(self.rows) and not self.resets
+
+    @property
+    def resets(self) -> tuple[str, ...]:
+        """The sessions that were Established before and have reset or are gone: node, VRF, peer."""
+        lost = (*self.sessions.reset, *self.sessions.gone) if self.sessions is not None else ()
+        return tuple(" ".join(key) for key in lost)
 
 
 def run(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr_suite: str = "trixie") -> Outcome:
@@ -91,8 +97,8 @@ def run(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, fr
     timed("guests started", lambda: twin.start_guests(say))
     timed("converged", lambda: wait_until_converged(twin, say, CONVERGED_WITHIN_S))
     rows = timed("evidence", lambda: prove(twin, say))
-    resets = None if before is None else compare(before, sessions(twin))
-    return Outcome(preview, applied, first, logins, resets, rows, seconds, diff_file)
+    changed = None if before is None else compare(before, sessions(twin))
+    return Outcome(preview, applied, first, logins, changed, rows, seconds, diff_file)
 
 
 def described(changes: Mapping[str, int]) -> str:

@@ -1,0 +1,97 @@
+"""The command line as a user meets it: output, exit codes, and no traceback for a mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def trellis(*arguments: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from trellis.cli import main; main()", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_plan_shows_hosts_vnets_and_guests_with_their_numbers() -> None:
+    done = trellis("plan")
+    assert done.returncode == 0, done.stderr
+    for shown in ("pve03", "vrf_evpnz1: 4096", "59368:10101", "4210101011", "fd00:101:fe::11/128"):
+        assert shown in done.stdout
+    assert "\x1b" not in done.stdout  # colour only on a terminal
+
+
+def test_plan_as_json_holds_every_guests_asn() -> None:
+    planned = json.loads(trellis("plan", "--json").stdout)
+    asns = {guest["guest"]["name"]: guest["guest"]["asn"] for guest in planned["guests"]}
+    assert asns["solwk02"] == 4210101022
+    assert asns["debian-test-1"] == 4200101006
+
+
+def test_render_prints_our_file_and_with_effective_what_proxmox_makes_of_it() -> None:
+    ours, effective = trellis("render", "pve01").stdout, trellis("render", "pve01", "--effective").stdout
+    assert ours.startswith("! Trellis owns this file")
+    assert "advertise-all-vni" not in ours
+    assert "advertise-all-vni" in effective
+    assert "neighbor fd00:101::11 remote-as 4210101011" in ours
+    assert "neighbor fd00:101::11 remote-as 4210101011" in effective
+
+
+def test_a_host_that_is_not_there_is_answered_with_those_that_are() -> None:
+    done = trellis("render", "pve09")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "trellis: the site has no host pve09; it has pve01, pve02, pve03\n"
+
+
+def test_a_file_that_a_host_does_not_get_is_answered_with_those_that_it_gets() -> None:
+    done = trellis("render", "pve01", "--path", "/etc/passwd")
+    assert done.returncode == 2
+    assert "pve01 gets no file /etc/passwd; it gets /etc/frr/frr.conf.local, /etc/frr/frr.conf" in done.stderr
+
+
+def test_a_refused_site_gives_every_reason_and_exit_code_2(tmp_path: Path) -> None:
+    stack = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    site = stack["config"]["trellis:site"]
+    site["zones"]["evpnz1"]["exit_nodes"] = ["pve01"]
+    site["fabric"]["hold_time_s"] = 10
+    (tmp_path / "Pulumi.bad.yaml").write_text(yaml.safe_dump(stack))
+    done = trellis("plan", "--stack", "bad", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "refused for 2 reasons; nothing was changed" in done.stderr
+    assert "zones.evpnz1.exit_nodes: pve01" in done.stderr
+    assert "fabric.hold_time_s: 10" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_stack_that_is_not_there_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    done = trellis("plan", "--stack", "nowhere", cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"there is no Pulumi.nowhere.yaml in {tmp_path} or above" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["config: [", "config:\n  a: 1\n  a: 2\n", "just text", ""])
+def test_a_stack_file_that_is_none_is_refused_without_a_traceback(tmp_path: Path, text: str) -> None:
+    (tmp_path / "Pulumi.odd.yaml").write_text(text)
+    done = trellis("plan", "--stack", "odd", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "remedy:" in done.stderr
+
+
+def test_the_committed_schema_is_current() -> None:
+    assert trellis("schema").stdout == (REPOSITORY / "site.schema.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "command", [["plan"], ["render"], ["schema"], ["engine"], ["demo"], ["lab", "up"], ["lab", "shell"]]
+)
+def test_help_of_every_command_has_an_example(command: list[str]) -> None:
+    done = trellis(*command, "--help")
+    assert done.returncode == 0
+    assert f"trellis {' '.join(command)}" in done.stdout.split("Example")[1]
