@@ -1,0 +1,85 @@
+"""Pings between guests and to behind the edge, both families, from the addresses that guests announce."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from trellis.lab.evidence import Answer, Question
+from trellis.lab.proof import ask
+from trellis.lab.proof.fabric import Address, Fabric
+from trellis.lab.proof.row import Group, Row, judged
+from trellis.lab.proof.spoken import echoes
+from trellis.site import AttachedGuest
+
+Evidence = Mapping[Question, Answer]
+
+
+def pings(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """Every guest to one on its own host, to one on each other host, to behind the edge; and between zones."""
+    for zone in sorted(fabric.site.zones):
+        here = [guest for guest in fabric.guests if guest.zone == zone]
+        for guest in here:
+            for other in _partners(fabric, guest, here):
+                same = fabric.place(guest) == fabric.place(other)
+                group = Group.PING_HOST if same else Group.PING_FABRIC
+                yield from _between(fabric, guest, other, group, evidence)
+            yield from _upstream(fabric, guest, evidence)
+    yield from _between_zones(fabric, evidence)
+
+
+def _partners(fabric: Fabric, guest: AttachedGuest, zone: Sequence[AttachedGuest]) -> Iterator[AttachedGuest]:
+    """Of each host of the zone the guest that follows in the alphabet, so that everybody is pinged by somebody."""
+    for host in fabric.hosts:
+        others = [other for other in zone if fabric.place(other) == host and other.name != guest.name]
+        later = [other for other in others if other.name > guest.name]
+        if others:
+            yield (later or others)[0]
+
+
+def _between(
+    fabric: Fabric, guest: AttachedGuest, other: AttachedGuest, group: Group, evidence: Evidence, *, fact: bool = False
+) -> Iterator[Row]:
+    targets = {address.version: address for address in fabric.sources(other)}
+    for source in fabric.sources(guest):
+        if source.version in targets:
+            name = f"{guest.name} to {other.name}, IPv{source.version}"
+            yield _ping(fabric, guest, name, group, source, targets[source.version], evidence, fact=fact)
+
+
+def _upstream(fabric: Fabric, guest: AttachedGuest, evidence: Evidence) -> Iterator[Row]:
+    if not fabric.site.edges:
+        return
+    targets = {address.version: address for address in fabric.upstream}
+    for source in fabric.sources(guest):
+        if (target := targets.get(source.version)) is not None:
+            name = f"{guest.name} to {target}"
+            yield _ping(fabric, guest, name, Group.PING_UPSTREAM, source, target, evidence)
+
+
+def _between_zones(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """The first guest of each zone to the first of each other: a fact, since a firewall behind the edge may decide."""
+    first = {guest.zone: guest for guest in reversed(fabric.guests)}
+    for zone, guest in sorted(first.items()):
+        for other_zone, other in sorted(first.items()):
+            if zone != other_zone:
+                yield from _between(fabric, guest, other, Group.PING_ZONES, evidence, fact=True)
+
+
+def _ping(
+    fabric: Fabric,
+    guest: AttachedGuest,
+    name: str,
+    group: Group,
+    source: Address,
+    target: Address,
+    evidence: Evidence,
+    *,
+    fact: bool = False,
+) -> Row:
+    answer = evidence[ask.ping(fabric.place(guest), guest.name, source, target)]
+    heard = echoes(answer.output)
+    seen = f"{len(heard.answered)} of {heard.sent} answered"
+    if heard.average_ms is not None:
+        seen += f", {heard.average_ms:g} ms"
+    expected = "a reported fact" if fact else f"answered, from {source}"
+    return judged(name, group, expected, seen, heard.steady, answer, informational=fact)

@@ -1,0 +1,81 @@
+"""A row of the proof: one claim, what was seen of it, and the raw evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from trellis.lab.evidence import Answer, Question
+from trellis.lab.proof.fabric import Fabric
+
+
+class Group(StrEnum):
+    """What a row is about; the table has a line for each, in this order."""
+
+    UNDERLAY = "OSPF neighbours on every link"
+    MESH = "iBGP between the hosts"
+    EDGE_SESSIONS = "sessions with the edges, both sides"
+    GUEST_SESSIONS = "guest sessions on the host of the guest"
+    GUEST_ELSEWHERE = "no guest session on any other host"
+    EDGE_GUESTS = "guest loopbacks and pods at the edge"
+    EDGE_SUBNETS = "VNet subnets at the edge"
+    EDGE_NOTHING_ELSE = "nothing else at the edge"
+    DEFAULTS = "default routes in the guests"
+    PING_HOST = "ping, guests of one host"
+    PING_FABRIC = "ping, guests of different hosts"
+    PING_UPSTREAM = "ping, guests to behind the edge"
+    PING_ZONES = "ping between zones"
+    ISOLATION = "no route of a zone in another zone"
+    GATEWAY = "anycast gateways"
+    CONFIG = "frr-reload finds nothing to change"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One claim about the twin.
+
+    Args:
+        name: What is looked at, unique in its group.
+        group: What it belongs to.
+        host: The node that the evidence was taken on; several are joined by a comma.
+        expected: What has to be true.
+        seen: What was seen.
+        ok: Whether it is.
+        evidence: The commands and what they printed.
+        informational: Whether it only reports a fact; then `ok` does not count.
+    """
+
+    name: str
+    group: Group
+    host: str
+    expected: str
+    seen: str
+    ok: bool
+    evidence: tuple[Answer, ...]
+    informational: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long its commands took."""
+        return round(sum(answer.seconds for answer in self.evidence), 3)
+
+    @property
+    def fails(self) -> bool:
+        """Whether the proof fails by it."""
+        return not self.ok and not self.informational
+
+
+Chapter = Callable[[Fabric, Mapping[Question, Answer]], Iterator[Row]]
+"""Judges a part of the twin; asks for the same evidence whatever the answers are."""
+
+
+def judged(
+    name: str, group: Group, expected: str, seen: str, ok: bool, *evidence: Answer, informational: bool = False
+) -> Row:
+    """A row about the nodes that `evidence` was taken on; what nodes could not say is told in the row."""
+    hosts = ",".join(dict.fromkeys(answer.question.node for answer in evidence))
+    unheard = next((answer for answer in evidence if answer.status in {124, 127, 255}), None)
+    if unheard is not None and not ok:
+        seen = f"no answer: {unheard.errors.strip() or f'exit status {unheard.status}'}"
+    return Row(name, group, hosts, expected, seen, ok, evidence, informational)
