@@ -60,35 +60,26 @@ def in_force(proxmox: FakeProxmox) -> set[str]:
     return {name.split("/")[1] for name in proxmox.applied[-1] if name.startswith("vnets/")}
 
 
-def test_everything_is_made_and_then_applied_once(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+def test_vnets_come_and_go_between_the_two_appliers(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+    """One life of a configuration. The engine orders deletions by direct dependencies, so each object names the
+    finalizer itself: a VNet that names its zone only would be deleted beside the finalizer's apply.
+    """
     go("up", vnets(100, 101))
     assert proxmox.writes()[-1] == "PUT cluster/sdn"
-    assert len(proxmox.applied) == 1
+    assert len(proxmox.applied) == 1, "everything is made and then applied once"
     assert in_force(proxmox) == {"vnet100", "vnet101"}
     assert go("up", vnets(100, 101)).unchanged
     assert proxmox.writes() == []
 
-
-def test_an_added_vnet_is_applied_by_the_applier(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
-    go("up", vnets(100))
-    result = go("up", vnets(100, 101))
-    assert {step.name for step in result.steps if step.op == "create"} == {
-        "vnet101", "vnet101-10.101.0.0/24", "vnet101-fd00:101::/64"
-    }  # fmt: skip
+    added = go("up", vnets(100, 101, 102))
     writes = proxmox.writes()
-    assert writes[3:] == ["PUT cluster/sdn", "PUT cluster/sdn"], "the applier's, then the old finalizer's"
     assert all(write.startswith("POST") for write in writes[:3])
-    steps = [(step.op, step.name) for step in result.steps]
+    assert writes[3:] == ["PUT cluster/sdn", "PUT cluster/sdn"], "the applier's, then the old finalizer's"
+    steps = [(step.op, step.name) for step in added.steps]
     assert steps.index(("create-replacement", "applier")) < steps.index(("delete-replaced", "finalizer"))
 
-
-def test_a_removed_vnet_is_deleted_before_the_finalizer_applies(
-    go: Callable[..., Result], proxmox: FakeProxmox
-) -> None:
-    """The engine goes by direct dependencies: a VNet that depends on its zone only is deleted beside the finalizer."""
-    go("up", vnets(100, 101))
     proxmox.deletion_s = 1.0
-    go("up", vnets(101))
+    go("up", vnets(101, 102))
     writes = proxmox.writes()
     assert writes[0] == "PUT cluster/sdn"
     assert sorted(writes[1:3]) == [
@@ -96,30 +87,20 @@ def test_a_removed_vnet_is_deleted_before_the_finalizer_applies(
         "DELETE cluster/sdn/vnets/vnet100/subnets/evpnz1-fd00:100::-64",
     ]
     assert writes[3:] == ["DELETE cluster/sdn/vnets/vnet100", "PUT cluster/sdn"]
-    assert in_force(proxmox) == {"vnet101"}, "what was removed is no longer in force when the run ends"
+    assert in_force(proxmox) == {"vnet101", "vnet102"}, "what was removed is no longer in force when the run ends"
+    proxmox.deletion_s = 0.0
 
-
-def test_a_vnet_that_is_renamed_goes_before_its_tag_is_used_again(
-    go: Callable[..., Result], proxmox: FakeProxmox
-) -> None:
-    go("up", vnets(100))
-    go("up", vnets(100, id="green"))
+    go("up", {**vnets(101), **vnets(102, id="green")})
     writes = proxmox.writes()
-    deleted = writes.index("DELETE cluster/sdn/vnets/vnet100")
-    assert deleted < writes.index("POST cluster/sdn/vnets tag=10100&vnet=green&zone=evpnz1")
-    assert in_force(proxmox) == {"green"}
+    deleted = writes.index("DELETE cluster/sdn/vnets/vnet102")
+    assert deleted < writes.index("POST cluster/sdn/vnets tag=10102&vnet=green&zone=evpnz1"), "its tag is unique"
+    assert in_force(proxmox) == {"vnet101", "green"}
 
+    changed = go("up", vnets(101, tag=20101))
+    assert [(step.name, step.paths) for step in changed.steps if step.op == "update"] == [("vnet101", ("tag",))]
+    assert proxmox.in_force["vnets/vnet101"]["tag"] == 20101
 
-def test_a_changed_tag_is_an_update_in_place_and_applied(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
-    go("up", vnets(100))
-    result = go("up", vnets(100, tag=20100))
-    assert [(step.name, step.paths) for step in result.steps if step.op == "update"] == [("vnet100", ("tag",))]
-    assert proxmox.in_force["vnets/vnet100"]["tag"] == 20100
-
-
-def test_a_destroy_takes_everything_away_and_applies_last(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
-    go("up", vnets(100))
-    go("destroy", vnets(100))
+    go("destroy", vnets(101))
     assert proxmox.writes()[-3:] == [
         "DELETE cluster/sdn/zones/evpnz1",
         "DELETE cluster/sdn/controllers/evpn",
@@ -128,22 +109,17 @@ def test_a_destroy_takes_everything_away_and_applies_last(go: Callable[..., Resu
     assert proxmox.in_force == {}
 
 
-def test_an_apply_that_fails_is_tried_again_by_the_next_run(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
+def test_an_apply_that_fails_stops_the_run_and_is_tried_again_by_the_next(
+    go: Callable[..., Result], proxmox: FakeProxmox
+) -> None:
     go("up", vnets(100))
     proxmox.fail_applies = 1
     with pytest.raises(DeploymentError, match="pve02: reload failed") as raised:
-        go("up", vnets(100, 101))
-    assert [one.name for one in raised.value.problems] == ["applier"]
-    go("up", vnets(100, 101))
-    assert in_force(proxmox) == {"vnet100", "vnet101"}
-
-
-def test_a_failed_apply_leaves_removals_undone(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
-    go("up", vnets(100, 101))
-    proxmox.fail_applies = 1
-    with pytest.raises(DeploymentError):
         go("up", vnets(101))
-    assert not [write for write in proxmox.writes() if write.startswith("DELETE")]
+    assert [one.name for one in raised.value.problems] == ["applier"]
+    assert not [write for write in proxmox.writes() if write.startswith("DELETE")], "removals are left undone"
+    go("up", vnets(101))
+    assert in_force(proxmox) == {"vnet101"}
 
 
 def test_drift_behind_our_back_is_seen_and_mended(go: Callable[..., Result], proxmox: FakeProxmox) -> None:
@@ -151,8 +127,7 @@ def test_drift_behind_our_back_is_seen_and_mended(go: Callable[..., Result], pro
     assert go("drift", vnets(100)).unchanged, "an apply of our own is no drift"
     proxmox.objects["vnets/vnet100"]["tag"] = 666
     drift = go("drift", vnets(100))
-    assert not drift.unchanged
-    assert [step.name for step in drift.steps] == ["vnet100"]
+    assert [(step.op, step.name, step.paths) for step in drift.steps] == [("update", "vnet100", ("tag",))]
     assert proxmox.writes() == []
     go("refresh", vnets(100))
     result = go("up", vnets(100))
@@ -178,18 +153,12 @@ def test_the_projects_own_component_applies_additions_first_and_removals_last(
     assert proxmox.writes() == ["PUT cluster/sdn", *deletions, "PUT cluster/sdn"]
     assert len(deletions) == 7, "two VNets with two subnets each, and a zone"
     assert in_force(proxmox) == {"vnet101"}, "nothing that was removed is still in force"
-    assert go("up", {"evpnz1": {"101": both}}, "components").unchanged
 
-
-def test_the_projects_own_component_applies_the_removal_of_a_single_subnet(
-    go: Callable[..., Result], proxmox: FakeProxmox
-) -> None:
-    go("up", {"evpnz1": {"100": ["ipv4", "ipv6"]}}, "components")
-    proxmox.deletion_s = 1.0
-    go("up", {"evpnz1": {"100": ["ipv4"]}}, "components")
+    go("up", {"evpnz1": {"101": ["ipv4"]}}, "components")
     assert proxmox.writes() == [
         "PUT cluster/sdn",
-        "DELETE cluster/sdn/vnets/vnet100/subnets/evpnz1-fd00:100::-64",
+        "DELETE cluster/sdn/vnets/vnet101/subnets/evpnz1-fd00:101::-64",
         "PUT cluster/sdn",
     ]
-    assert "vnets/vnet100/subnets/evpnz1-fd00:100::-64" not in proxmox.in_force
+    assert "vnets/vnet101/subnets/evpnz1-fd00:101::-64" not in proxmox.in_force, "a single subnet's removal too"
+    assert go("up", {"evpnz1": {"101": ["ipv4"]}}, "components").unchanged

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from trellis.engine import Engine, RealPlugins, real_plugins
@@ -107,6 +108,12 @@ def write_launchers(names: Sequence[str], cache: Path | None = None) -> Path:
     return folder
 
 
+@cache
+def _reachable(source: str) -> bool:
+    """Whether a download site answers, asked once: behind a firewall that drops packets it costs seconds."""
+    return answers(source)
+
+
 def _script(module: str) -> str:
     """A launcher; -P keeps the program's folder, where the engine starts it, out of the import path."""
     return f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(_ROOT))} exec {shlex.quote(sys.executable)} -P -m {module} "$@"\n'
@@ -115,7 +122,7 @@ def _script(module: str) -> str:
 def _download(name: str, version: str, engine: Engine, say: Callable[[str], None], online: bool | None) -> bool:
     """Let the engine install the real plugin where its source answers; True if it did."""
     source, flags = _SOURCES[name]
-    if online is False or (online is None and not answers(source)):
+    if online is False or (online is None and not _reachable(source)):
         return False
     say(f"plugin {name} {version}: downloading it")
     argv = [str(engine.path), "plugin", "install", "resource", name, version, *flags]
