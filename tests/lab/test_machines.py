@@ -65,6 +65,16 @@ def left_behind(name: str) -> list[str]:
     return [*namespaces, *processes, *mounts, *state]
 
 
+def sessions() -> dict[int, list[int]]:
+    """The machine's living processes by the session they belong to (proc(5), fields 3 and 6)."""
+    found: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        state, *fields = cmdline(entry).rpartition(")")[2].split() or "Z"
+        if state != "Z":
+            found.setdefault(int(fields[2]), []).append(int(entry.parent.name))
+    return found
+
+
 def cmdline(entry: Path) -> str:
     try:
         return entry.read_text().replace("\0", " ")
@@ -241,7 +251,10 @@ def test_a_synced_file_outlives_a_power_cut_and_the_next_up_boots_only_that_host
     others = [lab.machine(name).pid() for name in HOSTS[:2]]
     first = lab.access.run("pve03", "cat /proc/sys/kernel/random/boot_id").stdout
     lab.access.run("pve03", "echo kept > /root/synced && sync")
+    session = sessions()[lab.machine("pve03").pid() or 0]
     lab.machine("pve03").power_cut()
+    assert len(session) > 5  # a process for each of the host's own
+    assert until(lambda: not set(session) & {pid for alive in sessions().values() for pid in alive}, seconds=5)
     assert not lab.machine("pve03").running()
     assert not find(LAB, print).machine("pve03").booted()
     with pytest.raises(LabError):
@@ -254,6 +267,17 @@ def test_a_synced_file_outlives_a_power_cut_and_the_next_up_boots_only_that_host
     assert (kept, int(count) >= 2) == ("kept", True)
     assert second != first.strip()
     assert [lab.machine(name).pid() for name in HOSTS[:2]] == others
+
+
+def test_a_host_that_reboots_by_itself_is_the_same_machine_and_comes_back(lab: Lab) -> None:
+    machine = lab.machine("pve02")
+    pid, first = machine.pid(), lab.access.run("pve02", "cat /proc/sys/kernel/random/boot_id").stdout
+    lab.access.run("pve02", "systemctl reboot", check=False)
+    assert until(lambda: not machine.booted(), seconds=15)
+    machine.wait_until_booted(time.monotonic() + 60)
+    machine.connection.unlink(missing_ok=True)
+    assert lab.access.run("pve02", "cat /proc/sys/kernel/random/boot_id").stdout != first
+    assert machine.pid() == pid
 
 
 def test_down_leaves_nothing_of_its_own_lab_touches_no_other_and_can_be_repeated(lab: Lab) -> None:

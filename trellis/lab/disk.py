@@ -91,12 +91,14 @@ exec nsenter --net=/proc/1/ns/net bash --login
 
 _READY_UNIT: Final = """\
 [Unit]
-Description=Tell the lab that the boot is complete
+Description=Tell the lab that the boot is complete, until the next shutdown
 After=frr.service ssh.service lab-access.service {after}
 
 [Service]
 Type=oneshot
+RemainAfterExit=yes
 ExecStart=/usr/bin/touch /{mark}
+ExecStop=/usr/bin/rm --force /{mark}
 
 [Install]
 WantedBy=multi-user.target
@@ -142,6 +144,8 @@ def files_of(machine: MachineSpec, topology: Topology, keys: HostKeys, access_ad
         FileSpec("/etc/systemd/journald.conf.d/lab.conf", "[Journal]\nStorage=persistent\nSystemMaxUse=64M\n"),
         # sshd's folder under /run must outlive ssh.service, for the lab's sshd needs it too.
         FileSpec("/etc/systemd/system/ssh.service.d/lab.conf", "[Service]\nRuntimeDirectoryPreserve=yes\n"),
+        # An empty file switches a generator off: this one looks for a hypervisor's socket, in vain and aloud.
+        FileSpec("/etc/systemd/system-generators/systemd-ssh-generator", ""),
         FileSpec("/etc/ssh/ssh_host_ed25519_key", keys.host_private, 0o600),
         FileSpec("/etc/ssh/ssh_host_ed25519_key.pub", f"{keys.host_public} root@{machine.name}\n"),
         FileSpec("/root/.ssh/authorized_keys", f"{keys.program_public}\n{keys.lab_public}\n", 0o600),

@@ -157,6 +157,7 @@ class Machine:
             f"umid={self.lab}-{self.name}",
             f"mem={self.memory_mib}M",
             "quiet",
+            "selinux=0",
             "rootfstype=hostfs",
             "rootflags=/host",
             "rw",

@@ -25,7 +25,7 @@ PACKAGE_OF_TOOL: Final = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "unshare": "util-linux",
-    "setsid": "util-linux",
+    "nsenter": "util-linux",
     "chroot": "coreutils",
 }
 """Each program that the lab runs on the machine, and the Debian package that brings it."""
