@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 import pytest
@@ -173,6 +174,15 @@ def test_a_second_commit_is_refused_while_one_runs_and_a_signal_takes_that_back(
         assert first.returncode == 4, out
         assert "got SIGTERM" in out
     _assert_untouched(host, before)
+
+
+def test_a_reload_by_somebody_else_is_waited_for(host: Host) -> None:
+    other = host.frr.command(["bash", "-c", "exec -a /usr/lib/frr/frr-reload.py sleep 3"])
+    began = time.monotonic()
+    with subprocess.Popen(other):
+        run = host.commit(document([*BASE[:-1], "ip route 10.9.0.0/16 blackhole", "end"]))
+    assert run.outcome == "applied"
+    assert time.monotonic() - began > 3
 
 
 def test_what_a_killed_agent_left_half_done_is_taken_back_by_the_next_run(host: Host) -> None:

@@ -108,6 +108,29 @@ def check_syntax(text: str) -> None:
 _REMEDY_TEXT = "mend what renders this line; `trellis render` shows the text"
 
 
+def wait_no_reload(within_s: float) -> None:
+    """Wait until nobody else reloads FRR: two at once mix their configurations.
+
+    Raises:
+        Fault: Somebody still does.
+    """
+    deadline = time.monotonic() + within_s
+    while others := _running_reloads():
+        if time.monotonic() >= deadline:
+            why = f"process {', '.join(map(str, others))} has been at it for over {within_s:g} s"
+            raise Fault("FRR is being reloaded by somebody else", why, "see whose it is (ps), let it end, run again")
+        time.sleep(0.5)
+
+
+def _running_reloads() -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if any(word.endswith(b"/frr-reload.py") for word in entry.read_bytes().split(b"\0")[:2]):
+                found.append(int(entry.parent.name))
+    return found
+
+
 def reload(within_s: float) -> list[str]:
     """Make /etc/frr/frr.conf the running configuration, touching only what differs.
 

@@ -35,6 +35,9 @@ from trellis.agent.report import Fault, Report, some
 CRASHED_DAEMON_S = 20.0
 """How long a daemon may be gone; watchfrr restarts a crashed one after about 5 s."""
 
+OTHER_RELOAD_S = 60.0
+"""How long somebody else's reload is waited for; Proxmox reloads FRR at each SDN apply."""
+
 SETTLE_S = 3.0
 """How long FRR may take to print what it was told; daemons get it from mgmtd one after the other."""
 
@@ -117,6 +120,8 @@ class _Transaction:
 
     def _nothing_to_do(self) -> bool:
         with self.report.step("compare") as step:
+            # An SDN apply reloads FRR at any time; what is compared in the middle of that says nothing.
+            frr.wait_no_reload(OTHER_RELOAD_S)
             self.sysctls = wanted_sysctls(self.manifest)
             found = differences(self.manifest)
             last = state.committed()
