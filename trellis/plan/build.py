@@ -32,13 +32,15 @@ def plan(site: Site) -> Plan:
         edges=tuple(_edge(name, edge, tuple(hosts)) for name, edge in sorted(site.edges.items())),
         vnets=tuple(_vnet(site, name) for name in sorted(site.vnets)),
         guests=tuple(_guest(site, guest) for guest in guests),
-        infrastructure=tuple(str(prefix) for _, prefix in infrastructure(site)),
+        infrastructure=tuple(sorted(str(prefix) for _, prefix in infrastructure(site))),
     )
 
 
 def _edge(name: str, edge: Edge, hosts: tuple[str, ...]) -> EdgePlan:
     loopback = edge.loopback
-    return EdgePlan(name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, tuple(map(str, edge.accepts)))
+    return EdgePlan(
+        name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, tuple(sorted(map(str, edge.accepts)))
+    )
 
 
 def _vnet(site: Site, name: str) -> VnetPlan:

@@ -14,7 +14,7 @@ from trellis import allocate
 from trellis.plan import names
 from trellis.plan.model import BgpInstance, Family, FamilyName, FamilyPeer, Session
 from trellis.site.model import Edge, Host, Site
-from trellis.site.resolved import AttachedGuest
+from trellis.site.resolved import AttachedGuest, by_id
 
 Version = Literal["ipv4", "ipv6"]
 _UNICAST: dict[Version, FamilyName] = {"ipv4": "ipv4 unicast", "ipv6": "ipv6 unicast"}
@@ -54,15 +54,14 @@ def loopbacks(site: Site, host: str) -> Loopbacks:
 def mesh_peers(site: Site, host: str) -> tuple[str, ...]:
     """Return the hosts that ``host`` has an iBGP session with: all, or the route reflectors in a large site."""
     reflectors = reflecting(site)
-    everybody = sorted(site.hosts, key=lambda name: site.hosts[name].id)
     if reflectors and host not in reflectors:
-        return tuple(name for name in everybody if name in reflectors)
-    return tuple(name for name in everybody if name != host)
+        return reflectors
+    return tuple(name for name in by_id(site, site.hosts) if name != host)
 
 
 def reflecting(site: Site) -> tuple[str, ...]:
     """Return the route reflectors, none while the site is small enough for a full mesh."""
-    return site.fabric.route_reflectors if len(site.hosts) > site.fabric.full_mesh_limit else ()
+    return by_id(site, site.fabric.route_reflectors) if len(site.hosts) > site.fabric.full_mesh_limit else ()
 
 
 def global_instance(site: Site, name: str, peers: tuple[Loopbacks, ...], vrfs: tuple[str, ...]) -> BgpInstance:

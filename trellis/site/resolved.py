@@ -6,7 +6,7 @@ judged: the checks do that, and until they have, values here may collide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -64,8 +64,12 @@ class AttachedGuest:
 
 def zone_nodes(site: Site, zone: str) -> tuple[str, ...]:
     """Return the names of the hosts that carry ``zone``, in the order of their ids."""
-    named = site.zones[zone].nodes or tuple(site.hosts)
-    return tuple(sorted(named, key=lambda name: site.hosts[name].id))
+    return by_id(site, site.zones[zone].nodes or site.hosts)
+
+
+def by_id(site: Site, hosts: Iterable[str]) -> tuple[str, ...]:
+    """Return names of hosts in the order of their ids, so that the order in which they are written means nothing."""
+    return tuple(sorted(hosts, key=lambda name: site.hosts[name].id))
 
 
 def attached_guests(site: Site) -> tuple[AttachedGuest, ...]:
@@ -121,7 +125,7 @@ def _attached(
         role=cluster[2].role if cluster else None,
         suffix=suffix,
         host=entry.host,
-        placement=entry.placement or zone_nodes(site, vnet.zone),
+        placement=by_id(site, entry.placement) or zone_nodes(site, vnet.zone),
         mac=entry.mac.lower(),
         asn=entry.asn if entry.asn is not None else asn,
         own_asn=entry.asn is not None,
@@ -131,7 +135,7 @@ def _attached(
         pods=pods,
         pod_pools=pod_pools,
         services=tuple(pool for pool in (services.ipv4, services.ipv6) if pool) if services else (),
-        extra=guest.announces if guest else (),
+        extra=tuple(sorted(guest.announces, key=lambda prefix: (prefix.version, prefix))) if guest else (),
         speaker=guest.speaker if guest else cluster[1].speaker if cluster else "frr",
         resilience=entry.resilience,
     )
