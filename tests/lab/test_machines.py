@@ -320,3 +320,14 @@ def test_a_start_that_was_cut_short_is_cleared_by_down(lab: Lab) -> None:
     assert not network.exists(topology)
     assert down(name, print) is True
     assert left_behind(name) == []
+
+
+def test_a_lab_whose_state_was_lost_is_neither_taken_over_nor_left_for_ever() -> None:
+    name = f"{LAB}-5"
+    down(name, print)
+    run(["ip", "netns", "add", network.fabric_namespace(name)])
+    with pytest.raises(LabError, match="its starter kept its state elsewhere"):
+        up(lonely(name), print)
+    assert network.present(name) == [network.fabric_namespace(name)]
+    assert down(name, print) is True
+    assert left_behind(name) == []

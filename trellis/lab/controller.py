@@ -105,7 +105,14 @@ def up(topology: Topology, say: Say) -> Lab:
     lab = Lab(topology, state_dir(topology.name), ensure_images(topology.frr_suite, say))
     lab.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _exclusive(lab.state):
-        if (previous := _previous(lab.state)) is not None and previous.topology.digest() != topology.digest():
+        previous = _previous(lab.state)
+        if previous is None and network.present(topology.name):
+            raise LabError(
+                f"lab {topology.name!r}",
+                why=f"its namespaces are here, but {lab.state} does not know it: its starter kept its state elsewhere",
+                remedy="take it down as who started it, or `trellis lab down` to clear what is left of it",
+            )
+        if previous is not None and previous.topology.digest() != topology.digest():
             say("the lab that is there was made for another site: taking it down first")
             _take_down(previous)
         elif previous is not None and previous.images != lab.images:
@@ -141,14 +148,15 @@ def down(name: str, say: Say) -> bool:
     """
     state = state_dir(name)
     if not state.is_dir():
-        return False
+        return network.demolish(name)
     with _exclusive(state):
         lab = _previous(state)
         if lab is not None:
             say(f"taking lab {name!r} down")
             _take_down(lab)
+        cleared = network.demolish(name)
     shutil.rmtree(state)
-    return lab is not None
+    return lab is not None or cleared
 
 
 def topology_of(name: str) -> Topology | None:
@@ -165,7 +173,7 @@ def _bring_up(lab: Lab, say: Say) -> None:
     if not network.exists(topology):
         for machine in lab.machines:
             machine.power_cut()
-        network.demolish(topology)
+        network.demolish(topology.name)
         network.build(topology, say)
     _make_keys(lab)
     for spec in topology.machines:
@@ -221,7 +229,7 @@ def _make_disk(lab: Lab, name: str) -> None:
 
 def _take_down(lab: Lab) -> None:
     _remove_hosts(lab)
-    network.demolish(lab.topology)
+    network.demolish(lab.topology.name)
     for entry in lab.state.iterdir():
         if entry.name != ".lock":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()

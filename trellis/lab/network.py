@@ -74,7 +74,7 @@ def plugs(topology: Topology, machine: MachineSpec) -> tuple[Plug, ...]:
 
 def exists(topology: Topology) -> bool:
     """Whether the lab's namespaces and cables are there, all of them."""
-    if not _wanted(topology) <= _present():
+    if not _wanted(topology) <= set(present(topology.name)):
         return False
     shown = run(["ip", "-n", fabric_namespace(topology.name), "link", "show", "dev", _ACCESS_BRIDGE], check=False)
     return f"alias {_COMPLETE}" in shown.stdout
@@ -104,12 +104,18 @@ def build(topology: Topology, say: Say) -> None:
     run(["ip", "-n", fabric, "link", "set", "dev", _ACCESS_BRIDGE, "alias", _COMPLETE])
 
 
-def demolish(topology: Topology) -> None:
-    """Delete a lab's namespaces, their cables, and what still runs in them; nothing to do if they are gone.
+def demolish(lab: str) -> bool:
+    """Delete a lab's namespaces, their cables, and what still runs in them.
 
     A process that outlived its namespace's name would keep the cables; so they are asked to end, then killed.
+
+    Args:
+        lab: The lab's name.
+
+    Returns:
+        Whether there was anything to delete.
     """
-    there = sorted(_wanted(topology) & _present())
+    there = present(lab)
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + _PATIENCE_S
         for pid in _processes(there):
@@ -119,6 +125,13 @@ def demolish(topology: Topology) -> None:
             time.sleep(0.05)
     for name in there:
         run(["ip", "netns", "delete", name])
+    return bool(there)
+
+
+def present(lab: str) -> list[str]:
+    """A lab's namespaces on this machine, whoever made them."""
+    names = [line.split()[0] for line in run(["ip", "netns", "list"]).stdout.splitlines() if line.strip()]
+    return [name for name in names if name == fabric_namespace(lab) or name.startswith(f"{fabric_namespace(lab)}.")]
 
 
 def set_link(topology: Topology, machine: str, interface: str, *, up: bool) -> None:
@@ -143,10 +156,6 @@ def _port(device: str) -> str:
 
 def _wanted(topology: Topology) -> set[str]:
     return {fabric_namespace(topology.name), *(namespace_of(topology.name, n.name) for n in topology.namespaces)}
-
-
-def _present() -> set[str]:
-    return {line.split()[0] for line in run(["ip", "netns", "list"]).stdout.splitlines() if line.strip()}
 
 
 def _processes(namespaces: list[str]) -> set[int]:
