@@ -1,0 +1,55 @@
+"""Records what a running twin says, as evidence for the tests of the proof.
+
+python -m tests.lab.recorded.capture [STACK]   # by default `dev`; the twin must be up and converged
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+from trellis.lab import twin as twins
+from trellis.lab.evidence import Evidence
+from trellis.lab.proof import ask
+from trellis.lab.proof.fabric import VERSIONS
+from trellis.lab.proof.prove import STATE, TRAFFIC, ask_twin, fabric_of, questions
+from trellis.site import site_data_of_stack
+
+RECORDING = Path(__file__).with_name("dev.json.gz")
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def main(stack: str) -> None:
+    data = site_data_of_stack((PROJECT / f"Pulumi.{stack}.yaml").read_text())
+    twin = twins.find(stack, PROJECT, data, print)
+    fabric = fabric_of(twin)
+    nodes = (*fabric.hosts, *fabric.site.edges)
+    further = [ask.vtysh(node, "show bgp vrf all summary json") for node in nodes]
+    further += [ask.all_routes(edge, version) for edge in fabric.site.edges for version in VERSIONS]
+    evidence: Evidence = ask_twin(twin, (*questions(fabric, STATE), *further))
+    evidence |= ask_twin(twin, questions(fabric, TRAFFIC))
+    recorded = {
+        "site": data,
+        "places": fabric.places,
+        "upstream": [str(address) for address in fabric.upstream],
+        "answers": [
+            {
+                "node": answer.question.node,
+                "argv": answer.question.argv,
+                "at_once": answer.question.at_once,
+                "status": answer.status,
+                "output": answer.output,
+                "errors": answer.errors,
+                "seconds": answer.seconds,
+            }
+            for answer in evidence.values()
+        ],
+    }
+    RECORDING.write_bytes(gzip.compress(json.dumps(recorded, indent=1).encode(), mtime=0))
+    print(f"{len(evidence)} answers in {RECORDING}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "dev")

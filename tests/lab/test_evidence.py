@@ -1,0 +1,111 @@
+"""Asking nodes: the program that runs on a host, run here; and nodes that do not answer."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from trellis.lab import evidence
+from trellis.lab.errors import LabError
+from trellis.lab.evidence import Answer, Question, gather
+from trellis.lab.processes import Completed
+
+SHELL = ("sh", "-c")
+
+
+@dataclass
+class HereIsEveryHost:
+    """Stands for the way in to the hosts: their Python is this machine's."""
+
+    away: tuple[str, ...] = ()
+    logins: list[str] = field(default_factory=list)
+
+    def run(self, host: str, command: str, *, stdin: str, timeout_s: float) -> Completed:
+        if host in self.away:
+            raise LabError(host, why="no route to host", remedy="none")
+        self.logins.append(host)
+        done = subprocess.run(
+            command.split(), input=stdin, capture_output=True, text=True, timeout=timeout_s, check=True
+        )
+        return Completed((command,), done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Edge:
+    """Stands for an edge's FRR."""
+
+    def run(self, argv: Sequence[str], *, timeout_s: float, check: bool) -> Completed:
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=check)
+        return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
+def asked(access: HereIsEveryHost, *questions: Question) -> evidence.Evidence:
+    return gather(access, {"edge1": Edge()}, questions)  # type: ignore[arg-type, dict-item]
+
+
+def test_each_host_is_logged_in_to_once_whatever_it_is_asked() -> None:
+    access = HereIsEveryHost()
+    questions = [Question(host, ("echo", str(number))) for host in ("pve01", "pve02") for number in range(5)]
+    said = asked(access, *questions, *questions)
+    assert sorted(access.logins) == ["pve01", "pve02"]
+    assert [said[question].output for question in questions] == [f"{n}\n" for _ in range(2) for n in range(5)]
+
+
+def test_an_answer_keeps_status_output_and_messages_apart_and_untouched() -> None:
+    question = Question("pve01", (*SHELL, "printf 'a\\n\"b\" é \\377'; printf 'oh\\n' >&2; exit 3"))
+    answer = asked(HereIsEveryHost(), question)[question]
+    assert (answer.status, answer.output, answer.errors) == (3, 'a\n"b" é \ufffd', "oh\n")
+
+
+def test_arguments_reach_the_command_as_they_are() -> None:
+    question = Question("pve01", ("printf", "%s|", "it's", '"quoted"', "back\\slash", "a b"))
+    assert asked(HereIsEveryHost(), question)[question].output == 'it\'s|"quoted"|back\\slash|a b|'
+
+
+@pytest.mark.parametrize("node", ["pve01", "edge1"])
+def test_both_kinds_of_node_answer_in_the_same_shape(node: str) -> None:
+    question = Question(node, (*SHELL, "echo out; echo err >&2; exit 2"))
+    answer = asked(HereIsEveryHost(), question)[question]
+    assert answer == Answer(question, 2, "out\n", "err\n", answer.seconds)
+
+
+def test_a_command_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "QUESTION_LIMIT_S", 0.3)
+    question, next_one = Question("pve01", ("sleep", "20")), Question("pve01", ("echo", "still here"))
+    said = asked(HereIsEveryHost(), question, next_one)
+    assert (said[question].status, said[question].errors) == (124, "no end after 0.3 s")
+    assert said[next_one].output == "still here\n"
+
+
+def test_a_command_that_is_not_there_is_told() -> None:
+    question = Question("pve01", ("no-such-command-anywhere",))
+    answer = asked(HereIsEveryHost(), question)[question]
+    assert answer.status == 127
+    assert "no-such-command-anywhere" in answer.errors
+
+
+def test_what_may_run_at_once_runs_four_at_a_time() -> None:
+    waiting = [Question("pve01", ("sleep", f"0.5{number}"), at_once=True) for number in range(5)]
+    began = time.monotonic()
+    said = asked(HereIsEveryHost(), *waiting)
+    assert {said[question].status for question in waiting} == {0}
+    assert 1.0 < time.monotonic() - began < 2.5
+
+
+def test_a_host_that_is_away_leaves_its_questions_unanswered_and_the_others_answered() -> None:
+    there, away = Question("pve01", ("echo", "here")), Question("pve02", ("echo", "here"))
+    said = asked(HereIsEveryHost(away=("pve02",)), there, away)
+    assert said[there].output == "here\n"
+    assert said[away].status == 255
+    assert "no route to host" in said[away].errors
+
+
+def test_an_answer_that_is_not_json_is_none() -> None:
+    question = Question("pve01", ("true",))
+    assert Answer(question, 1, "% bgpd is not running").json() is None
+    assert Answer(question, 0, "").json() is None
+    assert Answer(question, 0, '{"a": 1}').json() == {"a": 1}
