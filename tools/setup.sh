@@ -12,6 +12,8 @@ need ip iproute2
 need ping iputils-ping
 need ssh openssh-client
 need mmdebstrap mmdebstrap
+need ethtool ethtool
+need curl curl
 need git git
 need unshare util-linux
 [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
