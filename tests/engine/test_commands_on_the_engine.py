@@ -196,6 +196,36 @@ def test_the_lock_of_a_killed_run_is_taken_over(request_for: Callable[..., Reque
     assert "a run before this one was killed; its lock is taken over" in said
 
 
+def test_an_interrupted_run_finishes_what_it_has_begun(
+    request_for: Callable[..., Request], sshd: Sshd, folder: Path
+) -> None:
+    """A process that runs the program as the lab does, and is told to stop while three commands are at work."""
+    script = (
+        "import sys\nfrom trellis.lab.deployment import request_from_json, run_in_child\n"
+        "run_in_child(request_from_json(sys.stdin.read()), lambda text: print(text, flush=True))\n"
+    )
+    caller = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert caller.stdin is not None
+    with caller.stdin:
+        caller.stdin.write(request_to_json(request_for("up", before="sleep 4")))
+    caller.stdin = None
+    deadline = time.monotonic() + 60
+    while sshd.logins < 3 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    caller.send_signal(signal.SIGINT)
+    said, errors = caller.communicate(timeout=60)
+    assert errors.strip().endswith("KeyboardInterrupt"), "and no other error on the way out"
+    assert "interrupted: the engine finishes what it has begun" in said
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "b", "c"]
+    assert run(request_for("up", before="sleep 4"), lambda _: None).unchanged, "all three stand in the state"
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the Automation API leaves sockets
 def test_one_process_can_preview_apply_and_find_nothing_to_do(request_for: Callable[..., Request], sshd: Sshd) -> None:
     ops = ["preview", "up", "up"]

@@ -23,6 +23,10 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 # Commands of one host share its sshd: MaxStartups 10:30:100 refuses some of more than ten at once.
 DEFAULT_PARALLEL = 8
 
+# How long an interrupted run may take to end: longer than a host's commit (120 s), and once it is killed.
+_FINISH_S = 150.0
+_KILLED_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -200,7 +204,7 @@ def run_in_child(request: Request, say: Callable[[str], None], *, before: tuple[
         try:
             answer = _converse(child, request, say)
         except BaseException:
-            _interrupt(child)
+            _interrupt(child, say)
             raise
     if answer is None:
         problem = Problem("", "", f"the run's process ended with status {child.returncode} and no answer")
@@ -217,6 +221,7 @@ def _converse(child: subprocess.Popen[str], request: Request, say: Callable[[str
         return None
     with child.stdin:
         child.stdin.write(request_to_json(request))
+    child.stdin = None  # or `communicate` would flush it once more
     for line in child.stdout:
         message = json.loads(line)
         if "say" in message:
@@ -226,13 +231,20 @@ def _converse(child: subprocess.Popen[str], request: Request, say: Callable[[str
     return answer
 
 
-def _interrupt(child: subprocess.Popen[str]) -> None:
-    """End a child and the engine below it: first as Ctrl-C would, so that the engine saves its state."""
-    for sign, patience_s in ((signal.SIGINT, 30.0), (signal.SIGKILL, 10.0)):
+def _interrupt(child: subprocess.Popen[str], say: Callable[[str], None]) -> None:
+    """End a child and the engine below it: first as Ctrl-C would, so that the engine saves its state.
+
+    An engine finishes the operations that it has begun, and a host's commit may take a while; whoever
+    presses Ctrl-C once more wants it killed.
+    """
+    say("interrupted: the engine finishes what it has begun (Ctrl-C once more kills it)")
+    for sign, patience_s in ((signal.SIGINT, _FINISH_S), (signal.SIGKILL, _KILLED_S)):
         try:
             os.killpg(child.pid, sign)
-            child.wait(timeout=patience_s)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
+            child.communicate(timeout=patience_s)
+        except ProcessLookupError:
+            return
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
             continue
 
 

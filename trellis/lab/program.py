@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import time
@@ -155,6 +156,9 @@ def main() -> int:
         answers.flush()
 
     request = deployment.request_from_json(sys.stdin.read())
+    # An interrupt is the engine's to handle: it finishes what it has begun and saves its state, and needs the
+    # program's end of the connection until then. A handler, as an ignored signal would be so for the engine too.
+    signal.signal(signal.SIGINT, lambda *_: None)
     try:
         result = run(request, lambda text: send({"say": text}))
     except DeploymentError as error:
