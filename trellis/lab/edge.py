@@ -1,17 +1,20 @@
 """The edge routers of a lab: FRR in a namespace of the machine, and what lies behind them.
 
 An edge plays the part that RouterOS has at home: OSPF on its segments, eBGP multihop with every host's
-loopbacks, the default route, as long as the way upstream is there.  Its text is written here, from the site alone.
+loopbacks, the default route and what else the site accepts from it, as long as the way upstream is there.  Its
+text is written here, from the site alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from trellis import allocate
 from trellis.site import Site
 from trellis.site.model import Edge
+
+AnyNetwork = IPv4Network | IPv6Network
 
 DAEMONS = ("bgpd", "ospfd", "ospf6d", "bfdd")
 UPSTREAM = ("203.0.113.1", "2001:db8:ffff::1")
@@ -36,24 +39,29 @@ def edge_config(site: Site, name: str) -> str:
     edge = site.edges[name]
     number = sorted(site.edges).index(name)
     _, (gateway4, gateway6) = upstream_link(number)
+    brought = _brought(edge)
     blocks = (
-        _header(name, gateway4.partition("/")[0], gateway6.partition("/")[0]),
+        _header(name, brought, {4: gateway4.partition("/")[0], 6: gateway6.partition("/")[0]}),
         *_interfaces(site, name),
-        *_bgp(site, edge),
+        *_bgp(site, edge, brought),
+        *_filters(brought),
+        *_bfd(site),
         *_routers(edge.loopback.ipv4),
     )
     return "\n!\n".join(blocks) + "\n"
 
 
-def _header(name: str, gateway4: str, gateway6: str) -> str:
-    return (
-        "frr defaults datacenter\n"
-        f"hostname {name}\n"
-        "log syslog informational\n"
-        "service integrated-vtysh-config\n"
-        f"ip route 0.0.0.0/0 {gateway4}\n"
-        f"ipv6 route ::/0 {gateway6}"
+def _brought(edge: Edge) -> tuple[AnyNetwork, ...]:
+    """What an edge announces: the default of both families, and what the site accepts beside it."""
+    return (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"), *edge.accepts)
+
+
+def _header(name: str, brought: tuple[AnyNetwork, ...], gateways: dict[int, str]) -> str:
+    routes = (
+        f"{'ip' if prefix.version == 4 else 'ipv6'} route {prefix} {gateways[prefix.version]}" for prefix in brought
     )
+    header = ("frr defaults datacenter", f"hostname {name}", "log syslog informational")
+    return "\n".join((*header, "service integrated-vtysh-config", *routes))
 
 
 def _interfaces(site: Site, name: str) -> Iterator[str]:
@@ -69,7 +77,7 @@ def _interfaces(site: Site, name: str) -> Iterator[str]:
             )
 
 
-def _bgp(site: Site, edge: Edge) -> Iterator[str]:
+def _bgp(site: Site, edge: Edge, brought: tuple[AnyNetwork, ...]) -> Iterator[str]:
     fabric = site.fabric
     groups = (
         ("HOSTS4", edge.loopback.ipv4, fabric.loopbacks.ipv4),
@@ -94,10 +102,10 @@ def _bgp(site: Site, edge: Edge) -> Iterator[str]:
         ]
         for host in site.hosts.values():
             lines.append(f" neighbor {allocate.suffix_address(pool, host.id)} peer-group {group}")
-    for family, group, default in (("ipv4", "HOSTS4", "0.0.0.0/0"), ("ipv6", "HOSTS6", "::/0")):
+    for version, group in ((4, "HOSTS4"), (6, "HOSTS6")):
         lines += [
-            f" address-family {family} unicast",
-            f"  network {default}",
+            f" address-family ipv{version} unicast",
+            *(f"  network {prefix}" for prefix in brought if prefix.version == version),
             f"  neighbor {group} activate",
             f"  neighbor {group} route-map TO-HOSTS out",
             f"  neighbor {group} route-map FROM-HOSTS in",
@@ -105,14 +113,24 @@ def _bgp(site: Site, edge: Edge) -> Iterator[str]:
             " exit-address-family",
         ]
     yield "\n".join((*lines, "exit"))
-    yield (
-        "ip prefix-list DEFAULT seq 5 permit 0.0.0.0/0\n"
-        "ipv6 prefix-list DEFAULT seq 5 permit ::/0\n"
-        "route-map FROM-HOSTS permit 10\nexit\n"
-        "route-map TO-HOSTS permit 10\n match ip address prefix-list DEFAULT\nexit\n"
-        "route-map TO-HOSTS permit 20\n match ipv6 address prefix-list DEFAULT\nexit"
+
+
+def _filters(brought: tuple[AnyNetwork, ...]) -> Iterator[str]:
+    """Out goes what the edge brings and nothing that it learned; what the hosts send is theirs to filter."""
+    lists = (
+        f"{'ip' if prefix.version == 4 else 'ipv6'} prefix-list BROUGHT seq {5 * number} permit {prefix}"
+        for number, prefix in enumerate(brought, start=1)
     )
-    bfd = fabric.bfd
+    yield "\n".join(lists)
+    yield (
+        "route-map FROM-HOSTS permit 10\nexit\n"
+        "route-map TO-HOSTS permit 10\n match ip address prefix-list BROUGHT\nexit\n"
+        "route-map TO-HOSTS permit 20\n match ipv6 address prefix-list BROUGHT\nexit"
+    )
+
+
+def _bfd(site: Site) -> Iterator[str]:
+    bfd = site.fabric.bfd
     yield (
         f"bfd\n profile hosts\n  detect-multiplier {bfd.multiplier}\n"
         f"  transmit-interval {bfd.interval_ms}\n  receive-interval {bfd.interval_ms}\n exit\nexit"

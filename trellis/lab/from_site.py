@@ -1,15 +1,17 @@
 """Site -> topology: which machines, cables and namespaces a stack's own site amounts to.
 
-Nothing of the site is changed but connection details: the hosts' keys, which are the lab's own.  What the lab
-can't express is refused in one line.
+Nothing of the site is changed but connection details: how the hosts are reached and by which keys, and where the
+Proxmox API is.  What the lab can't express is refused in one line.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from trellis import allocate
 from trellis.lab.edge import UPSTREAM, upstream_link
@@ -24,12 +26,22 @@ from trellis.lab.topology import (
     RouteSpec,
     Topology,
 )
-from trellis.site import Site
+from trellis.site import Site, attached_guests, zone_nodes
 from trellis.site.model import Link, LinkEnd
 
 CONTROLLER = "controller"
 PROXMOX = "proxmox"
+API_PORT = 8006
+"""Where Proxmox's API listens, always."""
+MTU_LIMIT = 9000
+"""Bytes; the most that the lab's cables carry."""
+FRR_OF_SUITE: Final = {"trixie": "10.3", "sid": "10.7"}
+"""Debian suite -> the FRR in it, as a site writes it."""
+
+_API_OCTET = 200
 _CONTROLLER_OCTET = 250
+# The namespace of the lab's own sshd, and what lies in /etc/frr beside the guests' folders.
+_NAMES_IN_USE = frozenset({"lab", "daemons"})
 
 
 def topology_of(site: Site, name: str, frr_suite: str = "trixie") -> Topology:
@@ -43,7 +55,7 @@ def topology_of(site: Site, name: str, frr_suite: str = "trixie") -> Topology:
     Raises:
         LabError: The site has something that the lab can't express.
     """
-    _refuse_what_cannot_be(site)
+    _refuse_what_cannot_be(site, frr_suite)
     kinds = {"point-to-point": NetworkKind.POINT_TO_POINT, "segment": NetworkKind.SEGMENT}
     return Topology(
         name=name,
@@ -68,46 +80,108 @@ def with_files(topology: Topology, host: str, files: tuple[FileSpec, ...], units
     return replace(topology, machines=tuple(machines))
 
 
-def overlay(site_data: Mapping[str, Any], host_keys: Mapping[str, str]) -> dict[str, Any]:
-    """The site as the stack file has it, with the lab's host keys in place of the stack's.
+def overlay(site_data: Mapping[str, Any], site: Site, host_keys: Mapping[str, str]) -> dict[str, Any]:
+    """The site as the stack file has it, but for how its hosts and its Proxmox API are reached in the lab.
 
     Args:
         site_data: The object under `trellis:site`.
-        host_keys: Host -> public key.
+        site: The same, typed.
+        host_keys: Host -> public key, as known_hosts has it.
     """
     data = copy.deepcopy(dict(site_data))
     for name, key in host_keys.items():
-        data["hosts"][name]["ssh"]["host_key"] = key
+        data["hosts"][name]["ssh"] = {"address": ssh_address(site, name), "host_key": key}
+    if site.proxmox is not None:
+        data["proxmox"]["endpoint"] = f"https://{_bracketed(proxmox_address(site))}:{API_PORT}"
+    return data
+
+
+def with_frr_of(site_data: Mapping[str, Any], frr_suite: str) -> Mapping[str, Any]:
+    """The site for hosts with the FRR of a suite: the newest replaces what the site says, else nothing changes.
+
+    Args:
+        site_data: The object under `trellis:site`.
+        frr_suite: `trixie`, whose FRR the site has to name itself, or `sid`.
+    """
+    if frr_suite != "sid":
+        return site_data
+    data = copy.deepcopy(dict(site_data))
+    for host in data.get("hosts", {}).values():
+        host["frr_version"] = FRR_OF_SUITE[frr_suite]
     return data
 
 
 def management(site: Site) -> Link:
-    """The segment that the hosts' SSH addresses are on.
+    """The segment that all hosts are on: the one with their SSH addresses, if there are several.
 
     Raises:
         LabError: There is none.
     """
-    for link in site.links.values():
-        addresses = {str(end.ipv4.ip) for end in link.ends.values() if end.ipv4 is not None}
-        addresses |= {str(end.ipv6.ip) for end in link.ends.values() if end.ipv6 is not None}
-        if link.kind == "segment" and all(host.ssh.address in addresses for host in site.hosts.values()):
-            return link
-    raise LabError(
-        f"a lab of site {site.name!r}",
-        why="no segment in `links` holds every host's ssh.address",
-        remedy="describe the management segment under links, with each host's address on it",
-    )
-
-
-def _refuse_what_cannot_be(site: Site) -> None:
-    interface = site.fabric.loopback_interface
-    if interface != "dummy_underlay":
+    segments = [
+        link for link in site.links.values() if link.kind == "segment" and site.hosts.keys() <= link.ends.keys()
+    ]
+    addressed = [link for link in segments if all(link.ends[name].ipv4 or link.ends[name].ipv6 for name in site.hosts)]
+    if not addressed:
         raise LabError(
             f"a lab of site {site.name!r}",
-            why=f"its hosts' loopback interface is {interface}, the lab's machines have dummy_underlay",
-            remedy="leave fabric.loopback_interface out",
+            why="no segment in `links` has every host on it, with an address",
+            remedy="describe the management segment under links: kind: segment, with an end for each host",
+        )
+    known = {host.ssh.address for host in site.hosts.values()}
+    return max(addressed, key=lambda link: len(known & {str(a) for a in _addresses_on(link)}))
+
+
+def ssh_address(site: Site, host: str) -> str:
+    """The address of a host on the management segment: the site's own for SSH if it is one there, else its first."""
+    end = management(site).ends[host]
+    here = [str(address.ip) for address in (end.ipv4, end.ipv6) if address is not None]
+    return site.hosts[host].ssh.address if site.hosts[host].ssh.address in here else here[0]
+
+
+def proxmox_address(site: Site) -> str:
+    """The address of the Proxmox API: what the site's endpoint names, if that is a free one on the segment."""
+    link = management(site)
+    prefixes, taken = _prefixes(link), set(_addresses_on(link))
+    named = urlsplit(site.proxmox.endpoint).hostname if site.proxmox is not None else None
+    try:
+        address = ip_address(named or "")
+    except ValueError:
+        address = None  # a name, which nobody resolves here
+    if address is not None and address not in taken and any(address in prefix for prefix in prefixes):
+        return str(address)
+    return str(_free(prefixes[0], _API_OCTET, taken))
+
+
+def _refuse_what_cannot_be(site: Site, frr_suite: str) -> None:
+    reasons = list(_inexpressible(site, frr_suite))
+    if reasons:
+        raise LabError(
+            f"a lab of site {site.name!r}",
+            why="; ".join(reason for reason, _ in reasons),
+            remedy="; ".join(dict.fromkeys(remedy for _, remedy in reasons)),
         )
     management(site)
+
+
+def _inexpressible(site: Site, frr_suite: str) -> Iterator[tuple[str, str]]:
+    """Yield what a lab can't express, each with what to do."""
+    if (interface := site.fabric.loopback_interface) != "dummy_underlay":
+        yield f"its hosts' loopbacks are on {interface}, the lab's on dummy_underlay", "leave loopback_interface out"
+    for name, link in sorted(site.links.items()):
+        if link.mtu > MTU_LIMIT:
+            yield f"link {name} has an MTU of {link.mtu}, the lab's cables {MTU_LIMIT}", f"lower it to {MTU_LIMIT}"
+    for name, host in sorted(site.hosts.items()):
+        carried = [zone for zone in sorted(site.zones) if name in zone_nodes(site, zone)]
+        if host.kind == "frr" and carried:
+            yield (
+                f"{name} is a plain FRR host and carries {', '.join(carried)}, whose devices only Proxmox makes here",
+                "leave plain FRR hosts out of zones, or make them kind pve",
+            )
+        if host.frr_version != (here := FRR_OF_SUITE[frr_suite]):
+            yield f"{name} has FRR {host.frr_version}, Debian {frr_suite} has {here}", "choose --frr sid for the newest"
+    for guest in attached_guests(site):
+        if guest.name in _NAMES_IN_USE:
+            yield f"a guest is called {guest.name}, as something on the lab's hosts is", "rename it"
 
 
 def _host(site: Site, name: str) -> MachineSpec:
@@ -126,29 +200,52 @@ def _host(site: Site, name: str) -> MachineSpec:
 
 def _interface(network: str, link: Link, end: LinkEnd) -> InterfaceSpec:
     addresses = tuple(str(address) for address in (end.ipv4, end.ipv6) if address is not None)
-    return InterfaceSpec(end.interface, network, addresses, mtu=min(link.mtu, 9000))
+    return InterfaceSpec(end.interface, network, addresses, mtu=link.mtu)
 
 
 def _on_segment(site: Site) -> Iterator[NamespaceSpec]:
     """The controller, from which the program runs, and the Proxmox API: both stations on the management segment."""
     link = management(site)
     network = next(name for name, entry in site.links.items() if entry is link)
-    end = next(iter(link.ends.values()))
-    prefixes = [address.network for address in (end.ipv4, end.ipv6) if address is not None]
-    own = [f"{allocate.suffix_address(prefix, _CONTROLLER_OCTET)}/{prefix.prefixlen}" for prefix in prefixes]
-    yield NamespaceSpec(CONTROLLER, (InterfaceSpec("eth0", network, tuple(own), mtu=min(link.mtu, 9000)),))
-    if site.proxmox is not None:
-        address = proxmox_address(site)
-        length = next((prefix.prefixlen for prefix in prefixes if (":" in address) == (prefix.version == 6)), 32)
-        yield NamespaceSpec(
-            PROXMOX, (InterfaceSpec("eth0", network, (f"{address}/{length}",), mtu=min(link.mtu, 9000)),)
-        )
+    prefixes, taken = _prefixes(link), set(_addresses_on(link))
+    api = ip_address(proxmox_address(site)) if site.proxmox is not None else None
+    own = tuple(f"{_free(prefix, _CONTROLLER_OCTET, {*taken, api})}/{prefix.prefixlen}" for prefix in prefixes)
+    yield NamespaceSpec(CONTROLLER, (InterfaceSpec("eth0", network, own, mtu=link.mtu),))
+    if api is not None:
+        length = next(prefix.prefixlen for prefix in prefixes if api in prefix)
+        yield NamespaceSpec(PROXMOX, (InterfaceSpec("eth0", network, (f"{api}/{length}",), mtu=link.mtu),))
 
 
-def proxmox_address(site: Site) -> str:
-    """The address of the Proxmox API, as the site's endpoint names it."""
-    assert site.proxmox is not None
-    return site.proxmox.endpoint.split("//")[1].rstrip("/").rpartition(":")[0].strip("[]")
+def _prefixes(link: Link) -> list[IPv4Network | IPv6Network]:
+    """The prefixes of a link, at most one per family, IPv4 first."""
+    ends = list(link.ends.values())
+    first4 = next((end.ipv4.network for end in ends if end.ipv4 is not None), None)
+    first6 = next((end.ipv6.network for end in ends if end.ipv6 is not None), None)
+    return [prefix for prefix in (first4, first6) if prefix is not None]
+
+
+def _addresses_on(link: Link) -> Iterator[IPv4Address | IPv6Address]:
+    for end in link.ends.values():
+        yield from (address.ip for address in (end.ipv4, end.ipv6) if address is not None)
+
+
+def _free(
+    prefix: IPv4Network | IPv6Network, wanted: int, taken: Container[IPv4Address | IPv6Address | None]
+) -> IPv4Address | IPv6Address:
+    """The address of that number in a prefix, or the next free one below it.
+
+    Raises:
+        LabError: There is none.
+    """
+    for number in range(wanted, 0, -1):
+        address = allocate.suffix_address(prefix, number)
+        if address in prefix and address not in taken and address != prefix.broadcast_address:
+            return address
+    raise LabError(f"segment {prefix}", why="it has no free address for the lab", remedy="take a longer prefix for it")
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _edges(site: Site) -> Iterator[NamespaceSpec]:

@@ -7,6 +7,7 @@ address, `timers connect 1`, BFD or graceful restart as the guest declares.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from trellis.site import AttachedGuest, Site
@@ -24,100 +25,159 @@ def speaker_config(site: Site, guest: AttachedGuest) -> str:
         site: The site.
         guest: The guest.
     """
-    gateway = site.vnets[guest.vnet].subnets.ipv6.gateway
-    exported = site.tenants[guest.tenant].guest_bgp.export_peer_loopbacks
+    header = ("frr defaults datacenter", f"hostname {guest.name}", "service integrated-vtysh-config")
+    return "\n".join((*header, *_filters(site, guest), *_bfd(site, guest), *_bgp(site, guest), ""))
+
+
+def _filters(site: Site, guest: AttachedGuest) -> Iterator[str]:
+    """In: the default, and the tenant's loopbacks where the site exports them.  Out: the guest's own prefixes."""
     pools = site.tenants[guest.tenant].loopbacks
-    lines = [
-        "frr defaults datacenter",
-        f"hostname {guest.name}",
-        "service integrated-vtysh-config",
-        "!",
-        "ip prefix-list IMPORT seq 5 permit 0.0.0.0/0",
-        "ipv6 prefix-list IMPORT seq 5 permit ::/0",
-    ]
-    if exported and pools is not None:
-        lines.append(f"ipv6 prefix-list IMPORT seq 10 permit {pools.ipv6} ge 128")
-        lines += [f"ip prefix-list IMPORT seq 10 permit {pools.ipv4} ge 32"] if pools.ipv4 else []
+    yield "ip prefix-list IMPORT seq 5 permit 0.0.0.0/0"
+    yield "ipv6 prefix-list IMPORT seq 5 permit ::/0"
+    if site.tenants[guest.tenant].guest_bgp.export_peer_loopbacks and pools is not None:
+        yield f"ipv6 prefix-list IMPORT seq 10 permit {pools.ipv6} ge 128"
+        if pools.ipv4 is not None:
+            yield f"ip prefix-list IMPORT seq 10 permit {pools.ipv4} ge 32"
     for number, prefix in enumerate((*guest.loopbacks, *guest.extra, *guest.pods), start=1):
         keyword = "ip" if isinstance(prefix, IPv4Network) else "ipv6"
-        lines.append(f"{keyword} prefix-list OWN seq {5 * number} permit {prefix}")
+        yield f"{keyword} prefix-list OWN seq {5 * number} permit {prefix}"
     for name, listed in (("IMPORT-DEFAULT", "IMPORT"), ("ADVERTISE-OWN", "OWN")):
         for seq, keyword in ((10, "ip"), (20, "ipv6")):
-            lines += [f"route-map {name} permit {seq}", f" match {keyword} address prefix-list {listed}", "exit"]
-    fast = guest.resilience == "fast_failure"
-    if fast:
-        bfd = site.fabric.guest_bfd
-        lines += ["bfd", " profile gateway", f"  detect-multiplier {bfd.multiplier}"]
-        lines += [f"  transmit-interval {bfd.interval_ms}", f"  receive-interval {bfd.interval_ms}", " exit", "exit"]
-    lines += [
-        f"router bgp {guest.asn}",
-        f" bgp router-id {guest.router_id}",
-        " no bgp default ipv4-unicast",
-        " no bgp network import-check",
-        *([] if fast else [" bgp graceful-restart", " bgp graceful-restart restart-time 30"]),
-        f" timers bgp {site.fabric.keepalive_s} {site.fabric.hold_time_s}",
-        f" neighbor {gateway} remote-as {site.fabric.asn}",
-        f" neighbor {gateway} description PVE anycast gateway",
-        *([f" neighbor {gateway} bfd", f" neighbor {gateway} bfd profile gateway"] if fast else []),
-        f" neighbor {gateway} update-source {guest.ipv6}",
-        f" neighbor {gateway} timers connect 1",
-        f" neighbor {gateway} capability extended-nexthop",
-    ]
+            yield from (f"route-map {name} permit {seq}", f" match {keyword} address prefix-list {listed}", "exit")
+
+
+def _bfd(site: Site, guest: AttachedGuest) -> Iterator[str]:
+    if guest.resilience == "fast_failure":
+        timers = site.fabric.guest_bfd
+        yield from ("bfd", " profile gateway", f"  detect-multiplier {timers.multiplier}")
+        yield from (f"  transmit-interval {timers.interval_ms}", f"  receive-interval {timers.interval_ms}")
+        yield from (" exit", "exit")
+
+
+def _bgp(site: Site, guest: AttachedGuest) -> Iterator[str]:
+    gateway = site.vnets[guest.vnet].subnets.ipv6.gateway
+    yield from (f"router bgp {guest.asn}", f" bgp router-id {guest.router_id}")
+    yield from (" no bgp default ipv4-unicast", " no bgp network import-check")
+    if guest.resilience == "restart":
+        yield from (" bgp graceful-restart", " bgp graceful-restart restart-time 30")
+    yield f" timers bgp {site.fabric.keepalive_s} {site.fabric.hold_time_s}"
+    yield f" neighbor {gateway} remote-as {site.fabric.asn}"
+    yield f" neighbor {gateway} description PVE anycast gateway"
+    if guest.resilience == "fast_failure":
+        yield from (f" neighbor {gateway} bfd", f" neighbor {gateway} bfd profile gateway")
+    yield f" neighbor {gateway} update-source {guest.ipv6}"
+    yield f" neighbor {gateway} timers connect 1"
+    yield f" neighbor {gateway} capability extended-nexthop"
     for version, family in ((4, "ipv4"), (6, "ipv6")):
-        lines += [
-            f" address-family {family} unicast",
-            "  redistribute connected route-map ADVERTISE-OWN",
-            *(f"  network {prefix}" for prefix in guest.pods if prefix.version == version),
-            f"  neighbor {gateway} activate",
-            f"  neighbor {gateway} route-map IMPORT-DEFAULT in",
-            f"  neighbor {gateway} route-map ADVERTISE-OWN out",
-            " exit-address-family",
-        ]
-    return "\n".join((*lines, "exit", ""))
+        yield from (f" address-family {family} unicast", "  redistribute connected route-map ADVERTISE-OWN")
+        yield from (f"  network {prefix}" for prefix in guest.pods if prefix.version == version)
+        yield f"  neighbor {gateway} activate"
+        yield f"  neighbor {gateway} route-map IMPORT-DEFAULT in"
+        yield f"  neighbor {gateway} route-map ADVERTISE-OWN out"
+        yield " exit-address-family"
+    yield "exit"
 
 
-def start_script(site: Site, guest: AttachedGuest) -> str:
-    """A shell script that makes a guest on the host where it runs, and starts its speaker."""
-    name, tap = guest.name, f"tap{vm_number(guest)}i0"
-    subnets = site.vnets[guest.vnet].subnets
+def prepare_script(site: Site, guest: AttachedGuest) -> str:
+    """A shell script that makes a guest on a host and starts its speaker, not yet plugged in.
+
+    Args:
+        site: The site.
+        guest: The guest.
+    """
+    name = guest.name
     mtu = site.zones[guest.zone].mtu
     daemons = ["mgmtd", "zebra", "bgpd", *(["bfdd"] if guest.resilience == "fast_failure" else [])]
-    own = [*guest.loopbacks, *guest.extra]
-    # The first address of a node's pods stands for a pod.
-    pods = [type(prefix)((int(prefix.network_address) + 1, prefix.max_prefixlen)) for prefix in guest.pods]
-    addresses = [f"address add {guest.ipv6}/{subnets.ipv6.prefix.prefixlen} dev eth0 nodad"]
-    if guest.ipv4 is not None and subnets.ipv4 is not None:
-        addresses.append(f"address add {guest.ipv4}/{subnets.ipv4.prefix.prefixlen} dev eth0")
-    addresses += [f"address add {prefix} dev lo" for prefix in (*own, *pods)]
-    batch = "\n".join(("link set dev lo up", *addresses, "link set dev eth0 up"))
+    batch = "\n".join(("link set dev lo up", *_addresses(site, guest), *_discards(guest)))
     return f"""
 set -e
 ip netns add {name}
-ip link add dev {tap} mtu {mtu} type veth peer name eth0 mtu {mtu} address {guest.mac} netns {name}
+ip link add dev {_tap(guest)} mtu {mtu} type veth peer name eth0 mtu {mtu} address {guest.mac} netns {name}
+ip netns exec {name} sysctl -qw {" ".join(_SETTINGS)}
 ip -n {name} -batch - <<'END'
 {batch}
 END
-ip link set dev {tap} master {guest.vnet} up
-ip netns exec {name} sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.eth0.accept_ra=0
 mkdir -p /etc/frr/{name} /run/frr/{name}
 cat > /etc/frr/{name}/frr.conf <<'END'
 {speaker_config(site, guest)}END
 touch /etc/frr/{name}/vtysh.conf
 chown -R frr:frr /etc/frr/{name} /run/frr/{name}
-for daemon in {" ".join(daemons)}; do
-  ip netns exec {name} /usr/lib/frr/$daemon -d -N {name} -A 127.0.0.1 </dev/null >/dev/null 2>&1
-done
-vtysh -N {name} -b </dev/null >/dev/null 2>&1
+log=/run/frr/{name}/start.log
+ip netns exec {name} nice -n {_NICENESS} unshare --uts sh -s > $log 2>&1 <<'END' || {{ cat $log >&2; exit 1; }}
+set -e
+hostname {name}
+for daemon in {" ".join(daemons)}; do /usr/lib/frr/$daemon -d -N {name} -A 127.0.0.1 </dev/null; done
+vtysh -N {name} -b </dev/null
+END
 """
 
 
-def stop_script(guest: AttachedGuest) -> str:
-    """A shell script that ends a guest at once, as a power cut of the VM; nothing to do if it does not run."""
+def plug_script(site: Site, guest: AttachedGuest) -> str:
+    """A shell script that plugs a prepared guest into its VNet.
+
+    The guest asks for its gateway at once, by both families: so its host learns where it is now, and tells the
+    others by EVPN, before anybody has to look for it.
+    """
+    subnets = site.vnets[guest.vnet].subnets
+    gateways = [subnets.ipv6.gateway, *([subnets.ipv4.gateway] if guest.ipv4 and subnets.ipv4 else [])]
+    asking = "\n".join(
+        f"ip netns exec {guest.name} ping -q -c 1 -W 1 {gateway} </dev/null >/dev/null 2>&1 &" for gateway in gateways
+    )
     return f"""
-if [ -e /run/netns/{guest.name} ]; then
-  ip netns pids {guest.name} | xargs -r kill -9
-  ip link delete dev tap{vm_number(guest)}i0 2>/dev/null || true
-  ip netns delete {guest.name}
-fi
-rm -rf /run/frr/{guest.name} /etc/frr/{guest.name}
+set -e
+ip link set dev {_tap(guest)} master {guest.vnet} up
+ip -n {guest.name} link set dev eth0 up
+{asking}
 """
+
+
+def stop_script(name: str) -> str:
+    """A shell script that ends a guest at once, as a power cut of the VM; nothing to do if it does not run.
+
+    Args:
+        name: The guest's; its tap goes with its network card.
+    """
+    return f"""
+if [ -e /run/netns/{name} ]; then
+  ip -n {name} link delete dev eth0 2>/dev/null || true
+  ip netns pids {name} | xargs -r kill -9
+  ip netns delete {name}
+fi
+rm -rf /run/frr/{name} /etc/frr/{name}
+"""
+
+
+# A router of its own pods, whose addresses are valid at once.
+_SETTINGS = (
+    "net.ipv4.ip_forward=1",
+    "net.ipv6.conf.all.forwarding=1",
+    "net.ipv6.conf.eth0.accept_ra=0",
+    "net.ipv6.conf.eth0.accept_dad=0",
+)
+
+
+_NICENESS = 5
+"""A host's FRR runs at -5 (Debian's unit): starting guests beside it must not starve its BFD of the one processor."""
+
+
+def _tap(guest: AttachedGuest) -> str:
+    """The host's end of the guest's network card, named as Proxmox does."""
+    return f"tap{vm_number(guest)}i0"
+
+
+def _addresses(site: Site, guest: AttachedGuest) -> Iterator[str]:
+    subnets = site.vnets[guest.vnet].subnets
+    yield f"address add {guest.ipv6}/{subnets.ipv6.prefix.prefixlen} dev eth0 nodad"
+    if guest.ipv4 is not None and subnets.ipv4 is not None:
+        yield f"address add {guest.ipv4}/{subnets.ipv4.prefix.prefixlen} dev eth0"
+    for prefix in (*guest.loopbacks, *guest.extra):
+        yield f"address add {prefix} dev lo"
+    for prefix in guest.pods:  # the first address of a node's pods stands for a pod
+        yield f"address add {prefix[1] if prefix.num_addresses > 1 else prefix[0]} dev lo"
+
+
+def _discards(guest: AttachedGuest) -> Iterator[str]:
+    """A pod that is not there is nowhere: without these routes packets for it would circle by the default."""
+    for prefix in guest.pods:
+        if prefix.num_addresses > 1:
+            yield f"route add blackhole {prefix}"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 from collections.abc import Iterable, Mapping
@@ -16,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from trellis.engine import find as find_engine
-from trellis.lab import controller, from_site, network, proxmox
+from trellis.lab import controller, from_site, network, places, proxmox
 from trellis.lab.controller import Lab
 from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
 from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
 from trellis.lab.errors import LabError
-from trellis.lab.guests import start_script, stop_script, vm_number
+from trellis.lab.guests import plug_script, prepare_script, stop_script
+from trellis.lab.places import Place
 from trellis.lab.plugins.launchers import plugins
 from trellis.lab.processes import Say
 from trellis.lab.speaker import Speaker
@@ -78,8 +78,8 @@ class Twin:
 
     def host_of(self, guest: str) -> str:
         """The host on which a guest runs now: where it was last started, else where the site starts it."""
-        places = self._places()
-        return places.get(guest) or next(entry.host for entry in self.guests if entry.name == guest)
+        place = self._places().get(guest)
+        return place.host if place is not None else self._guest(guest).host
 
     def edge(self, name: str) -> Speaker:
         """The FRR of an edge."""
@@ -100,6 +100,7 @@ class Twin:
         Raises:
             LabError: A guest did not start; it is named.
         """
+        self._end_strangers()
         running = self.running_guests()
         chosen = [
             guest for guest in self.guests if (guest.name not in running if names is None else guest.name in names)
@@ -113,12 +114,50 @@ class Twin:
         say("starting " + "; ".join(f"{host}: {', '.join(g.name for g in own)}" for host, own in by_host.items()))
         with ThreadPoolExecutor(max_workers=len(by_host)) as pool:
             list(pool.map(lambda entry: self._start_on(*entry), by_host.items()))
-        self._remember({guest.name: host for host, own in by_host.items() for guest in own})
+        self._remember({guest.name: Place(host, running=True) for host, own in by_host.items() for guest in own})
 
     def stop_guest(self, name: str) -> None:
-        """End a guest at once, as a power cut of its VM."""
-        guest = next(entry for entry in self.guests if entry.name == name)
-        self.lab.access.run(self.host_of(name), "sh -s", stdin=stop_script(guest))
+        """End a guest at once, as a power cut of its VM.
+
+        Raises:
+            LabError: There is no such guest, or its host can't be reached.
+        """
+        host = self.host_of(self._guest(name).name)
+        self.lab.access.run(host, "sh -s", stdin=stop_script(name))
+        self._remember({name: Place(host, running=False)})
+
+    def move_guest(self, name: str, host: str) -> None:
+        """Move a guest to another host, with its MAC and addresses, as a live migration does at its end.
+
+        What can be done before is: its namespace and speaker are ready on the new host when it is unplugged on the
+        old one, so that it is away for as long as two commands take.
+
+        Args:
+            name: The guest.
+            host: Where it moves to.
+
+        Raises:
+            LabError: There is no such guest or host, it may not run there, or a host can't be reached.
+        """
+        guest, before = self._guest(name), self.host_of(name)
+        if host not in guest.placement:
+            raise LabError(
+                f"guest {name} on {host}",
+                why="the site does not place it there, no session waits for it",
+                remedy=f"choose one of {', '.join(guest.placement)}",
+            )
+        if host == before and name in self.running_guests():
+            return
+        self._run_for(guest, host, stop_script(name) + prepare_script(self.site, guest))
+        if host != before:
+            self._run_for(guest, before, stop_script(name))
+        self._run_for(guest, host, plug_script(self.site, guest))
+        self._remember({name: Place(host, running=True)})
+
+    def look_for_guests(self) -> None:
+        """Take note of which guests run still: a host that lost its power has lost its guests."""
+        running = self.running_guests()
+        self._remember({name: Place(place.host, name in running) for name, place in self._places().items()})
 
     def running_guests(self) -> set[str]:
         """The names of the guests that run, on whichever host."""
@@ -184,7 +223,7 @@ class Twin:
             engine=engine.path,
             plugin_dir=chosen.folder,
             plugin_home=chosen.home,
-            config={"trellis:site": from_site.overlay(self.site_data, host_keys)},
+            config={"trellis:site": from_site.overlay(self.site_data, self.site, host_keys)},
             secrets={
                 "trellis:sshPrivateKey": self.lab.program_key.read_text(),
                 "trellis:proxmoxApiToken": f"{_TOKEN_ID}={_kept_secret(keys / 'proxmox-token')}",
@@ -193,20 +232,44 @@ class Twin:
         )
         return run_in_namespace(request, network.namespace_of(self.stack, from_site.CONTROLLER), say)
 
+    def _end_strangers(self) -> None:
+        """End guests that the site no longer has."""
+        there = self._places()
+        strangers = there.keys() - {guest.name for guest in self.guests}
+        for name in strangers:
+            self.lab.access.run(there[name].host, "sh -s", stdin=stop_script(name))
+        if strangers:
+            known = {name: place for name, place in there.items() if name not in strangers}
+            places.write(self.lab.state, self.guests, known)
+
     def _start_on(self, host: str, guests: list[AttachedGuest]) -> None:
         for guest in guests:
-            script = stop_script(guest) + start_script(self.site, guest)
-            self.lab.access.run(host, "sh -s", stdin=script, timeout_s=120)
+            script = stop_script(guest.name) + prepare_script(self.site, guest) + plug_script(self.site, guest)
+            self._run_for(guest, host, script)
 
-    def _places(self) -> dict[str, str]:
-        file = self.lab.state / "guests.json"
-        places: dict[str, str] = json.loads(file.read_text()) if file.is_file() else {}
-        return places
+    def _run_for(self, guest: AttachedGuest, host: str, script: str) -> None:
+        """Run a guest's script on a host; what goes wrong is said of the guest."""
+        done = self.lab.access.run(host, "sh -s", stdin=script, timeout_s=120, check=False)
+        if not done.ok:
+            words = (done.stderr.strip() or done.stdout.strip() or f"status {done.returncode}").splitlines()[-3:]
+            raise LabError(
+                f"guest {guest.name} on {host}",
+                why=" | ".join(words),
+                remedy=f"`trellis demo` makes its VNet {guest.vnet}; else trellis lab shell {host}",
+            )
 
-    def _remember(self, places: dict[str, str]) -> None:
-        merged = {**self._places(), **places}
-        (self.lab.state / "guests.json").write_text(json.dumps(merged, indent=1) + "\n")
-        _write_vms(self.lab.state, self.guests, merged)
+    def _guest(self, name: str) -> AttachedGuest:
+        for guest in self.guests:
+            if guest.name == name:
+                return guest
+        known = ", ".join(guest.name for guest in self.guests)
+        raise LabError(f"guest {name}", why="the site has no such guest", remedy=f"name one of {known}")
+
+    def _places(self) -> dict[str, Place]:
+        return places.read(self.lab.state)
+
+    def _remember(self, changes: Mapping[str, Place]) -> None:
+        places.write(self.lab.state, self.guests, {**self._places(), **changes})
 
 
 def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr_suite: str = "trixie") -> Twin:
@@ -223,6 +286,7 @@ def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr
         SiteRefused: The site is refused.
         LabError: A tool is missing, or something did not come up.
     """
+    site_data = from_site.with_frr_of(site_data, frr_suite)
     site = load_site(site_data)
     topology = _topology(site, stack, frr_suite)
     if (there := controller.topology_of(stack)) is not None and there.digest() != topology.digest():
@@ -232,10 +296,11 @@ def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr
     lab = controller.up(topology, say)
     twin = Twin(stack, project, site_data, site, lab)
     for name in sorted(site.edges):
-        if not twin.edge(name).running():
+        edge, config = twin.edge(name), edge_config(site, name)
+        if not edge.runs(config):
             say(f"edge {name}: starting FRR")
-            twin.edge(name).start(edge_config(site, name), DAEMONS)
-    _write_vms(lab.state, twin.guests, {})
+            edge.start(config, DAEMONS)
+    twin.look_for_guests()
     if site.proxmox is not None:
         inside = ("ip", "netns", "exec", network.namespace_of(stack, from_site.PROXMOX))
         proxmox.start(_proxmox_file(stack), prefix=inside, say=say)
@@ -248,7 +313,9 @@ def find(stack: str, project: Path, site_data: Mapping[str, Any], say: Say) -> T
     Raises:
         LabError: It is not.
     """
-    return Twin(stack, project, site_data, load_site(site_data), controller.find(stack, say))
+    lab = controller.find(stack, say)
+    site_data = from_site.with_frr_of(site_data, lab.topology.frr_suite)
+    return Twin(stack, project, site_data, load_site(site_data), lab)
 
 
 def down(stack: str, say: Say) -> bool:
@@ -285,31 +352,18 @@ def _proxmox_config(site: Site, stack: str) -> proxmox.SimulatorConfig:
         state_dir=str(state / "proxmox"),
         cluster=site.name,
         nodes=tuple(
-            proxmox.NodeConfig(name, host.ssh.address, host.pve_version or "")
+            proxmox.NodeConfig(name, from_site.ssh_address(site, name), host.pve_version or "")
             for name, host in sorted(site.hosts.items())
             if host.kind == "pve"
         ),
         tokens={_TOKEN_ID: _kept_secret(keys / "proxmox-token")},
         ssh=proxmox.SshConfig(str(keys / "lab"), str(keys / "known_hosts")),
-        guests_file=str(state / "vms.json"),
+        guests_file=str(places.vms_file(state)),
     )
 
 
 def _proxmox_file(stack: str) -> Path:
     return controller.state_dir(stack) / "proxmox" / "config.json"
-
-
-def _write_vms(state: Path, guests: tuple[AttachedGuest, ...], places: Mapping[str, str]) -> None:
-    vms = [
-        {
-            "vmid": vm_number(guest),
-            "name": guest.name,
-            "node": places.get(guest.name, guest.host),
-            "status": "running" if guest.name in places else "stopped",
-        }
-        for guest in guests
-    ]
-    (state / "vms.json").write_text(json.dumps(vms, indent=1) + "\n")
 
 
 def _kept_secret(file: Path) -> str:
