@@ -15,6 +15,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -151,9 +152,12 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever the program prints goes to standard error, not between the answers
 
+    one_at_a_time = threading.Lock()  # events arrive on a thread of their own
+
     def send(message: dict[str, Any]) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
+        with one_at_a_time:
+            answers.write(json.dumps(message) + "\n")
+            answers.flush()
 
     request = deployment.request_from_json(sys.stdin.read())
     # An interrupt is the engine's to handle: it finishes what it has begun and saves its state, and needs the

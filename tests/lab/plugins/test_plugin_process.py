@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -41,7 +41,6 @@ class Plugin:
         engine_pb2_grpc.add_EngineServicer_to_server(self.log, self._engine)
         engine_port = self._engine.add_insecure_port("127.0.0.1:0")
         self._engine.start()
-        started = time.monotonic()
         self.process = subprocess.Popen(
             [*argv, f"127.0.0.1:{engine_port}"],
             stdin=subprocess.PIPE,
@@ -51,7 +50,8 @@ class Plugin:
         )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
-        self.seconds = time.monotonic() - started
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        self.cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime, proc(5)
         self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
         self.stub = provider_pb2_grpc.ResourceProviderStub(self.channel)
 
@@ -62,7 +62,7 @@ class Plugin:
         self._engine.stop(grace=None).wait()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plugin() -> Iterator[Plugin]:
     started = Plugin([str(write_launchers(["command"]) / "pulumi-resource-command")])
     yield started
@@ -71,17 +71,18 @@ def plugin() -> Iterator[Plugin]:
 
 def test_it_starts_fast_and_says_whose_place_it_takes(plugin: Plugin) -> None:
     assert plugin.stub.GetPluginInfo(empty_pb2.Empty()).version == "1.2.1"
-    bare = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import pulumi"], check=True)
-    bare = time.monotonic() - bare
-    assert plugin.seconds < 1 + bare, "the import of pulumi itself, and at most a second beside it"
+    assert plugin.cpu_s < 1.5, "half a second where nothing else runs; CPU time, as tests share the machine"
 
 
-def test_it_ends_when_the_engine_lets_go_of_it(plugin: Plugin) -> None:
-    assert plugin.process.stdin is not None
-    plugin.process.stdin.close()
-    plugin.process.stdin = None
-    assert plugin.process.wait(timeout=10) == 0
+def test_it_ends_when_the_engine_lets_go_of_it() -> None:
+    own = Plugin([str(write_launchers(["proxmoxve"]) / "pulumi-resource-proxmoxve")])
+    try:
+        assert own.process.stdin is not None
+        own.process.stdin.close()
+        own.process.stdin = None
+        assert own.process.wait(timeout=30) == 0
+    finally:
+        own.close()
 
 
 def test_a_resource_goes_from_check_to_delete_over_the_protocol(plugin: Plugin, sshd: Sshd) -> None:
