@@ -34,7 +34,7 @@ def host_key(name: str) -> str:
 def lines() -> Iterator[str]:
     """Yield the lines of the stack file."""
     yield "# yaml-language-server: $schema=../../site.schema.json"
-    yield f"# {HOSTS} hosts x {TENANTS} tenants, a zone each, {GUESTS_PER_TENANT} guests per tenant on {PLACEMENT} hosts."
+    yield f"# {HOSTS} hosts x {TENANTS} tenants, a zone each; {GUESTS_PER_TENANT} guests a tenant on {PLACEMENT} hosts."
     yield "# Written by examples/scale/generate.py; change that and run it again.  Host keys are placeholders."
     yield "config:"
     yield "  trellis:site:"

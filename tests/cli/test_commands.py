@@ -21,7 +21,7 @@ def trellis(*arguments: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProc
 def test_plan_shows_hosts_vnets_and_guests_with_their_numbers() -> None:
     done = trellis("plan")
     assert done.returncode == 0, done.stderr
-    for shown in ("pve03", "vrf_evpnz1: 4096", "59368:10101", "4210101011", "fd00:101:fe::11/128"):
+    for shown in ("pve03", "vrf_evpnz1: 4096", "60904:10101", "4210101011", "fd00:101:fe::11/128"):
         assert shown in done.stdout
     assert "\x1b" not in done.stdout  # colour only on a terminal
 
