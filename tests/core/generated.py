@@ -38,10 +38,13 @@ def site_of(draw: Random, least: int) -> Data:
             "asn": 4200001000,
             "loopbacks": {"ipv4": "10.255.0.0/24", "ipv6": "fd00:0:0:ffff::/64"},
             "infrastructure": ["10.10.0.0/24", "fd00:10::/64"],
+            **draw.choice([{}, {"keepalive_s": 3, "hold_time_s": 9}, {"keepalive_s": 1, "hold_time_s": 3}]),
+            "bfd": {"interval_ms": draw.choice([10, 300, 60000]), "multiplier": draw.choice([2, 3, 255])},
+            "guest_bfd": {"interval_ms": draw.choice([100, 300]), "multiplier": draw.choice([3, 5])},
         },
         "proxmox": {"endpoint": "https://10.10.0.200:8006"},
         "hosts": {f"h{number}": _host(draw, number) for number in host_ids},
-        "links": {"management": _segment(host_ids)},
+        "links": {"management": {**_segment(host_ids), "cost": draw.choice([1, 10, 65535])}},
         "edges": {
             f"edge{n}": {
                 "asn": 4200000000 + n,
@@ -64,6 +67,7 @@ def site_of(draw: Random, least: int) -> Data:
     for zone in site["zones"].values():
         zone["nodes"] = draw.sample(sorted(site["hosts"]), len(host_ids)) if draw.random() < 0.5 else []
     for edge in site["edges"].values():
+        edge["max_hops"] = draw.choice([2, 5, 255])
         edge["accepts"] = draw.sample(["192.168.70.0/24", "fd00:70::/64", "10.0.0.0/8"], draw.randint(0, 3))
     for number in tenant_ids:
         _tenant(draw, site, number, f"z{draw.choice(zone_ids)}")
@@ -89,7 +93,11 @@ def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
     site["tenants"][f"t{number}"] = {
         "id": number,
         "loopbacks": {"ipv4": f"10.{number}.254.0/24", "ipv6": f"fd00:{number}:fe::/64"},
-        "guest_bgp": {"enabled": True, "export_peer_loopbacks": draw.random() < 0.5},
+        "guest_bgp": {
+            "enabled": True,
+            "export_peer_loopbacks": draw.random() < 0.5,
+            "max_prefixes": draw.choice([1, 10, 100000]),
+        },
     }
     site["vnets"][f"v{number}"] = {
         "zone": zone,
