@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,11 @@ from trellis.lab.processes import Completed
 SHELL = ("sh", "-c")
 
 
+def run_here(argv: Sequence[str], stdin: str, timeout_s: float) -> Completed:
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=True)
+    return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+
+
 @dataclass
 class HereIsEveryHost:
     """Stands for the way in to the hosts: their Python is this machine's."""
@@ -24,23 +31,18 @@ class HereIsEveryHost:
     away: tuple[str, ...] = ()
     logins: list[str] = field(default_factory=list)
 
-    def run(self, host: str, command: str, *, stdin: str, timeout_s: float) -> Completed:
+    def run(self, host: str, command: Sequence[str], *, stdin: str, timeout_s: float) -> Completed:
         if host in self.away:
             raise LabError(host, why="no route to host", remedy="none")
         self.logins.append(host)
-        done = subprocess.run(
-            command.split(), input=stdin, capture_output=True, text=True, timeout=timeout_s, check=True
-        )
-        return Completed((command,), done.returncode, done.stdout, done.stderr)
+        return run_here(command, stdin, timeout_s)
 
 
-@dataclass
 class Edge:
     """Stands for an edge's FRR."""
 
-    def run(self, argv: Sequence[str], *, timeout_s: float, check: bool) -> Completed:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s, check=check)
-        return Completed(tuple(argv), done.returncode, done.stdout, done.stderr)
+    def enter(self, *argv: str) -> list[str]:
+        return list(argv)
 
 
 def asked(access: HereIsEveryHost, *questions: Question) -> evidence.Evidence:
@@ -109,3 +111,58 @@ def test_an_answer_that_is_not_json_is_none() -> None:
     assert Answer(question, 1, "% bgpd is not running").json() is None
     assert Answer(question, 0, "").json() is None
     assert Answer(question, 0, '{"a": 1}').json() == {"a": 1}
+
+
+def test_asking_gives_way_to_everything_else_on_the_host() -> None:
+    question = Question("pve01", ("python3", "-c", "import os; print(os.sched_getscheduler(0) == os.SCHED_IDLE)"))
+    assert asked(HereIsEveryHost(), question)[question].output == "True\n"
+
+
+VTYSH = """#!/bin/sh
+echo "$#" >> "$STARTS"
+for word; do
+  case "$word" in
+    -c) ;;
+    *broken*) echo "% Unknown command: $word"; exit 1 ;;
+    *) printf '{\n  "said":"%s",\n  "brace":"}{"\n}\n\n' "$word" ;;
+  esac
+done
+"""
+
+
+@pytest.fixture
+def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A vtysh that notes each start."""
+    vtysh = tmp_path / "vtysh"
+    vtysh.write_text(VTYSH)
+    vtysh.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("STARTS", str(tmp_path / "starts"))
+    return tmp_path / "starts"
+
+
+def vtysh(command: str) -> Question:
+    return Question("pve01", ("vtysh", "-c", command))
+
+
+def test_one_vtysh_answers_many_questions_and_each_gets_its_own_answer(starts: Path) -> None:
+    questions = [vtysh(f"show {number} json") for number in range(evidence.BATCH + 2)]
+    said = asked(HereIsEveryHost(), *questions)
+    assert [said[question].json()["said"] for question in questions] == [question.argv[2] for question in questions]
+    assert said[questions[0]].output == '{\n  "said":"show 0 json",\n  "brace":"}{"\n}\n'
+    assert starts.read_text().split() == [str(2 * evidence.BATCH), "4"]
+
+
+def test_where_one_of_many_fails_each_is_asked_by_itself(starts: Path) -> None:
+    first, broken, last = vtysh("show 1 json"), vtysh("show broken json"), vtysh("show 3 json")
+    said = asked(HereIsEveryHost(), first, broken, last)
+    assert (said[first].status, said[broken].status, said[last].status) == (0, 1, 0)
+    assert said[broken].output.startswith("% Unknown command")
+    assert said[last].json()["said"] == "show 3 json"
+    assert starts.read_text().split() == ["6", "2", "2", "2"]
+
+
+def test_what_does_not_answer_in_json_has_a_vtysh_of_its_own(starts: Path) -> None:
+    said = asked(HereIsEveryHost(), vtysh("show version"), vtysh("show 1 json"))
+    assert len(said) == 2
+    assert starts.read_text().split() == ["2", "2"]

@@ -1,20 +1,21 @@
 """Asking a lab's nodes many questions at once, and keeping every answer as it was given.
 
 Hosts are slow one-CPU kernels, and a login costs more than most commands: so each host is logged in to once per
-round, with a small program that runs the whole list there.  Judging the answers is done in `trellis.lab.proof`.
+round, with a small program that runs the whole list there; an edge, which is no machine, runs the same program.
+Judging the answers is done in `trellis.lab.proof`.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from trellis.lab.errors import LabError
+from trellis.lab.processes import run
 from trellis.lab.speaker import Speaker
 from trellis.lab.ssh import Access
 
@@ -22,6 +23,9 @@ QUESTION_LIMIT_S = 30.0
 """Seconds that one command may take; a frr-reload --test of a large host needs 3 s in a host's kernel."""
 AT_ONCE = 4
 """Commands that a node runs at the same time, of those that may: more would only wait for its one CPU."""
+
+BATCH = 16
+"""Questions that one vtysh is given: enough to make its start cheap, few enough for the time limit of a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +97,54 @@ class Evidence(Mapping[Question, Answer]):
 
 
 # Runs on a host by `python3 -`: only what Debian's python3-minimal brings, and nothing is left behind.
+#
+# It gives way to everything else on the host (SCHED_IDLE): asking must not starve the BFD that it asks about.
+# vtysh costs more to start than to answer, so its questions go to one vtysh, whose output is parted again where one
+# JSON document ends and the next begins; should that not come out even, each is asked by itself.
 _RUNNER = """
-import json, subprocess, sys, time
+import json, os, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
-def ask(entry):
+def run(argv):
     began = time.monotonic()
     try:
-        done = subprocess.run(entry["argv"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=entry["limit_s"], errors="replace")
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=LIMIT_S, encoding="utf-8", errors="replace")
         said = [done.returncode, done.stdout, done.stderr]
     except FileNotFoundError as error:
         said = [127, "", str(error)]
     except subprocess.TimeoutExpired:
-        said = [124, "", "no end after %g s" % entry["limit_s"]]
+        said = [124, "", "no end after %g s" % LIMIT_S]
     return [*said, round(time.monotonic() - began, 3)]
-together = [entry for entry in ASKED if entry["at_once"]]
+def parted(text):
+    parts, start, decoder = [], 0, json.JSONDecoder()
+    while text[start:].strip():
+        first = len(text) - len(text[start:].lstrip())
+        start = decoder.raw_decode(text, first)[1]
+        parts.append(text[first:start] + "\\n")
+    return parts
+def run_vtysh(lines):
+    status, output, errors, seconds = run(["vtysh", *(word for line in lines for word in ("-c", line))])
+    try:
+        parts = parted(output)
+    except ValueError:
+        parts = []
+    if status or errors or len(parts) != len(lines):
+        return [run(["vtysh", "-c", line]) for line in lines]
+    return [[0, part, "", round(seconds / len(lines), 3)] for part in parts]
+def is_vtysh(entry):
+    return entry["argv"][:2] == ["vtysh", "-c"] and len(entry["argv"]) == 3 and entry["argv"][2].endswith(" json")
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 answers = {}
+together = [entry for entry in ASKED if entry["at_once"]]
 with ThreadPoolExecutor(AT_ONCE) as pool:
-    answers.update(zip([entry["number"] for entry in together], pool.map(ask, together)))
+    answers.update(zip([entry["number"] for entry in together], pool.map(lambda entry: run(entry["argv"]), together)))
+spoken = [entry for entry in ASKED if is_vtysh(entry)]
+for begin in range(0, len(spoken), BATCH):
+    batch = spoken[begin:begin + BATCH]
+    answers.update(zip([entry["number"] for entry in batch], run_vtysh([entry["argv"][2] for entry in batch])))
 for entry in ASKED:
-    if not entry["at_once"]:
-        answers[entry["number"]] = ask(entry)
+    if entry["number"] not in answers:
+        answers[entry["number"]] = run(entry["argv"])
 json.dump(answers, sys.stdout)
 """
 
@@ -136,7 +167,7 @@ def gather(access: Access, edges: Mapping[str, Speaker], questions: Iterable[Que
     def ask(entry: tuple[str, dict[Question, None]]) -> list[Answer]:
         node, asked = entry
         try:
-            return ask_edge(edges[node], list(asked)) if node in edges else ask_host(access, node, list(asked))
+            return _ask(access, edges, node, list(asked))
         except LabError as error:
             return [Answer(question, 255, "", f"{node} could not be asked: {error}") for question in asked]
 
@@ -144,29 +175,17 @@ def gather(access: Access, edges: Mapping[str, Speaker], questions: Iterable[Que
         return Evidence(answer for answers in pool.map(ask, by_node.items()) for answer in answers)
 
 
-def ask_host(access: Access, host: str, questions: Sequence[Question]) -> list[Answer]:
-    """Ask one host, over one connection.
-
-    Raises:
-        LabError: It can't be reached, or has no Python.
-    """
+def _ask(access: Access, edges: Mapping[str, Speaker], node: str, questions: Sequence[Question]) -> list[Answer]:
     asked = [
-        {"number": number, "argv": question.argv, "at_once": question.at_once, "limit_s": QUESTION_LIMIT_S}
+        {"number": number, "argv": question.argv, "at_once": question.at_once}
         for number, question in enumerate(questions)
     ]
-    program = f"import json\nASKED = json.loads({json.dumps(asked)!r})\nAT_ONCE = {AT_ONCE}\n{_RUNNER}"
+    program = f"import json\nASKED = json.loads({json.dumps(asked)!r})\n"
+    program += f"AT_ONCE, BATCH, LIMIT_S = {AT_ONCE}, {BATCH}, {QUESTION_LIMIT_S}\n{_RUNNER}"
     limit_s = 30 + QUESTION_LIMIT_S * len(questions)
-    done = access.run(host, "python3 -", stdin=program, timeout_s=limit_s)
+    if node in edges:
+        done = run(edges[node].enter("python3", "-"), stdin=program, timeout_s=limit_s)
+    else:
+        done = access.run(node, ["python3", "-"], stdin=program, timeout_s=limit_s)
     said: dict[str, list[Any]] = json.loads(done.stdout)
     return [Answer(question, *said[str(number)]) for number, question in enumerate(questions)]
-
-
-def ask_edge(edge: Speaker, questions: Sequence[Question]) -> list[Answer]:
-    """Ask an edge, which is a namespace of this machine: no login, one command after the other."""
-    answers = []
-    for question in questions:
-        began = time.monotonic()
-        done = edge.run(question.argv, timeout_s=QUESTION_LIMIT_S, check=False)
-        seconds = round(time.monotonic() - began, 3)
-        answers.append(Answer(question, done.returncode, done.stdout, done.stderr, seconds))
-    return answers
