@@ -213,6 +213,25 @@ def test_a_full_file_system_is_met_before_anything_changes(host: Host) -> None:
     _assert_untouched(host, before)
 
 
+def test_a_disk_that_is_full_everywhere_changes_nothing_and_hides_nothing(host: Host) -> None:
+    before = host.config()
+    host.frr.run(["bash", "-c", "head -c 1G /dev/zero > /filler"])
+    assert host.agent("check").status == 0
+    run = host.commit(document([*BASE[:-1], "ip route 10.9.0.0/16 blackhole", "end"]))
+    assert (run.status, run.outcome, run.failed_step) == (3, "refused", "backup")
+    _assert_untouched(host, before)
+    host.frr.run(["rm", "/filler"])
+    assert host.commit(document([*BASE[:-1], "ip route 10.9.0.0/16 blackhole", "end"])).outcome == "applied"
+
+
+def test_a_disk_that_fills_up_during_the_change_is_taken_back_whole(host: Host) -> None:
+    before = host.config()
+    host.on_reload("[ -e /filler ] || { head -c 1G /dev/zero > /filler; exit 1; }")
+    run = host.commit(document([*BASE[:-1], "ip route 10.9.0.0/16 blackhole", "end"]))
+    assert (run.status, run.outcome, run.failed_step) == (4, "restored", "reload FRR")
+    _assert_untouched(host, before)
+
+
 def test_a_read_only_file_system_is_met_before_anything_changes(host: Host) -> None:
     host.frr.run(["bash", "-c", "mount --bind /etc /etc; mount -o remount,ro,bind /etc"])
     before = host.config()

@@ -1,13 +1,17 @@
-"""Running a program for a bounded time: in a process group of its own, all of which ends with the time limit."""
+"""Running a program for a bounded time: in a process group of its own, all of which ends with the time limit.
+
+It also ends with the agent: what a killed agent leaves behind must not go on changing the host.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
-import tempfile
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from trellis.agent.report import Fault
 
@@ -32,6 +36,18 @@ class OutOfTime(Fault):
     """A program did not end within its time; it and its children were killed."""
 
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None)
+
+
+def _end_with_the_agent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _in_memory() -> BinaryIO:
+    return os.fdopen(os.memfd_create("trellis"), "w+b")
+
+
 def run(argv: list[str], within_s: float) -> Ended:
     """Run a program to its end, or end it and its children when its time is over.
 
@@ -43,10 +59,18 @@ def run(argv: list[str], within_s: float) -> Ended:
         OutOfTime: It was still running then.
         Fault: There is no such program.
     """
-    # Files, not pipes: a daemon that the program starts would hold a pipe open for as long as it lives.
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    # No pipes: a daemon that the program starts would hold one open for as long as it lives. No files either: on a
+    # full disk they would be cut short, and a configuration read through one would seem to lack lines.
+    with _in_memory() as out, _in_memory() as err:
         try:
-            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+                preexec_fn=_end_with_the_agent,  # noqa: PLW1509 - unsafe beside threads only; there are none
+            )
         except OSError as error:
             raise Fault(argv[0], error.strerror or str(error), f"install the package that has {argv[0]}") from error
         try:
