@@ -8,7 +8,7 @@ text is written here, from the site alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface
 
 from trellis import allocate
 from trellis.site import Site
@@ -41,7 +41,7 @@ def edge_config(site: Site, name: str) -> str:
     _, (gateway4, gateway6) = upstream_link(number)
     brought = _brought(edge)
     blocks = (
-        _header(name, brought, {4: gateway4.partition("/")[0], 6: gateway6.partition("/")[0]}),
+        _header(name, brought, {4: ip_interface(gateway4).ip, 6: ip_interface(gateway6).ip}),
         *_interfaces(site, name),
         *_bgp(site, edge, brought),
         *_filters(brought),
@@ -56,7 +56,7 @@ def _brought(edge: Edge) -> tuple[AnyNetwork, ...]:
     return (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"), *edge.accepts)
 
 
-def _header(name: str, brought: tuple[AnyNetwork, ...], gateways: dict[int, str]) -> str:
+def _header(name: str, brought: tuple[AnyNetwork, ...], gateways: dict[int, IPv4Address | IPv6Address]) -> str:
     routes = (
         f"{'ip' if prefix.version == 4 else 'ipv6'} route {prefix} {gateways[prefix.version]}" for prefix in brought
     )
