@@ -44,6 +44,7 @@ def test_the_proof_covers_every_link_session_guest_and_prefix_of_the_site(twin: 
         Group.EDGE_SESSIONS: 12,  # 3 hosts, two IP versions, both sides
         Group.GUEST_SESSIONS: 8,
         Group.GUEST_ELSEWHERE: 8,
+        Group.OWN_TABLE: 6,  # 3 hosts, two families
         Group.EDGE_GUESTS: 28,  # 8 guests and the pods of 6, two families
         Group.EDGE_SUBNETS: 10,
         Group.EDGE_NOTHING_ELSE: 2,
@@ -211,6 +212,18 @@ DEFECTS = (
         ask.summary("pve03", "evpnz1"),
         established_here_too,
         ("GUEST_ELSEWHERE: solcp01",),
+    ),
+    Defect(
+        "a guest of another host in the table that a host exports from",
+        ask.bgp_table("pve01", 4),
+        copy_route("10.101.254.12/32", "10.101.254.11/32"),
+        ("OWN_TABLE: IPv4 table of pve01",),
+    ),
+    Defect(
+        "a guest's route that its host does not export",
+        ask.bgp_table("pve01", 6),
+        lambda said: said["routes"].pop("fd00:101:fe::11/128"),
+        ("OWN_TABLE: IPv6 table of pve01",),
     ),
     Defect(
         "a guest's loopback by way of two hosts",

@@ -95,6 +95,17 @@ class Fabric:
         )
         return frozenset(prefix for prefix in (*subnets, *announced) if prefix.version == version)
 
+    def exported(self, host: str, version: int) -> frozenset[Prefix]:
+        """The tenant routes that a host exports: the subnets of its zones, and what the guests on it announce."""
+        subnets = (
+            prefix
+            for name, vnet in self.site.vnets.items()
+            if host in self.nodes_of(vnet.zone)
+            for prefix in self.subnets(name)
+        )
+        announced = (prefix for guest in self.guests_on(host) for prefix in (*guest.loopbacks, *guest.pods))
+        return frozenset(prefix for prefix in (*subnets, *announced) if prefix.version == version)
+
     def ranges(self, zone: str, version: int) -> frozenset[Prefix]:
         """All that belongs to a zone's tenants: what its VRF has, and the pools that its guests announce from."""
         pools = [

@@ -21,6 +21,7 @@ STATE: Sequence[Chapter] = (
     peering.mesh,
     peering.edges,
     peering.guests,
+    routing.own_tables,
     routing.at_edges,
     routing.defaults,
     routing.isolation,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trellis.lab.evidence import Answer, Question
 from trellis.lab.proof import ask
@@ -24,6 +24,27 @@ def expected_at_edges(fabric: Fabric) -> Iterator[tuple[str, Group, Prefix, froz
         for prefix in fabric.subnets(name):
             hops = frozenset(fabric.loopback(host, prefix.version) for host in fabric.nodes_of(vnet.zone))
             yield f"{name} {prefix}", Group.EDGE_SUBNETS, prefix, hops
+
+
+def own_tables(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """Each host's global BGP table, from which it exports: its own guests' routes and no other's (R2, R3)."""
+    upstream = frozenset(prefix for edge in fabric.site.edges.values() for prefix in edge.accepts)
+    for host in fabric.hosts if fabric.site.edges else ():
+        optional = [prefix for guest in fabric.guests_on(host) for prefix in (*guest.services, *guest.extra)]
+        optional += [pool for guest in fabric.guests_on(host) for pool, _ in guest.pod_pools]
+        for version in VERSIONS:
+            answer = evidence[ask.bgp_table(host, version)]
+            table, own = bgp_prefixes(answer.json()), fabric.exported(host, version)
+            others = (prefix for prefix in table - own - upstream if prefix.prefixlen > 0)
+            yield _complete(
+                f"IPv{version} table of {host}",
+                Group.OWN_TABLE,
+                "its own routes",
+                own - table,
+                sorted(prefix for prefix in others if not _within(prefix, optional)),
+                len(own),
+                answer,
+            )
 
 
 def at_edges(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
@@ -103,19 +124,26 @@ def isolation(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
 
 def _isolated(fabric: Fabric, zone: str, what: str, answer: Answer, table: frozenset[Prefix], version: int) -> Row:
     own, foreign = fabric.own_routes(zone, version), fabric.others_ranges(zone, version)
-    lacking = sorted(own - table)
-    strange = sorted(prefix for prefix in table if prefix.prefixlen > 0 and _touches(prefix, foreign))
-    seen = f"{len(own) - len(lacking)} of {len(own)} of its own"
-    seen += f" (not {_listed(lacking)})" if lacking else ""
-    seen += f", foreign: {_listed(strange)}" if strange else ", none of another zone"
-    return judged(
+    return _complete(
         f"{vrf_of(zone)}, IPv{version} {what} of {answer.question.node}",
         Group.ISOLATION,
-        f"all {len(own)} of its own, none of another zone",
-        seen,
-        not lacking and not strange,
+        "its own",
+        own - table,
+        sorted(prefix for prefix in table if prefix.prefixlen > 0 and _touches(prefix, foreign)),
+        len(own),
         answer,
     )
+
+
+def _complete(
+    name: str, group: Group, own: str, lacking: Iterable[Prefix], foreign: Sequence[Prefix], count: int, answer: Answer
+) -> Row:
+    """A row about a table that has to hold `count` routes, and no foreign one."""
+    missing = sorted(lacking)
+    seen = f"{count - len(missing)} of {count} of {own}"
+    seen += f" (not {_listed(missing)})" if missing else ""
+    seen += f", foreign: {_listed(foreign)}" if foreign else ", nothing foreign"
+    return judged(name, group, f"all {count} of {own}, nothing foreign", seen, not missing and not foreign, answer)
 
 
 def _within(prefix: Prefix, ranges: Iterable[Prefix]) -> bool:

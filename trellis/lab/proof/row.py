@@ -18,6 +18,7 @@ class Group(StrEnum):
     EDGE_SESSIONS = "sessions with the edges, both sides"
     GUEST_SESSIONS = "guest sessions on the host of the guest"
     GUEST_ELSEWHERE = "no guest session on any other host"
+    OWN_TABLE = "each host exports its own guests' routes only"
     EDGE_GUESTS = "guest loopbacks and pods at the edge"
     EDGE_SUBNETS = "VNet subnets at the edge"
     EDGE_NOTHING_ELSE = "nothing else at the edge"
