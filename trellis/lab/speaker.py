@@ -23,7 +23,10 @@ _START_LIMIT_S = 30.0
 
 # PID 1 of the speaker. It stays, because bash reaps what daemons leave behind.
 _INIT = """
+read -r pid rest < /proc/self/stat  # by the machine's own /proc, which is still there: the number outside
+echo "$pid" > "$STATE/said.pid"
 set -e
+hostname "$FRR_NAME"
 mount --make-rprivate /
 mount -t overlay -o "lowerdir=$LOWER,upperdir=$STATE/upper,workdir=$STATE/work" speaker "$STATE/root"
 cd "$STATE/root"
@@ -75,21 +78,27 @@ class Speaker:
         Raises:
             LabError: They did not start; the message holds the end of their log.
         """
-        if self.running():
-            self.stop()
+        if not (self.root / "usr/lib/frr/zebra").exists():
+            raise LabError(
+                f"FRR of {self.name}",
+                why=f"there is none in {self.root}",
+                remedy="remove that folder: it is built anew",
+            )
+        self.stop()
+        self._said_pid.unlink(missing_ok=True)
         self._write_config(config, daemons)
         env = {**os.environ, "LOWER": str(self.root), "STATE": str(self.state), "FRR_NAME": self.name}
-        spaces = ["--mount", "--pid", "--uts", "--fork"]
         with self.log.open("wb") as log:
-            holder = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace, *_AHEAD, "unshare", *spaces, "bash", "-c", _HOSTNAME + _INIT],
+            # In a session of its own and nobody's child: it stays when the command that starts it ends.
+            subprocess.run(
+                ["setsid", "--fork", "ip", "netns", "exec", self.namespace, *_AHEAD, *_SPACES, "bash", "-c", _INIT],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=env,
-                start_new_session=True,
+                check=True,
             )
-        self._record_init(holder)
+        self._await_init()
         self._await(("zebra", *daemons))
 
     def stop(self) -> None:
@@ -119,7 +128,7 @@ class Speaker:
         Raises:
             LabError: The speaker does not run, the command took too long or (with check) failed.
         """
-        return run(self.enter(*argv), timeout_s=timeout_s, check=check)
+        return run(self.enter(*argv), stdin=stdin, timeout_s=timeout_s, check=check)
 
     def enter(self, *argv: str) -> list[str]:
         """The command line that runs `argv` inside.
@@ -136,6 +145,10 @@ class Speaker:
     def vtysh(self, *commands: str) -> str:
         """What `vtysh -c COMMAND [-c ...]` prints."""
         return self.run(["vtysh", *(word for command in commands for word in ("-c", command))]).stdout
+
+    @property
+    def _said_pid(self) -> Path:
+        return self.state / "said.pid"
 
     @property
     def _given(self) -> Path:
@@ -157,14 +170,17 @@ class Speaker:
         (self.state / "upper/etc/hostname").write_text(f"{self.name}\n")
         (self.state / "upper/etc/hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {self.name}\n")
 
-    def _record_init(self, holder: subprocess.Popen[bytes]) -> None:
+    def _await_init(self) -> None:
+        """Wait until the first process has said its number, and record it."""
         deadline = time.monotonic() + _START_LIMIT_S
-        children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children")
-        while holder.poll() is None and time.monotonic() < deadline:
-            if found := children.read_text().split():
-                pid = int(found[0])
-                self._pid_file.write_text(f"{pid} {started_at(pid)}\n")
+        while time.monotonic() < deadline:
+            complained = self.log.stat().st_size > 0  # its making is silent until it has said its number
+            said = self._said_pid.read_text().strip() if self._said_pid.is_file() else ""
+            if said and (started := started_at(int(said))) is not None:
+                self._pid_file.write_text(f"{said} {started}\n")
                 return
+            if complained:
+                break
             time.sleep(0.01)
         raise self._failure("its namespaces could not be made")
 
@@ -194,7 +210,7 @@ class Speaker:
 
 # Ahead of whatever else the machine does: BFD gives a router less than a second.
 _AHEAD = ("nice", "-n", "-10")
-_HOSTNAME = 'hostname "$FRR_NAME"\n'
+_SPACES = ("unshare", "--mount", "--pid", "--uts", "--fork")
 
 
 def started_at(pid: int) -> int | None:
