@@ -10,7 +10,7 @@ import pytest
 from tests.core import broken
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.plan import Plan
-from trellis.plan.model import RouteMapEntry, Session
+from trellis.plan.model import RouteMapEntry, Session, SilencedInterface
 from trellis.plan.rules import RULES, violations
 from trellis.render import Bundle
 from trellis.render.rules import text_violations
@@ -66,6 +66,10 @@ def _sysctl(key: str, value: str) -> Change:
     return lambda plan: broken.on_every_host(
         plan, lambda host: replace(host, sysctls=tuple((k, value if k == key else v) for k, v in host.sysctls))
     )
+
+
+def _silenced(interfaces: tuple[SilencedInterface, ...]) -> Change:
+    return lambda plan: broken.on_every_host(plan, lambda host: replace(host, silenced=interfaces))
 
 
 V1, MESH, EDGE, CP1 = "vrf_evpnz1", "VTEP", "10.255.0.254", "fd00:101::11"
@@ -137,6 +141,8 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("R12", "two zones share an L3VNI", _vrfs(l3vni=4096)),
     ("R12", "two VNets share a VNI", _vnets(vni=10101)),
     ("R13", "a guest's advertisement configures the host", _sysctl("net.ipv6.conf.vnet101.accept_ra", "1")),
+    ("R13", "FRR advertises routers on a VNet", _silenced(())),
+    ("R13", "FRR offers a prefix to make addresses from", _silenced((SilencedInterface("vnet101", ()),))),
     ("R14", "a route-map that does not exist", _peers(V1, CP1, route_map_in="TL-G-solcp99-IN")),
     ("R14", "a prefix-list that does not exist", _entries(CP1_IN, _set(prefix_list=("ip", "TL-X")))),
     ("R14", "a community-list that does not exist", _entries("TL-EDGE-OUT", _set(delete_communities="TL-X"))),
@@ -195,6 +201,8 @@ def _with_line(bundle: Bundle, line: str) -> Bundle:
         ("R10", "ip route 0.0.0.0/0 10.10.0.254"),
         ("R13", "no ipv6 nd suppress-ra"),
         ("R13", "ipv6 nd ra-interval 10"),
+        ("R13", "ipv6 nd ra-lifetime 1800"),
+        ("R13", "ipv6 nd prefix fd00:101::/64"),
         ("R14", "timers bgp 3 9"),
         ("R14", "bgp graceful-restart restart-time 120"),
         ("R14", "neighbor VTEP send-community both"),

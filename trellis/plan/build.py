@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trellis import allocate
 from trellis.plan import names
-from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, VnetPlan, Vrf
+from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, SilencedInterface, VnetPlan, Vrf
 from trellis.plan.policy import Policies
 from trellis.plan.sdn import sdn_state, vni
 from trellis.plan.sessions import global_instance, loopbacks, mesh_peers, vrf_instance
@@ -72,6 +74,7 @@ def _host(site: Site, name: str, guests: tuple[AttachedGuest, ...], policies: Po
         ipv4=own.ipv4,
         ipv6=own.ipv6,
         interfaces=ospf_interfaces(site, name),
+        silenced=tuple(_silenced(site, zones)),
         bfd_profiles=bfd_profiles(site),
         vrfs=vrfs,
         bgp=(
@@ -82,6 +85,13 @@ def _host(site: Site, name: str, guests: tuple[AttachedGuest, ...], policies: Po
         sysctls=sysctls(zones, (vnet for vnet in sorted(site.vnets) if site.vnets[vnet].zone in zones)),
         daemons=DAEMONS,
     )
+
+
+def _silenced(site: Site, zones: tuple[str, ...]) -> Iterator[SilencedInterface]:
+    """Yield the VNets in ``zones`` whose guests may speak BGP: their sessions make FRR advertise routers."""
+    for name, vnet in sorted(site.vnets.items()):
+        if vnet.zone in zones and site.tenants[vnet.tenant].guest_bgp.enabled:
+            yield SilencedInterface(name, (str(vnet.subnets.ipv6.prefix),))
 
 
 def _vrf(site: Site, zone: str, router_id: str, *, generated: bool) -> Vrf:

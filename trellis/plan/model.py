@@ -112,6 +112,22 @@ class OspfInterface:
 
 
 @dataclass(frozen=True, slots=True)
+class SilencedInterface:
+    """A VNet on which FRR would advertise routers by itself, and what its advertisements must not offer.
+
+    FRR advertises on every interface with a neighbour of ``capability extended-nexthop``, whatever `suppress-ra`
+    says; with this they hold no default router and no prefix to make addresses from (R13, incident I14).
+
+    Attributes:
+        name: The interface.
+        prefixes: Its IPv6 prefixes.
+    """
+
+    name: str
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A neighbour or a peer-group, and how its sessions behave.
 
@@ -210,6 +226,7 @@ class HostPlan:
     ipv4: str
     ipv6: str
     interfaces: tuple[OspfInterface, ...]
+    silenced: tuple[SilencedInterface, ...]
     bfd_profiles: tuple[BfdProfile, ...]
     vrfs: tuple[Vrf, ...]
     bgp: tuple[BgpInstance, ...]

@@ -17,7 +17,8 @@ from trellis.render.bundle import FRR_CONF, FRR_CONF_LOCAL, Bundle
 _MADE_UP = re.compile(
     r"neighbor \S+ default-originate.*|default-originate .*|network (0\.0\.0\.0/0|::/0).*|(ip|ipv6) route .*"
 )
-_ADVERTISING = re.compile(r"(no )?ipv6 nd .*")
+_SILENCING = r"ipv6 nd ra-lifetime 0|ipv6 nd prefix \S+ off-link no-autoconfig"
+_ADVERTISING = re.compile(rf"(?!({_SILENCING})$)(no )?ipv6 nd .*")
 
 _NOT_PRINTED_BACK = (
     # Measured with FRR 10.3 under `frr defaults datacenter`: read, and left out of the running configuration.

@@ -52,8 +52,8 @@ class Stanzas:
         return self.fill("frr/header.j2", host=host)
 
     def interfaces(self, host: HostPlan) -> str:
-        """Return the interfaces of the underlay and the OSPFv2 router."""
-        interfaces = self.fill("frr/interfaces.j2", interfaces=host.interfaces)
+        """Return the interfaces of the underlay, those on which FRR must not advertise, and the OSPFv2 router."""
+        interfaces = self.fill("frr/interfaces.j2", interfaces=host.interfaces, silenced=host.silenced)
         return interfaces + self.fill("frr/ospf.j2", router_id=host.ipv4)
 
     def ospf6(self, host: HostPlan) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from trellis.plan.model import HostPlan, Plan
 from trellis.plan.rules.filters import Filters
-from trellis.plan.rules.speakers import neighbours, unicast, vrf_instances
+from trellis.plan.rules.speakers import guests, neighbours, unicast, vrf_instances
 from trellis.plan.rules.violation import Violation
 
 
@@ -30,7 +30,17 @@ def r9_primary_source(plan: Plan, host: HostPlan) -> Iterator[Violation]:
 
 
 def r13_no_advertisements(plan: Plan, host: HostPlan) -> Iterator[Violation]:
-    """Yield each VNet of the host on which it would take router advertisements for its own."""
+    """Yield each VNet on which the host would take router advertisements for its own, or have FRR send some."""
+    silent = {found.name: found.prefixes for found in host.silenced}
+    offered = {vnet.name: {subnet for subnet in vnet.subnets if ":" in subnet} for vnet in plan.vnets}
+    on_vnet = {str(planned.guest.ipv6): planned.guest.vnet for planned in plan.guests}
+    spoken = {found.session.name for found in guests(host) if found.session.extended_nexthop}
+    for vnet_name in sorted({on_vnet[address] for address in spoken & on_vnet.keys()}):
+        if offered[vnet_name] - set(silent.get(vnet_name, ())):
+            what = f"FRR advertises routers on {vnet_name}, for its guests' sessions carry IPv4 over IPv6"
+            yield Violation(
+                "R13", host.name, what, "guests would make addresses and take a default that nobody gave them"
+            )
     settings = dict(host.sysctls)
     zones = {vrf.zone for vrf in host.vrfs}
     for vnet in plan.vnets:

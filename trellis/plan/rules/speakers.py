@@ -86,4 +86,5 @@ def _filled(session: Session, groups: dict[str, Session]) -> Session:
         bfd_profile=session.bfd_profile or group.bfd_profile,
         update_source=session.update_source or group.update_source,
         passive=session.passive or group.passive,
+        extended_nexthop=session.extended_nexthop or group.extended_nexthop,
     )
