@@ -42,7 +42,7 @@ mkdir -m 1777 -p tmp
 sysctl -qw net.ipv4.fib_multipath_hash_policy=1 net.ipv6.fib_multipath_hash_policy=1 || true
 exec chroot . /bin/bash -c '
     chown frr:frr /etc/frr /etc/frr/*
-    /usr/lib/frr/frrinit.sh start
+    /usr/lib/frr/frrinit.sh start && : > /run/loaded
     while :; do sleep 86400 & wait "$!"; done'
 """
 
@@ -187,7 +187,8 @@ class Speaker:
     def _await(self, daemons: Sequence[str]) -> None:
         deadline = time.monotonic() + _START_LIMIT_S
         while time.monotonic() < deadline and self.running():
-            answer = self.run(["vtysh", "-c", "show daemons"], check=False)
+            # Daemons answer before they have been told their configuration: both have to be over.
+            answer = self.run(["sh", "-c", "test -e /run/loaded && vtysh -c 'show daemons'"], check=False)
             if answer.ok and set(daemons) <= set(answer.stdout.split()):
                 return
             time.sleep(0.2)
