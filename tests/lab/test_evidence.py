@@ -106,6 +106,14 @@ def test_a_host_that_is_away_leaves_its_questions_unanswered_and_the_others_answ
     assert "no route to host" in said[away].errors
 
 
+def test_a_node_whose_answers_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evidence, "_RUNNER", "print('Welcome to pve01!')")
+    question = Question("pve01", ("echo", "here"))
+    answer = asked(HereIsEveryHost(), question)[question]
+    assert answer.status == 255
+    assert "pve01: its answers can't be read" in answer.errors
+
+
 def test_an_answer_that_is_not_json_is_none() -> None:
     question = Question("pve01", ("true",))
     assert Answer(question, 1, "% bgpd is not running").json() is None

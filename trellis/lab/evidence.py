@@ -21,6 +21,8 @@ from trellis.lab.ssh import Access
 
 QUESTION_LIMIT_S = 30.0
 """Seconds that one command may take; a frr-reload --test of a large host needs 3 s in a host's kernel."""
+ROUND_LIMIT_S = 300.0
+"""Seconds that a node may take for all of its questions; the development site's hosts need 4."""
 AT_ONCE = 4
 """Commands that a node runs at the same time, of those that may: more would only wait for its one CPU."""
 
@@ -182,10 +184,12 @@ def _ask(access: Access, edges: Mapping[str, Speaker], node: str, questions: Seq
     ]
     program = f"import json\nASKED = json.loads({json.dumps(asked)!r})\n"
     program += f"AT_ONCE, BATCH, LIMIT_S = {AT_ONCE}, {BATCH}, {QUESTION_LIMIT_S}\n{_RUNNER}"
-    limit_s = 30 + QUESTION_LIMIT_S * len(questions)
     if node in edges:
-        done = run(edges[node].enter("python3", "-"), stdin=program, timeout_s=limit_s)
+        done = run(edges[node].enter("python3", "-"), stdin=program, timeout_s=ROUND_LIMIT_S)
     else:
-        done = access.run(node, ["python3", "-"], stdin=program, timeout_s=limit_s)
-    said: dict[str, list[Any]] = json.loads(done.stdout)
+        done = access.run(node, ["python3", "-"], stdin=program, timeout_s=ROUND_LIMIT_S)
+    try:
+        said: dict[str, list[Any]] = json.loads(done.stdout)
+    except ValueError as error:
+        raise LabError(node, why=f"its answers can't be read: {error}", remedy=f"trellis lab shell {node}") from error
     return [Answer(question, *said[str(number)]) for number, question in enumerate(questions)]
