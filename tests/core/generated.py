@@ -96,7 +96,7 @@ def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
         "guest_bgp": {
             "enabled": True,
             "export_peer_loopbacks": draw.random() < 0.5,
-            "max_prefixes": draw.choice([1, 10, 100000]),
+            "max_prefixes": draw.choice([3, 10, 100000]),
         },
     }
     site["vnets"][f"v{number}"] = {
