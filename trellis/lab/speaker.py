@@ -85,7 +85,8 @@ class Speaker:
                 remedy="remove that folder: it is built anew",
             )
         self.stop()
-        self._said_pid.unlink(missing_ok=True)
+        for stale in (self._said_pid, self.log):  # what still ends may hold the old log, and not write into the new
+            stale.unlink(missing_ok=True)
         self._write_config(config, daemons)
         env = {**os.environ, "LOWER": str(self.root), "STATE": str(self.state), "FRR_NAME": self.name}
         with self.log.open("wb") as log:
