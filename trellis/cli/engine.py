@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from trellis.cli.console import Mistake, out, print_json, say
-from trellis.engine import EngineMissingError, find
+from trellis.cli.console import Mistake, say
+from trellis.engine import EngineMissingError
+from trellis.engine.command import run
 
 
 def add_to(app: typer.Typer) -> None:
@@ -25,10 +26,6 @@ def engine(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
       PATH="$(dirname "$(trellis engine --json | jq -r .path)"):$PATH" pulumi version
     """
     try:
-        found = find(say)
+        run(typer.echo, say, as_json=json)
     except EngineMissingError as missing:
         raise Mistake(str(missing), exit_code=1) from None
-    if json:
-        print_json(found)
-    else:
-        out.print(found.describe(), markup=False)

@@ -54,9 +54,11 @@ class Outcome:
 
     @property
     def resets(self) -> tuple[str, ...]:
-        """The sessions that were Established before and have reset or are gone: node, VRF, peer."""
-        lost = (*self.sessions.reset, *self.sessions.gone) if self.sessions is not None else ()
-        return tuple(" ".join(key) for key in lost)
+        """The sessions that were Established before and have reset: node, VRF, peer.
+
+        One that is gone is none of them: whoever takes a guest out of the site wants its session gone.
+        """
+        return tuple(" ".join(key) for key in self.sessions.reset) if self.sessions is not None else ()
 
 
 def run(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr_suite: str = "trixie") -> Outcome:
