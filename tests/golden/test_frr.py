@@ -52,13 +52,14 @@ def load(frr: ScratchFrr, text: str) -> list[str]:
     A daemon that has just started may still hold mgmtd's lock for reading its own empty file; then the text is
     loaded again, and FRR says of the part that the first load brought that it is there already.
     """
-    for attempt in range(10):
-        loaded = frr.load(text)
+    first = loaded = frr.load(text)
+    for _ in range(10):
         if "locked by another session" not in loaded.text:
             break
         time.sleep(0.5)
+        loaded = frr.load(text)
     found = complaints(loaded, text)
-    return [line for line in found if not _AGAIN.fullmatch(line)] if attempt else found
+    return found if loaded is first else [line for line in found if not _AGAIN.fullmatch(line)]
 
 
 def complaints(loaded: Result, text: str) -> list[str]:
