@@ -221,6 +221,7 @@ def without(site: Data, family: str, name: str) -> Data | None:
     if name in fabric.get("route_reflectors", ()) and family == "hosts":
         left = [host for host in fabric["route_reflectors"] if host != name]
         smaller["fabric"] = {**fabric, "route_reflectors": left}
-    ends = site["links"]["management"]["ends"]
-    smaller["links"] = {"management": {"kind": "segment", "ends": {key: ends[key] for key in smaller["hosts"]}}}
+    segment = site["links"]["management"]
+    ends = {key: segment["ends"][key] for key in smaller["hosts"]}
+    smaller["links"] = {"management": {**segment, "ends": ends}}
     return smaller if smaller["hosts"] and smaller["zones"] else None

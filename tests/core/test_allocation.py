@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.core.generated import Data, entries, reordered, sites, without
 from trellis import allocate
+from trellis.agent.normalise import normalise
 from trellis.plan import Plan, plan
 from trellis.plan.rules import violations
 from trellis.render import FRR_CONF, manifest, render
@@ -67,6 +68,32 @@ def test_taking_an_entry_out_or_putting_it_in_changes_nobody_elses_numbers(site:
     assert {key: before[key] for key in after} == after
     told, left = stanzas_of_guests(whole), stanzas_of_guests(rest)
     assert {key: told[key] for key in left} == left
+
+
+@given(sites(), st.data())
+def test_an_entry_that_is_added_takes_no_line_away_and_changes_none(site: Data, data: st.DataObject) -> None:
+    site["fabric"] |= {"full_mesh_limit": 16}  # to outgrow the full mesh is another change
+    smaller = without(site, *data.draw(st.sampled_from(entries(site)), label="entry"))
+    assume(smaller is not None)
+    assert smaller is not None
+    after = {bundle.host: normalise(bundle.text(FRR_CONF)) for bundle in render(plan(load_site(site)))}
+    for bundle in render(plan(load_site(smaller))):
+        lost = normalise(bundle.text(FRR_CONF)) - after[bundle.host]
+        # A filter that permits nothing yet says `deny`, until its first prefix comes.
+        assert [line for line in lost if not re.fullmatch(r"route-map TL-\S+ deny 1", line[-1])] == [], bundle.host
+
+
+@given(sites(), st.data())
+def test_a_guest_that_is_added_changes_the_hosts_of_its_placement_alone(site: Data, data: st.DataObject) -> None:
+    assume(site["guests"])
+    name = data.draw(st.sampled_from(sorted(site["guests"])), label="guest")
+    smaller = without(site, "guests", name)
+    assert smaller is not None
+    whole = plan(load_site(site))
+    placed = next(entry.hosts for entry in whole.guests if entry.guest.name == name)
+    before = {bundle.host: manifest(bundle) for bundle in render(plan(load_site(smaller)))}
+    changed = {bundle.host for bundle in render(whole) if manifest(bundle) != before[bundle.host]}
+    assert changed == set(placed)
 
 
 @given(sites(), st.integers(0, 2**32))

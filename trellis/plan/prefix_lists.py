@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from trellis.plan import names
 from trellis.plan.model import IpKeyword, PrefixEntry, PrefixList
+from trellis.plan.sdn import vni
 from trellis.site.checks.addresses import infrastructure
 from trellis.site.model import Site
 from trellis.site.resolved import AnyNetwork, AttachedGuest
@@ -64,10 +65,17 @@ def of_infrastructure(site: Site) -> Iterator[PrefixList]:
 
 
 def subnets(site: Site, zones: tuple[str, ...]) -> Iterator[PrefixList]:
-    """Yield the lists of the VNets' subnets in ``zones``."""
-    pairs = [vnet.subnets for vnet in site.vnets.values() if vnet.zone in zones]
-    found = (subnet.prefix for pair in pairs for subnet in (pair.ipv4, pair.ipv6) if subnet is not None)
-    return prefix_lists(names.SUBNETS, map(exactly, found))
+    """Yield the lists of the VNets' subnets in ``zones``.
+
+    An entry's number is its VNet's VNI: a VNet that comes or goes changes no other's line.
+    """
+    found = [(vni(site, name), vnet.subnets) for name, vnet in site.vnets.items() if vnet.zone in zones]
+    by_family: dict[IpKeyword, list[PrefixEntry]] = {"ip": [], "ipv6": []}
+    for number, pair in sorted(found, key=lambda entry: entry[0]):
+        for subnet in (pair.ipv4, pair.ipv6):
+            if subnet is not None:
+                by_family[KEYWORDS[subnet.prefix.version]].append(PrefixEntry(number, "permit", str(subnet.prefix)))
+    return (PrefixList(family, names.SUBNETS, tuple(own)) for family, own in by_family.items() if own)
 
 
 def loopbacks_of_tenant(site: Site, tenant: str) -> Iterator[PrefixList]:
