@@ -55,4 +55,19 @@ def frr_root(request: pytest.FixtureRequest) -> Callable[[str], Path]:
         if reporter is not None:
             reporter.write_line(text)
 
-    return lambda version: ensure_root(FRR_SUITES[version], say)
+    def root_of(version: str) -> Path:
+        root = ensure_root(FRR_SUITES[version], say)
+        installed = _installed_frr(root)
+        if not installed.startswith(f"{version}."):
+            pytest.skip(f"FRR {version} is wanted, Debian {FRR_SUITES[version]} has {installed}: measure the new one")
+        return root
+
+    return root_of
+
+
+def _installed_frr(root: Path) -> str:
+    """Return the version of the package in a Debian root, as in ``10.3.0``; ``none.`` if there is none."""
+    packages = (root / "var/lib/dpkg/status").read_text(encoding="utf-8").split("\n\n")
+    found = next((package for package in packages if package.startswith("Package: frr\n")), "\nVersion: none")
+    version = next(line for line in found.splitlines() if line.startswith("Version: ")).removeprefix("Version: ")
+    return version.split("-")[0] + "."

@@ -37,9 +37,6 @@ def golden(
     text = (FOLDER / example / host / "frr.conf").read_text(encoding="utf-8")
     assert text == bundle_of(example, host).text("/etc/frr/frr.conf"), "not the golden: run tests/golden first"
     with ScratchFrr(frr_root(planned.frr_version), hostname=host) as frr:
-        installed = frr.vtysh("show version").split()[1]
-        if not installed.startswith(planned.frr_version):
-            pytest.skip(f"FRR {planned.frr_version} is wanted, Debian's has become {installed}: measure the new one")
         checked = frr.check(text)
         assert (checked.status, checked.text.strip()) == (0, "")
         assert load(frr, text) == []
