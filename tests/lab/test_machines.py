@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.three_hosts import demo_topology
 from trellis.lab import network
 from trellis.lab.controller import Lab, down, find, state_dir, up
-from trellis.lab.demo import demo_topology
 from trellis.lab.errors import LabError
 from trellis.lab.images import ensure_images
 from trellis.lab.processes import run

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from trellis.lab.demo import demo_topology
+from tests.lab.three_hosts import demo_topology
 from trellis.lab.errors import LabError
 from trellis.lab.topology import FileSpec, InterfaceSpec, NetworkKind, NetworkSpec, RouteSpec, Topology
 
