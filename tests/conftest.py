@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, Phase, settings
 
 from trellis.lab.images import ensure_root
 
+pytest_plugins = ("tests.ends.fixtures",)
+
 # Examples are derived, not drawn from a clock: a red test stays red on the next run.
 # Seeds of drawn sites do not shrink to anything simpler, so that no time is spent on trying.
 settings.register_profile(

@@ -1,14 +1,11 @@
-"""The engine, found or built once for all of these tests, and the simulated ends they work on."""
+"""The engine, found or built once for all of these tests."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fake_proxmox import FakeProxmox, serve
-from simulated_ends import Sshd, start_sshd, stop
 
 from trellis.engine import Engine, EngineMissingError, find
 from trellis.lab.plugins.launchers import Plugins, plugins
@@ -25,21 +22,6 @@ def engine() -> Engine:
 @pytest.fixture(scope="session")
 def provider_plugins(engine: Engine) -> Plugins:
     return plugins(engine, print)
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    server = start_sshd(tmp_path / "sshd")
-    yield server
-    stop(server.process)
-
-
-@pytest.fixture
-def proxmox(tmp_path: Path) -> Iterator[FakeProxmox]:
-    fake, server = serve(tmp_path / "proxmox")
-    yield fake
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(autouse=True)

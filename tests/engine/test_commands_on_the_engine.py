@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from simulated_ends import Sshd
 
+from tests.ends.sshd import Sshd
 from trellis.engine import Engine
 from trellis.lab import program
 from trellis.lab.deployment import (

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_proxmox import TOKEN, FakeProxmox
 
+from tests.ends.fake_proxmox import TOKEN, FakeProxmox
 from trellis.engine import Engine
 from trellis.lab.deployment import DeploymentError, Request, Result
 from trellis.lab.deployment import run_in_child as run

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from simulated_ends import Sshd, free_port, start_sshd, stop
 
+from tests.ends.sshd import Sshd, free_port, start_sshd, stop
 from trellis.lab.plugins.command import RemoteCommand
 from trellis.lab.plugins.resource import Call, OperationError
 from trellis.lab.plugins.wire import UNKNOWN

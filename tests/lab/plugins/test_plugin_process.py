@@ -13,8 +13,8 @@ import grpc
 import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
-from simulated_ends import Sshd
 
+from tests.ends.sshd import Sshd
 from trellis.lab.plugins.launchers import write_launchers
 from trellis.lab.plugins.wire import UNKNOWN, decode, encode
 

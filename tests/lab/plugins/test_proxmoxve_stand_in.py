@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_proxmox import TOKEN, FakeProxmox
 
+from tests.ends.fake_proxmox import TOKEN, FakeProxmox
 from trellis.lab.plugins.proxmoxve import provider
 from trellis.lab.plugins.resource import Call, OperationError, Provider
 from trellis.lab.plugins.wire import UNKNOWN

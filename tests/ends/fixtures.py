@@ -1,17 +1,14 @@
-"""The simulated ends are those of the engine's tests."""
+"""The simulated ends as fixtures, one of each per test."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "engine"))
-
-from fake_proxmox import FakeProxmox, serve
-from simulated_ends import Sshd, start_sshd, stop
+from tests.ends.fake_proxmox import FakeProxmox, serve
+from tests.ends.sshd import Sshd, start_sshd, stop
 
 
 @pytest.fixture
