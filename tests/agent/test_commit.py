@@ -147,6 +147,38 @@ def test_a_manifest_for_another_host_or_another_frr_is_refused(host: Host, chang
     _assert_untouched(host, before)
 
 
+@pytest.mark.parametrize(
+    ("says", "package", "what"),
+    [
+        ("pve-manager/9.2.1/lab", None, "this host runs Proxmox VE 9.2"),
+        ("nothing known", None, "(pveversion names none)"),
+        ("pve-manager/9.1.4/lab", "1.2.5", "libpve-network-perl 1.2.5 is installed"),
+        ("pve-manager/9.1.4/lab", "1.4.0-1", "libpve-network-perl 1.4.0-1 is installed"),
+    ],
+)
+def test_a_host_with_another_proxmox_is_refused(host: Host, says: str, package: str | None, what: str) -> None:
+    before = host.config()
+    _be_proxmox(host, says, package)
+    run = host.commit(document(BASE, kind="pve", pve_version="9.1", pve_network=["1.3", "1.4"]))
+    assert (run.status, run.outcome, run.failed_step) == (3, "refused", "host")
+    assert what in run.report["error"]["what"]
+    _assert_untouched(host, before)
+
+
+@pytest.mark.parametrize("package", [None, "1.3.0", "1.3.2-1"])
+def test_a_host_with_the_proxmox_that_was_computed_for_is_served(host: Host, package: str | None) -> None:
+    _be_proxmox(host, "pve-manager/9.1.4/lab (running kernel: 7.2.7)", package)
+    run = host.commit(document(BASE, kind="pve", pve_version="9.1", pve_network=["1.3", "1.4"]))
+    assert (run.status, run.failed_step) == (0, None)
+
+
+def _be_proxmox(host: Host, says: str, package: str | None) -> None:
+    """Have the host answer as a Proxmox node: what `pveversion` prints, and the package's version, if any."""
+    asked = f"printf '%s' '{package}'" if package else "exit 1"
+    for name, does in (("pveversion", f"echo '{says}'"), ("dpkg-query", asked)):
+        host.frr.write(f"/usr/bin/{name}", f"#!/bin/sh\n{does}\n", mode=0o755)
+
+
 def test_a_bad_manifest_is_refused_with_a_report(host: Host) -> None:
     run = host.agent("commit", stdin='{"host": "pve01"}')
     assert (run.status, run.outcome, run.failed_step) == (2, "refused", "manifest")

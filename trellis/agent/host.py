@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import asdict, dataclass, field
 
 from trellis.agent import files, frr, sysctl
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest
 from trellis.agent.normalise import difference, shown
+from trellis.agent.process import run
 from trellis.agent.report import Fault, masked
+
+_ASK_S = 20.0
+"""Time limit for asking the host what it has installed, in seconds."""
 
 
 @dataclass(slots=True)
@@ -78,7 +83,7 @@ def wanted_sysctls(manifest: Manifest) -> list[sysctl.Setting]:
 
 
 def refuse_unless_meant_for_this_host(manifest: Manifest) -> None:
-    """Raise a Fault when the manifest is another host's, or rendered for another FRR."""
+    """Raise a Fault when the manifest is another host's, or rendered for another FRR or Proxmox."""
     name = os.uname().nodename.partition(".")[0]
     if name != manifest.host:
         raise Fault(
@@ -93,3 +98,35 @@ def refuse_unless_meant_for_this_host(manifest: Manifest) -> None:
             f"the configuration was rendered for {manifest.frr_version}",
             f"set the host's FRR version in the site to {version}, or install {manifest.frr_version}",
         )
+    if manifest.pve_version is not None:
+        _refuse_another_proxmox(manifest.pve_version, manifest.pve_network)
+
+
+def _refuse_another_proxmox(release: str, pve_network: tuple[str, str | None] | None) -> None:
+    """Raise a Fault when this host's Proxmox would generate or merge otherwise than was computed.
+
+    One release of Proxmox has carried more than one way to merge, so its package counts too, where there is one.
+    """
+    found = re.match(r"pve-manager/([0-9]+\.[0-9]+)", run(["pveversion"], _ASK_S).out)
+    if found is None or found[1] != release:
+        raise Fault(
+            f"this host runs Proxmox VE {found[1] if found else '(pveversion names none)'}",
+            f"the configuration was computed for {release}, and what Proxmox makes of it depends on its release",
+            "set the host's pve_version in the site to what `pveversion` prints",
+        )
+    package = run(["dpkg-query", "--show", "--showformat=${Version}", "libpve-network-perl"], _ASK_S)
+    if pve_network is None or package.status != 0:
+        return
+    first, before = pve_network
+    installed = package.out.strip()
+    if _numbers(installed) < _numbers(first) or (before is not None and _numbers(installed) >= _numbers(before)):
+        raise Fault(
+            f"libpve-network-perl {installed} is installed",
+            f"the configuration was computed for {first} or newer{f', before {before}' if before else ''}: "
+            "others merge frr.conf.local in another way",
+            "update the host's packages (apt full-upgrade), or set its pve_version in the site",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"[0-9]+", version.partition("-")[0])[:3])

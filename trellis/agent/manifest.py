@@ -97,6 +97,8 @@ class Manifest:
     units_changed_reload: tuple[UnitReload, ...]
     timeout_s: float
     confirm_within_s: float | None
+    pve_version: str | None = None
+    pve_network: tuple[str, str | None] | None = None
 
     def file(self, path: str) -> ManagedFile:
         """The file of that path, which must be one of the manifest's."""
@@ -169,7 +171,11 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "units_changed_reload": list,
     "timeout_s": (int, float),
 }
-_OPTIONAL: dict[str, type | tuple[type, ...]] = {"confirm_within_s": (int, float, type(None))}
+_OPTIONAL: dict[str, type | tuple[type, ...]] = {
+    "confirm_within_s": (int, float, type(None)),
+    "pve_version": (str, type(None)),
+    "pve_network": (list, type(None)),
+}
 
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -238,7 +244,14 @@ def _built(document: dict[str, Any]) -> Manifest:
         files=files,
         units_changed_reload=reloads,
         confirm_within_s=document.get("confirm_within_s"),
+        pve_version=document.get("pve_version"),
+        pve_network=_range(document.get("pve_network")),
     )
+
+
+def _range(pair: list[Any] | None) -> tuple[str, str | None] | None:
+    """The first version that is meant and the first that is not any more, None for none known yet."""
+    return None if pair is None else (str(pair[0]), None if pair[1] is None else str(pair[1]))
 
 
 def _content_problems(manifest: Manifest) -> list[str]:
@@ -266,6 +279,7 @@ def _word_problems(manifest: Manifest) -> list[str]:
     forms = [
         ("kind", manifest.kind, "pve|frr", "neither 'pve' nor 'frr'"),
         ("frr_version", manifest.frr_version, r"[0-9]+\.[0-9]+", "not MAJOR.MINOR"),
+        ("pve_version", manifest.pve_version or "9.1", r"[0-9]+\.[0-9]+", "not MAJOR.MINOR"),
         ("host", manifest.host, "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "no host name (lower case, no domain)"),
         *(("daemons", name, "[a-z0-9]+d", "no FRR daemon") for name in manifest.daemons),
     ]

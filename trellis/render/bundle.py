@@ -60,6 +60,8 @@ class Bundle:
     """Everything that one host gets in one transaction.
 
     Attributes:
+        pve_version: The Proxmox release that the text was computed for; None on a plain host.
+        pve_network: The versions of libpve-network-perl that behave so: the first, and the first that does not.
         running_config: Path of the file that FRR's running configuration must equal.
         sysctls: Path of the file of kernel settings.
     """
@@ -69,6 +71,8 @@ class Bundle:
     frr_version: str
     daemons: tuple[str, ...]
     files: tuple[HostFile, ...]
+    pve_version: str | None = None
+    pve_network: tuple[str, str | None] | None = None
     running_config: str = FRR_CONF
     sysctls: str = SYSCTLS
 
@@ -120,7 +124,16 @@ def _bundle(stanzas: Stanzas, sdn: SdnState | None, host: HostPlan, refusals: li
             *configs,
             HostFile(SYSCTLS, stanzas.fill("host/sysctl.j2", sysctls=host.sysctls)),
         ),
+        pve_version=host.pve_version,
+        pve_network=_pve_network(host),
     )
+
+
+def _pve_network(host: HostPlan) -> tuple[str, str | None] | None:
+    if host.pve_version is None:
+        return None
+    release = pve_version(host.pve_version)
+    return release.first_package, release.before_package
 
 
 def _whole(stanzas: Stanzas, host: HostPlan) -> str:

@@ -43,6 +43,8 @@ def _content(bundle: Bundle) -> dict[str, Any]:
         "host": bundle.host,
         "kind": bundle.kind,
         "frr_version": bundle.frr_version,
+        "pve_version": bundle.pve_version,
+        "pve_network": list(bundle.pve_network) if bundle.pve_network is not None else None,
         "daemons": list(bundle.daemons),
         "running_config": bundle.running_config,
         "sysctls": bundle.sysctls,
