@@ -23,6 +23,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from trellis.lab.root_mounts import MOUNT_BELOW
+
 DAEMONS = ("bgpd", "ospfd", "ospf6d", "bfdd")
 """What a host of the fabric runs beside the daemons that FRR always starts."""
 
@@ -31,7 +33,8 @@ _START_LIMIT_S = 30.0
 
 # Runs as PID 1 of the new PID namespace. It ends with its standard input, which only we hold: then
 # the kernel kills every process of the namespace and drops its mounts. bash reaps what daemons leave.
-_INIT = """
+_INIT = (
+    """
 set -e
 mount --make-rprivate /
 WORK="$LOWER/mnt"  # Hidden in this mount namespace alone; so there is nothing to clean up on the machine.
@@ -39,14 +42,9 @@ mount -t tmpfs -o mode=0755,size=256m scratch "$WORK"
 mkdir "$WORK/upper" "$WORK/work" "$WORK/root"
 mount -t overlay -o "lowerdir=$LOWER,upperdir=$WORK/upper,workdir=$WORK/work" scratch "$WORK/root"
 cd "$WORK/root"
-mount -t proc proc proc
-mount -t sysfs sysfs sys
-mount -t tmpfs -o mode=0755 dev dev
-for node in null zero full random urandom tty; do : > dev/$node; mount --bind /dev/$node dev/$node; done
-ln -s /proc/self/fd dev/fd
-mount -t tmpfs -o mode=0755 run run
-mkdir -p run/lock
-mkdir -m 1777 -p tmp
+"""
+    + MOUNT_BELOW
+    + """\
 hostname "$NAME"
 echo "$NAME" > etc/hostname
 printf '127.0.0.1 localhost\\n127.0.1.1 %s\\n' "$NAME" > etc/hosts
@@ -55,6 +53,7 @@ ip link set lo up
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 exec chroot . /bin/bash -c 'echo ready; read -r _ || true'
 """
+)
 
 
 class ScratchError(RuntimeError):

@@ -18,11 +18,13 @@ from pathlib import Path
 
 from trellis.lab.errors import LabError
 from trellis.lab.processes import Completed, run
+from trellis.lab.root_mounts import MOUNT_BELOW
 
 _START_LIMIT_S = 30.0
 
 # PID 1 of the speaker. It stays, because bash reaps what daemons leave behind.
-_INIT = """
+_INIT = (
+    """
 read -r pid rest < /proc/self/stat  # by the machine's own /proc, which is still there: the number outside
 echo "$pid" > "$STATE/said.pid"
 set -e
@@ -30,14 +32,9 @@ hostname "$FRR_NAME"
 mount --make-rprivate /
 mount -t overlay -o "lowerdir=$LOWER,upperdir=$STATE/upper,workdir=$STATE/work" speaker "$STATE/root"
 cd "$STATE/root"
-mount -t proc proc proc
-mount -t sysfs sysfs sys
-mount -t tmpfs -o mode=0755 dev dev
-for node in null zero full random urandom tty; do : > dev/$node; mount --bind /dev/$node dev/$node; done
-ln -s /proc/self/fd dev/fd
-mount -t tmpfs -o mode=0755 run run
-mkdir -p run/lock
-mkdir -m 1777 -p tmp
+"""
+    + MOUNT_BELOW
+    + """\
 # Flows, not packets, are spread over equal paths; a router behind two hosts would reorder otherwise.
 sysctl -qw net.ipv4.fib_multipath_hash_policy=1 net.ipv6.fib_multipath_hash_policy=1 || true
 exec chroot . /bin/bash -c '
@@ -45,6 +42,7 @@ exec chroot . /bin/bash -c '
     /usr/lib/frr/frrinit.sh start && : > /run/loaded
     while :; do sleep 86400 & wait "$!"; done'
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
