@@ -34,22 +34,23 @@ DEFAULTS = {
     "10.7": FrrDefaults(bgp_lines=("use-underlays-nexthop-weight",)),
 }
 
-FIRST_AS_ENFORCED_FROM = (9, 1)
-"""From this ``frr version`` line on FRR enforces by default that a peer's own ASN comes first in its paths."""
+_FIRST_AS_OFF = "no bgp enforce-first-as"
 
 
 def enforces_first_as(host: HostPlan) -> bool:
     """Return whether FRR's own default makes each eBGP peer put its ASN first.
 
-    FRR takes its defaults from the ``frr version`` line of its file, whatever version it is.  Proxmox VE 8.4 writes
-    8.5.2, and FRR then prints ``no bgp enforce-first-as`` (measured with 10.3), so that it has to be written.
+    FRR takes its defaults from the ``frr version`` line of its file, whatever version it is; under the line that
+    Proxmox VE 8.4 writes it is off, and has to be said (``trellis.pve`` knows which lines ask for what).
 
     Args:
         host: The host, whose ``frr version`` line Proxmox writes if there is one.
     """
-    header = pve_version(host.pve_version).frr_header if host.pve_version else f"frr version {host.frr_version}"
-    major, minor = header.split()[-1].split(".")[:2]
-    return (int(major), int(minor)) >= FIRST_AS_ENFORCED_FROM
+    return _FIRST_AS_OFF not in _under_proxmox_header(host)
+
+
+def _under_proxmox_header(host: HostPlan) -> tuple[str, ...]:
+    return pve_version(host.pve_version).instance_statements(host.frr_version) if host.pve_version else ()
 
 
 def bgp_lines(host: HostPlan) -> tuple[str, ...]:
@@ -58,5 +59,4 @@ def bgp_lines(host: HostPlan) -> tuple[str, ...]:
     Args:
         host: The host.
     """
-    first_as = () if enforces_first_as(host) else ("no bgp enforce-first-as",)
-    return (*first_as, *DEFAULTS[host.frr_version].bgp_lines)
+    return (*_under_proxmox_header(host), *DEFAULTS[host.frr_version].bgp_lines)
