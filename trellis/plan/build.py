@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from trellis import allocate
 from trellis.plan import names
+from trellis.plan.firewall import firewall
 from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, SilencedInterface, VnetPlan, Vrf
 from trellis.plan.policy import Policies
 from trellis.plan.sdn import sdn_state, vni
@@ -35,14 +36,14 @@ def plan(site: Site) -> Plan:
         vnets=tuple(_vnet(site, name) for name in sorted(site.vnets)),
         guests=tuple(_guest(site, guest) for guest in guests),
         infrastructure=tuple(sorted(str(prefix) for _, prefix in infrastructure(site))),
+        firewall=firewall(site, guests),
     )
 
 
 def _edge(name: str, edge: Edge, hosts: tuple[str, ...]) -> EdgePlan:
     loopback = edge.loopback
-    return EdgePlan(
-        name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, tuple(sorted(map(str, edge.accepts)))
-    )
+    accepts = tuple(sorted(map(str, edge.accepts)))
+    return EdgePlan(name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, accepts, edge.kind)
 
 
 def _vnet(site: Site, name: str) -> VnetPlan:

@@ -272,6 +272,7 @@ class EdgePlan:
 
     Attributes:
         accepts: What is accepted from it beside the default, exactly.
+        kind: Whose configuration it is written in.
     """
 
     name: str
@@ -280,6 +281,61 @@ class EdgePlan:
     ipv6: str
     hosts: tuple[str, ...]
     accepts: tuple[str, ...] = ()
+    kind: Literal["routeros", "frr"] = "routeros"
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePrefixes:
+    """All that guests of a zone may use: subnets, loopbacks, pods, services; collapsed, IPv4 first."""
+
+    zone: str
+    prefixes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeakPlan:
+    """Two zones that may reach each other, both ways.
+
+    Attributes:
+        zones: The two, sorted.
+        prefixes: What of each of the two takes part, in the order of ``zones``.
+    """
+
+    name: str
+    zones: tuple[str, str]
+    prefixes: tuple[tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedService:
+    """What guests of some VNets may reach beside other guests.
+
+    Attributes:
+        ports: Destination ports, 1-65535.
+        to: Prefixes of the infrastructure; none means the guest's host, by its gateway addresses.
+    """
+
+    name: str
+    vnets: tuple[str, ...]
+    protocol: Literal["tcp", "udp"]
+    ports: tuple[int, ...]
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallPlan:
+    """What keeps zones apart, and guests from the infrastructure, and the exceptions that the site declares (R12).
+
+    Attributes:
+        zones: By id.
+        infrastructure: What guests reach by a service only: the plan's infrastructure, every router's loopback,
+            links and management addresses; collapsed, IPv4 first.
+    """
+
+    zones: tuple[ZonePrefixes, ...]
+    leaks: tuple[LeakPlan, ...]
+    services: tuple[AllowedService, ...]
+    infrastructure: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,3 +354,4 @@ class Plan:
     vnets: tuple[VnetPlan, ...]
     guests: tuple[GuestPlan, ...]
     infrastructure: tuple[str, ...]
+    firewall: FirewallPlan

@@ -1,4 +1,4 @@
-"""The nouns of a site, typed: fabric, host, link, edge, zone, VNet, tenant, guest, cluster, node.
+"""The nouns of a site, typed: fabric, host, link, edge, zone, VNet, tenant, guest, cluster, node, leak, firewall.
 
 A site says only what a person decides; every number that follows from an id is derived in ``trellis.allocate``
 and every policy in ``trellis.plan``.  Rules that need more than one noun stand in ``trellis.site.checks``.
@@ -308,6 +308,27 @@ class Cluster(Noun):
     nodes: dict[Name, Node]
 
 
+class Leak(Noun):
+    """Two zones that may reach each other; no other zones do (R12)."""
+
+    between: tuple[SdnId, ...]
+    """The two zones."""
+    prefixes: tuple[Prefix, ...] = ()
+    """Which of either zone's prefixes take part; a zone of which none is named takes part with all of its own."""
+
+
+class Service(Noun):
+    """What guests may reach beside other guests, by an entry of ``firewall``: a service of hosts or infrastructure."""
+
+    vnets: tuple[SdnId, ...]
+    """The VNets whose guests may."""
+    protocol: Literal["tcp", "udp"]
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...]
+    """Destination ports, 1-65535."""
+    to: tuple[Prefix, ...] = ()
+    """Prefixes of the infrastructure; none named means the guest's host, by its gateway addresses."""
+
+
 class Site(Noun):
     """The whole of what Trellis is told."""
 
@@ -322,3 +343,5 @@ class Site(Noun):
     vnets: dict[SdnId, Vnet] = {}
     guests: dict[Name, Guest] = {}
     clusters: dict[Name, Cluster] = {}
+    leaks: dict[Name, Leak] = {}
+    firewall: dict[Name, Service] = {}

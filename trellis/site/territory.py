@@ -1,0 +1,76 @@
+"""Whose address is whose: what guests of a zone may use, and what is the infrastructure's; by address alone.
+
+Checks of leaks and services, and the plan's firewall, need both; they are derived here once.  Nothing is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+
+from trellis.site.checks.addresses import infrastructure
+from trellis.site.model import Site
+from trellis.site.resolved import AnyNetwork, AttachedGuest
+
+
+def zone_prefixes(site: Site, zone: str, guests: tuple[AttachedGuest, ...]) -> tuple[AnyNetwork, ...]:
+    """Return every range that guests of ``zone`` may use, collapsed, IPv4 first.
+
+    Args:
+        site: A site whose references hold.
+        zone: Id of the zone.
+        guests: The site's guests and nodes, resolved.
+    """
+    found: list[AnyNetwork | None] = []
+    vnets = {name: vnet for name, vnet in site.vnets.items() if vnet.zone == zone}
+    for vnet in vnets.values():
+        found += [vnet.subnets.ipv6.prefix, vnet.subnets.ipv4.prefix if vnet.subnets.ipv4 else None]
+    pools = [site.tenants[vnet.tenant].loopbacks for vnet in vnets.values()]
+    for cluster in (cluster for cluster in site.clusters.values() if cluster.vnet in vnets):
+        pools.append(cluster.services)
+        found += [family.pool for family in (cluster.pods.ipv4, cluster.pods.ipv6) if family is not None]
+    for pool in pools:
+        found += [pool.ipv4, pool.ipv6] if pool is not None else []
+    for guest in (guest for guest in guests if guest.zone == zone):
+        found += [*guest.loopbacks, *guest.extra]
+    return collapsed(prefix for prefix in found if prefix is not None)
+
+
+def protected(site: Site) -> tuple[AnyNetwork, ...]:
+    """Return what guests reach by a declared service only: infrastructure, loopbacks, links, management addresses.
+
+    Args:
+        site: A site of the right shape.
+    """
+    found: list[AnyNetwork] = [prefix for _, prefix in infrastructure(site)]
+    for edge in site.edges.values():
+        found += [IPv4Network(edge.loopback.ipv4), IPv6Network(edge.loopback.ipv6)]
+    for link in site.links.values():
+        for end in link.ends.values():
+            found += [interface.network for interface in (end.ipv4, end.ipv6) if interface is not None]
+    for host in site.hosts.values():
+        try:
+            found.append(ip_network(ip_address(host.ssh.address)))
+        except ValueError:
+            continue  # a name, which only a resolver knows
+    return collapsed(found)
+
+
+def collapsed(prefixes: Iterable[AnyNetwork]) -> tuple[AnyNetwork, ...]:
+    """Return the fewest prefixes that cover the same addresses, IPv4 first, each family in order."""
+    found = set(prefixes)
+    return (
+        *collapse_addresses(prefix for prefix in found if isinstance(prefix, IPv4Network)),
+        *collapse_addresses(prefix for prefix in found if isinstance(prefix, IPv6Network)),
+    )
+
+
+def part_of(prefixes: Iterable[AnyNetwork], territory: Iterable[AnyNetwork]) -> tuple[AnyNetwork, ...]:
+    """Return which of ``prefixes`` lie within ``territory``, collapsed."""
+    known = tuple(territory)
+    return collapsed(prefix for prefix in prefixes if any(within(prefix, own) for own in known))
+
+
+def within(inner: AnyNetwork, outer: AnyNetwork) -> bool:
+    """Return whether ``inner`` is ``outer`` or lies in it."""
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
