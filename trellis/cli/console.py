@@ -14,8 +14,8 @@ from rich.console import Console
 _FILE_WIDTH = 200
 """Columns of a table that goes to a file or a pipe, where no terminal says how wide it is."""
 
-out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+out = Console(soft_wrap=True, highlight=False, emoji=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
+err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 class Mistake(Exception):
