@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trellis import allocate
-from trellis.plan import names
+from trellis.plan import names, wiring
 from trellis.plan.firewall import firewall
 from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, SilencedInterface, VnetPlan, Vrf
 from trellis.plan.policy import Policies
@@ -37,6 +37,8 @@ def plan(site: Site) -> Plan:
         guests=tuple(_guest(site, guest) for guest in guests),
         infrastructure=tuple(sorted(str(prefix) for _, prefix in infrastructure(site))),
         firewall=firewall(site, guests),
+        zones=wiring.zones(site),
+        links=wiring.links(site),
     )
 
 

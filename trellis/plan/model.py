@@ -339,6 +339,51 @@ class FirewallPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkEndPlan:
+    """One end of a link: the host or edge there, its interface, and its addresses with their lengths."""
+
+    node: str
+    interface: str
+    ipv4: str | None
+    ipv6: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPlan:
+    """A wire of the underlay.
+
+    Attributes:
+        cost: OSPF's cost of each interface on it.
+        mtu: Bytes of an IP packet that it carries.
+        ends: By name of the host or edge.
+    """
+
+    name: str
+    kind: Literal["point-to-point", "segment"]
+    cost: int
+    mtu: int
+    ends: tuple[LinkEndPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePlan:
+    """A zone: its VRF, and how its packets travel between hosts.
+
+    Attributes:
+        mtu: Bytes of an IP packet in the zone, before VXLAN is added.
+        vtep: Family of the outer header.
+        hosts: Those that carry it, in the order of their ids.
+    """
+
+    name: str
+    vrf: str
+    l3vni: int
+    mtu: int
+    vtep: Literal["ipv4", "ipv6"]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The whole of what will be done for a site.
 
@@ -355,3 +400,5 @@ class Plan:
     guests: tuple[GuestPlan, ...]
     infrastructure: tuple[str, ...]
     firewall: FirewallPlan
+    zones: tuple[ZonePlan, ...]
+    links: tuple[LinkPlan, ...]
