@@ -1,0 +1,79 @@
+"""What the floor reads: a plan as JSON values, with what the product's renderer would still look up.
+
+Made before anything is measured.  A new file in the bundles needs its data here and its lines in
+``trellis/bench/templates``; until then the measurement fails, because both sides must write the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from trellis.plan.model import BgpInstance, HostPlan, Plan, Policy
+from trellis.pve import pve_version
+from trellis.render.defaults import DEFAULTS, bgp_lines
+
+Data = dict[str, Any]
+
+
+def floor_input(plan: Plan) -> Data:
+    """Return the floor's input for ``plan``.
+
+    Args:
+        plan: A plan whose hosts are all of kind ``pve``, of one release that merges verbatim.
+    """
+    policies: dict[int, Policy] = {}
+    for host in plan.hosts:
+        policies.setdefault(id(host.policy), host.policy)
+    names = {key: f"policy{number}" for number, key in enumerate(policies)}
+    return {
+        "proxmox": _proxmox(plan),
+        "policies": {names[key]: _plain(policy) for key, policy in policies.items()},
+        "hosts": [{**_host(host), "policy": names[id(host.policy)]} for host in plan.hosts],
+    }
+
+
+def _host(host: HostPlan) -> Data:
+    default = DEFAULTS[host.frr_version]
+    kept = ("name", "kind", "ipv4", "interfaces", "silenced", "vrfs", "sysctls", "daemons")
+    return {
+        **{name: _plain(getattr(host, name)) for name in kept},
+        "bfd_profiles": [
+            {
+                "name": profile.name,
+                "passive": profile.passive,
+                "multiplier": profile.multiplier if profile.multiplier != default.bfd_multiplier else None,
+                "interval_ms": profile.interval_ms if profile.interval_ms != default.bfd_interval_ms else None,
+            }
+            for profile in host.bfd_profiles
+        ],
+        "bgp": [_bgp(host, instance) for instance in host.bgp],
+    }
+
+
+def _bgp(host: HostPlan, instance: BgpInstance) -> Data:
+    return {
+        **_plain(instance),
+        "always_printed": bgp_lines(host),
+        "timers": (instance.keepalive_s, instance.hold_time_s) != DEFAULTS[host.frr_version].timers_s,
+    }
+
+
+def _proxmox(plan: Plan) -> Data:
+    controller = plan.sdn.controller if plan.sdn is not None else None
+    version = pve_version(plan.hosts[0].pve_version or "")
+    return {
+        "frr_header": version.frr_header,
+        "peer_group": version.peer_group,
+        "route_map_in": version.route_map_in,
+        "route_map_out": version.route_map_out,
+        "peers": controller.peers if controller is not None else (),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value
