@@ -16,6 +16,14 @@ need ethtool ethtool
 need curl curl
 need git git
 need unshare util-linux
+need nft nftables
+need gcc gcc
+need make make
+need flex flex
+need bison bison
+need bc bc
+need xz xz-utils
+[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from trellis.lab import nf_tables
 from trellis.lab.errors import LabError
 from trellis.lab.processes import Say
 
@@ -203,9 +204,15 @@ def ensure_kernel(say: Say) -> Kernel:
     try:
         return _kernel(NEWEST_KERNEL, say)
     except LabError as error:
-        say(f"no kernel from Debian {NEWEST_KERNEL.suite} ({error.why.splitlines()[-1].strip()})")
+        say(f"no kernel from Debian {NEWEST_KERNEL.suite} ({_complaint(error.why)})")
         say(f"taking the one of Debian {OLDER_KERNEL.suite} instead: the hosts will be three times slower")
         return _kernel(OLDER_KERNEL, say)
+
+
+def _complaint(last_words: str) -> str:
+    """The line of a failed command's last words that says what went wrong, as far as one does."""
+    lines = [line.strip() for line in last_words.splitlines()]
+    return next((line for line in lines if "rror" in line or line.startswith("E: ")), lines[-1])
 
 
 def _kernel(spec: KernelSpec, say: Say) -> Kernel:
@@ -221,10 +228,22 @@ def _kernel(spec: KernelSpec, say: Say) -> Kernel:
         modules = target / "modules" / "usr" / "lib" / "modules"
         modules.parent.mkdir(parents=True)
         (runner / "usr" / "lib" / "uml" / "modules").rename(modules)
+        _add_ip_families(spec, target, say)
 
-    where = _cached(f"kernel-{spec.suite}-{_key('v1')}", build, say)
+    where = _cached(f"kernel-{spec.suite}-{_key('v2', *nf_tables.FAMILIES)}", build, say)
     release = next((where / "modules" / "usr" / "lib" / "modules").iterdir()).name
     return Kernel(where / "runner", where / "modules", release, spec.arguments)
+
+
+def _add_ip_families(spec: KernelSpec, kernel: Path, say: Say) -> None:
+    """Give the kernel in that folder the families of nftables that it lacks."""
+    folder = next((kernel / "modules" / "usr" / "lib" / "modules").iterdir())
+    package = nf_tables.source_package(folder.name)
+    say(f"building its module nf_tables with the family `inet`, from {package} (once, about a minute)")
+    config = kernel / "runner" / "usr" / "share" / "doc" / "user-mode-linux" / "config.gz"
+    scratch = kernel.parent / "source"
+    _mmdebstrap(spec.suite, scratch / "package", "extract", (package,), (), say)
+    nf_tables.rebuild(scratch / "package", config, folder.name, folder / "kernel", scratch / "tree")
 
 
 def _key(*parts: str) -> str:
