@@ -2,11 +2,15 @@
 
 Names and prefixes follow from ids, as people choose them; order, sizes, kinds, versions and placements are drawn.
 Hypothesis draws the seed alone: a site has hundreds of choices, and drawing each through it takes seconds.
+
+Deliberately elsewhere: what is left of a site without an entry (``tests/core/smaller.py``), and the smallest site in
+which every field holds something (``tests/core/whole_site.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -17,79 +21,107 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB7AN+6NeTnhqtDCcBocTwmEmrsZHsAW9p5vj
 Data = dict[str, Any]
 
 
-def sites(least: int = 1) -> st.SearchStrategy[Data]:
-    """Draw the raw object of a site with at least that many hosts and tenants."""
-    return st.integers(0, 2**32).map(lambda seed: site_of(Random(seed), least))
+def sites(least: int = 1, most: int = 4) -> st.SearchStrategy[Data]:
+    """Draw the raw object of a site with at least and at most that many hosts and tenants."""
+    return st.integers(0, 2**32).map(lambda seed: site_of(Random(seed), least, most))
 
 
-def site_of(draw: Random, least: int) -> Data:
+def site_of(draw: Random, least: int, most: int = 4) -> Data:
     """Return the raw object of a site.
 
     Args:
         draw: Makes the choices.
         least: Fewest hosts and tenants.
+        most: Most hosts and tenants, at least 3.
     """
-    host_ids = draw.sample(range(1, 61), draw.randint(least, 4))
+    host_ids = draw.sample(range(1, 61), draw.randint(least, most))
     zone_ids = draw.sample(range(1, 91), draw.randint(1, 3))
-    tenant_ids = draw.sample(range(100, 250), draw.randint(least, 4))
+    tenant_ids = draw.sample(range(100, 250), draw.randint(least, most))
+    vtep = draw.choice(["ipv4", "ipv4", "ipv4", "ipv6"])
     site: Data = {
         "name": "drawn",
-        "fabric": {
-            "asn": 4200001000,
-            "loopbacks": {"ipv4": "10.255.0.0/24", "ipv6": "fd00:0:0:ffff::/64"},
-            "infrastructure": ["10.10.0.0/24", "fd00:10::/64"],
-            **draw.choice([{}, {"keepalive_s": 3, "hold_time_s": 9}, {"keepalive_s": 1, "hold_time_s": 3}]),
-            "bfd": {"interval_ms": draw.choice([10, 300, 60000]), "multiplier": draw.choice([2, 3, 255])},
-            "guest_bfd": {"interval_ms": draw.choice([100, 300]), "multiplier": draw.choice([3, 5])},
-        },
+        "fabric": _fabric(draw, host_ids),
         "proxmox": {"endpoint": "https://10.10.0.200:8006"},
-        "hosts": {f"h{number}": _host(draw, number) for number in host_ids},
-        "links": {"management": {**_segment(host_ids), "cost": draw.choice([1, 10, 65535])}},
-        "edges": {
-            f"edge{n}": {
-                "asn": 4200000000 + n,
-                "loopback": {"ipv4": f"10.255.0.{250 + n}", "ipv6": f"fd00:0:0:ffff::fff{n}"},
-            }
-            for n in range(draw.randint(0, 2))
-        },
-        "zones": {f"z{number}": {"id": number, "shared": True} for number in zone_ids},
+        "hosts": {f"h{number}": _host(draw, number, vtep) for number in host_ids},
+        "edges": {f"edge{n}": _edge(draw, n) for n in draw.sample(range(4), draw.randint(0, 3))},
+        "zones": {f"z{number}": {"id": number, "shared": True, "vtep": vtep} for number in zone_ids},
         "tenants": {},
         "vnets": {},
         "guests": {},
         "clusters": {},
     }
-    if len(host_ids) > 2:
-        reflectors = [f"h{number}" for number in draw.sample(host_ids, 2)]
-        site["fabric"] |= {
-            "full_mesh_limit": 2,
-            "route_reflectors": reflectors if draw.random() < 0.5 else sorted(reflectors),
-        }
+    site["links"] = {"management": _segment(draw, site), **_wires(draw, host_ids)}
     for zone in site["zones"].values():
-        zone["nodes"] = draw.sample(sorted(site["hosts"]), len(host_ids)) if draw.random() < 0.5 else []
-    for edge in site["edges"].values():
-        edge["max_hops"] = draw.choice([2, 5, 255])
-        edge["accepts"] = draw.sample(["192.168.70.0/24", "fd00:70::/64", "10.0.0.0/8"], draw.randint(0, 3))
+        zone["nodes"] = draw.sample(sorted(site["hosts"]), draw.randint(0, len(host_ids)))
     for number in tenant_ids:
         _tenant(draw, site, number, f"z{draw.choice(zone_ids)}")
+    site["leaks"] = _leaks(draw, site)
+    site["firewall"] = _services(draw, site)
     return site
 
 
-def _host(draw: Random, number: int) -> Data:
-    kind, pve, frr = draw.choice(
-        [("pve", "8.4", "10.3"), ("pve", "9.1", "10.3"), ("pve", "9.2", "10.7"), ("frr", None, "10.3")]
-    )
+def _fabric(draw: Random, host_ids: list[int]) -> Data:
+    fabric = {
+        "asn": 4200001000,
+        "loopbacks": {"ipv4": "10.255.0.0/24", "ipv6": "fd00:0:0:ffff::/64"},
+        "infrastructure": ["10.10.0.0/24", "fd00:10::/64", "fd00:20::/64"],
+        **draw.choice([{}, {"keepalive_s": 3, "hold_time_s": 9}, {"keepalive_s": 1, "hold_time_s": 3}]),
+        "bfd": {"interval_ms": draw.choice([10, 300, 60000]), "multiplier": draw.choice([2, 3, 255])},
+        "guest_bfd": {"interval_ms": draw.choice([100, 300]), "multiplier": draw.choice([3, 5])},
+    }
+    if len(host_ids) > 2:
+        reflectors = [f"h{number}" for number in draw.sample(host_ids, 2)]
+        fabric |= {
+            "full_mesh_limit": 2,
+            "route_reflectors": reflectors if draw.random() < 0.5 else sorted(reflectors),
+        }
+    return fabric
+
+
+def _host(draw: Random, number: int, vtep: str) -> Data:
+    kinds = [("pve", "8.4", "10.3"), ("pve", "9.1", "10.3"), ("frr", None, "10.3")] if vtep == "ipv4" else []
+    kind, pve, frr = draw.choice([*kinds, ("pve", "9.2", "10.7"), ("frr", None, "10.7")])
     host = {"id": number, "kind": kind, "frr_version": frr, "ssh": {"address": f"10.10.0.{number}", "host_key": KEY}}
     return {**host, "pve_version": pve} if pve else host
 
 
-def _segment(host_ids: list[int]) -> Data:
-    ends = {f"h{number}": {"interface": "vmbr0", "ipv4": f"10.10.0.{number}/24"} for number in host_ids}
-    return {"kind": "segment", "ends": ends}
+def _edge(draw: Random, number: int) -> Data:
+    return {
+        "kind": draw.choice(["routeros", "frr"]),
+        "asn": 4200000000 + number,
+        "loopback": {"ipv4": f"10.255.0.{250 + number}", "ipv6": f"fd00:0:0:ffff::fff{number}"},
+        "max_hops": draw.choice([2, 5, 255]),
+        "accepts": draw.sample(["192.168.70.0/24", "fd00:70::/64", "10.0.0.0/8"], draw.randint(0, 3)),
+    }
+
+
+def _segment(draw: Random, site: Data) -> Data:
+    ends = {
+        name: {"interface": "vmbr0", "ipv4": f"10.10.0.{host['id']}/24", "ipv6": f"fd00:10::{host['id']}/64"}
+        for name, host in site["hosts"].items()
+    }
+    ends |= {name: {"interface": "vlan10"} for name in site["edges"] if draw.random() < 0.5}
+    return {"kind": "segment", "ends": ends, "cost": draw.choice([1, 10, 65535]), "mtu": draw.choice([1520, 9000])}
+
+
+def _wires(draw: Random, host_ids: list[int]) -> Data:
+    """Return point-to-point links between some neighbours of the order in which the hosts were drawn."""
+    return {
+        f"w{one}-{other}": {
+            "mtu": draw.choice([1520, 9000]),
+            "ends": {
+                f"h{one}": {"interface": f"eth{other}", "ipv6": f"fd00:20::{one}/64"},
+                f"h{other}": {"interface": f"eth{one}", "ipv6": f"fd00:20::{other}/64"},
+            },
+        }
+        for one, other in pairwise(host_ids)
+        if draw.random() < 0.5
+    }
 
 
 def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
-    """Add a tenant with its VNet, guests and perhaps a cluster."""
-    hosts = sorted(site["hosts"])
+    """Add a tenant with its VNets, guests and perhaps a cluster."""
+    hosts = sorted(site["zones"][zone]["nodes"] or site["hosts"])
     site["tenants"][f"t{number}"] = {
         "id": number,
         "loopbacks": {"ipv4": f"10.{number}.254.0/24", "ipv6": f"fd00:{number}:fe::/64"},
@@ -107,6 +139,13 @@ def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
             "ipv6": {"prefix": f"fd00:{number}::/64", "gateway": f"fd00:{number}::fffe"},
         },
     }
+    if draw.random() < 0.3:  # a second VNet, of IPv6 alone
+        site["vnets"][f"w{number}"] = {
+            "zone": zone,
+            "tenant": f"t{number}",
+            "vni": 20000 + number,
+            "subnets": {"ipv6": {"prefix": f"fd00:{number}:2::/64", "gateway": f"fd00:{number}:2::fffe"}},
+        }
     for suffix in draw.sample(range(1, 11), draw.randint(0, 2)):
         announced = [f"10.{number}.0.{100 + suffix}/32", f"fd00:{number}::{100 + suffix}/128"]
         site["guests"][f"g{number}-{suffix}"] = {
@@ -116,24 +155,28 @@ def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
         }
     suffixes = draw.sample([*range(11, 15), *range(21, 25)], draw.randint(0, 3))
     if suffixes:
-        blocks = draw.sample(range(8), 8)
-        site["clusters"][f"c{number}"] = {
-            "id": number,
-            "vnet": f"v{number}",
-            "pods": {
-                "ipv4": {"pool": f"10.{number}.240.0/21", "node_length": 24},
-                "ipv6": {"pool": f"fd00:{number}:244::/60", "node_length": 64},
-            },
-            "services": {"ipv4": f"10.{number}.250.0/24", "ipv6": f"fd00:{number}:250::/112"},
-            "nodes": {
-                f"n{number}-{suffix}": {
-                    "role": "controlplane" if suffix < 20 else "worker",
-                    "pod_block": block,
-                    **_attachment(draw, hosts, number, suffix),
-                }
-                for suffix, block in zip(suffixes, blocks, strict=False)
-            },
-        }
+        site["clusters"][f"c{number}"] = _cluster(draw, number, suffixes, hosts)
+
+
+def _cluster(draw: Random, number: int, suffixes: list[int], hosts: list[str]) -> Data:
+    blocks = draw.sample(range(8), 8)
+    return {
+        "id": number,
+        "vnet": f"v{number}",
+        "pods": {
+            "ipv4": {"pool": f"10.{number}.240.0/21", "node_length": 24},
+            "ipv6": {"pool": f"fd00:{number}:244::/60", "node_length": 64},
+        },
+        "services": {"ipv4": f"10.{number}.250.0/24", "ipv6": f"fd00:{number}:250::/112"},
+        "nodes": {
+            f"n{number}-{suffix}": {
+                "role": "controlplane" if suffix < 20 else "worker",
+                "pod_block": block,
+                **_attachment(draw, hosts, number, suffix),
+            }
+            for suffix, block in zip(suffixes, blocks, strict=False)
+        },
+    }
 
 
 def _attachment(draw: Random, hosts: list[str], tenant: int, suffix: int) -> Data:
@@ -147,81 +190,42 @@ def _attachment(draw: Random, hosts: list[str], tenant: int, suffix: int) -> Dat
     }
 
 
+def _leaks(draw: Random, site: Data) -> Data:
+    """Return leaks between pairs of the zones that have VNets, of all that is in them or of some of their subnets."""
+    zones = sorted({vnet["zone"] for vnet in site["vnets"].values()})
+    pairs = [(one, other) for one in zones for other in zones if one < other]
+    return {
+        f"l-{'-'.join(pair)}": {"between": draw.sample(pair, 2), "prefixes": _some(draw, _subnets(site, pair))}
+        for pair in draw.sample(pairs, draw.randint(0, len(pairs)))
+    }
+
+
+def _subnets(site: Data, zones: tuple[str, ...]) -> list[str]:
+    vnets = [vnet for vnet in site["vnets"].values() if vnet["zone"] in zones]
+    return [subnet["prefix"] for vnet in vnets for subnet in vnet["subnets"].values()]
+
+
+def _services(draw: Random, site: Data) -> Data:
+    infrastructure = ["10.10.0.0/24", "fd00:10::/64", "10.10.0.200/32", "10.255.0.0/24"]
+    return {
+        f"s{number}": {
+            "vnets": _some(draw, list(site["vnets"]), least=1),
+            "protocol": draw.choice(["tcp", "udp"]),
+            "ports": draw.sample([53, 123, 6443, 8006, 65535], draw.randint(1, 3)),
+            "to": _some(draw, infrastructure),
+        }
+        for number in draw.sample(range(9), draw.randint(0, 3))
+    }
+
+
+def _some(draw: Random, values: list[str], least: int = 0) -> list[str]:
+    return draw.sample(values, draw.randint(least, len(values)))
+
+
 def reordered(draw: Random, value: Any) -> Any:
     """Return ``value`` with every mapping and every list in it in another order."""
     if isinstance(value, Mapping):
         return {key: reordered(draw, value[key]) for key in draw.sample(list(value), len(value))}
     if isinstance(value, list):
-        return draw.sample(value, len(value))
+        return [reordered(draw, below) for below in draw.sample(value, len(value))]
     return value
-
-
-def entries(site: Data) -> list[tuple[str, str]]:
-    """Return family and name of every entry that a person may take out of a site."""
-    families = ("hosts", "zones", "tenants", "guests", "clusters")
-    found = [(family, name) for family in families for name in site[family]]
-    return found + [("nodes", name) for cluster in site["clusters"].values() for name in cluster["nodes"]]
-
-
-def without(site: Data, family: str, name: str) -> Data | None:
-    """Return ``site`` without an entry and what cannot be without it; None if nothing would be left.
-
-    Args:
-        site: The whole site.
-        family: As ``entries`` names it.
-        name: Name of the entry.
-    """
-
-    def of_vnet(vnet: str) -> bool:
-        details = site["vnets"][vnet]
-        return (family, name) in (("zones", details["zone"]), ("tenants", details["tenant"]))
-
-    def goes(entry: Data) -> bool:
-        gone_host = family == "hosts" and (entry["host"] == name or entry["placement"] == [name])
-        return gone_host or ("vnet" in entry and of_vnet(entry["vnet"]))
-
-    def kept(entry: Data) -> Data:
-        if family != "hosts":
-            return entry
-        return {**entry, "placement": [host for host in entry["placement"] if host != name]}
-
-    smaller: Data = {
-        **site,
-        "hosts": {key: host for key, host in site["hosts"].items() if (family, name) != ("hosts", key)},
-        "zones": {
-            key: {**zone, "nodes": [node for node in zone["nodes"] if (family, name) != ("hosts", node)]}
-            for key, zone in site["zones"].items()
-            if (family, name) != ("zones", key)
-        },
-        "vnets": {key: vnet for key, vnet in site["vnets"].items() if not of_vnet(key)},
-        "guests": {
-            key: kept(guest)
-            for key, guest in site["guests"].items()
-            if (family, name) != ("guests", key) and not goes(guest)
-        },
-    }
-    smaller["tenants"] = {
-        key: tenant
-        for key, tenant in site["tenants"].items()
-        if any(vnet["tenant"] == key for vnet in smaller["vnets"].values())
-    }
-    smaller["clusters"] = {
-        key: {
-            **cluster,
-            "nodes": {
-                node: kept(entry)
-                for node, entry in cluster["nodes"].items()
-                if (family, name) != ("nodes", node) and not goes(entry)
-            },
-        }
-        for key, cluster in site["clusters"].items()
-        if (family, name) != ("clusters", key) and not of_vnet(cluster["vnet"])
-    }
-    fabric = site["fabric"]
-    if name in fabric.get("route_reflectors", ()) and family == "hosts":
-        left = [host for host in fabric["route_reflectors"] if host != name]
-        smaller["fabric"] = {**fabric, "route_reflectors": left}
-    segment = site["links"]["management"]
-    ends = {key: segment["ends"][key] for key in smaller["hosts"]}
-    smaller["links"] = {"management": {**segment, "ends": ends}}
-    return smaller if smaller["hosts"] and smaller["zones"] else None

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.core.generated import Data, entries, reordered, sites, without
+from tests.core.generated import Data, reordered, sites
+from tests.core.smaller import entries, without
 from trellis import allocate
 from trellis.agent.normalise import normalise
 from trellis.plan import Plan, plan
@@ -73,7 +74,9 @@ def test_taking_an_entry_out_or_putting_it_in_changes_nobody_elses_numbers(site:
 @given(sites(), st.data())
 def test_an_entry_that_is_added_takes_no_line_away_and_changes_none(site: Data, data: st.DataObject) -> None:
     site["fabric"] |= {"full_mesh_limit": 16}  # to outgrow the full mesh is another change
-    smaller = without(site, *data.draw(st.sampled_from(entries(site)), label="entry"))
+    # A tenant's only VNet with IPv4 is another change: filters get an entry per family, and Proxmox numbers them anew.
+    others = [(family, name) for family, name in entries(site) if family != "vnets"]
+    smaller = without(site, *data.draw(st.sampled_from(others), label="entry"))
     assume(smaller is not None)
     assert smaller is not None
     after = {bundle.host: normalise(bundle.text(FRR_CONF)) for bundle in render(plan(load_site(site)))}
