@@ -107,10 +107,13 @@ class Filters:
         """
         if route_map is None:
             return route
-        for entry in sorted(self.entries(route_map), key=lambda found: found.seq):
-            if self._matches(entry, route):
-                return None if entry.action == "deny" else self._changed(entry, route)
-        return None
+        entry = self.deciding(route_map, route)
+        return None if entry is None or entry.action == "deny" else self._changed(entry, route)
+
+    def deciding(self, route_map: str, route: Route) -> RouteMapEntry | None:
+        """Return the entry of a route-map that decides on ``route``; None if none matches, which denies it."""
+        entries = sorted(self.entries(route_map), key=lambda found: found.seq)
+        return next((entry for entry in entries if self._matches(entry, route)), None)
 
     def _matches(self, entry: RouteMapEntry, route: Route) -> bool:
         if entry.prefix_list is not None and not self._listed(entry.prefix_list, route.prefix):
