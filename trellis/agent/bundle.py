@@ -14,6 +14,8 @@ from pathlib import Path
 MODULES = (
     "report",
     "process",
+    "shape",
+    "ground",
     "manifest",
     "normalise",
     "lock",

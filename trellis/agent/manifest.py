@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trellis.agent import ground
+from trellis.agent.ground import NOTHING_NEEDED, Loopbacks, Preconditions
 from trellis.agent.report import SCHEMA_VERSION
+from trellis.agent.shape import UNPRINTABLE, Types, field_problems
 
 HEADING = f"trellis-manifest {SCHEMA_VERSION}\n"
 """A line that may stand before the document."""
@@ -23,12 +26,16 @@ ALLOWED_PATHS = (
     r"/etc/sysctl\.d/90-trellis[a-z0-9-]*\.conf",
     r"/etc/systemd/system/frr\.service\.d/[a-z0-9][a-z0-9-]*\.conf",
     r"/etc/radvd\.conf",
-    r"/etc/nftables\.d/trellis[a-z0-9-]*\.nft",
+    r"/etc/systemd/system/trellis-firewall\.service",
+    r"/etc/trellis/firewall\.nft",
 )
 """The only files that a manifest may name, as regular expressions."""
 
-ALLOWED_UNITS = ("radvd.service", "nftables.service")
-"""The only units that a manifest may have reloaded; FRR has steps of its own."""
+ALLOWED_UNITS = ("radvd.service",)
+"""The only units that a manifest may have reloaded; FRR and the firewall have steps of their own."""
+
+ALLOWED_TO_ENABLE = ("trellis-firewall.service",)
+"""The only units that a manifest may have enabled."""
 
 RUNNING_CONFIG = "/etc/frr/frr.conf"
 """Where the intended running configuration is; any other file frr-reload.py would have FRR copy over this one."""
@@ -99,6 +106,10 @@ class Manifest:
     confirm_within_s: float | None
     pve_version: str | None = None
     pve_network: tuple[str, str | None] | None = None
+    nftables: str | None = None
+    units: tuple[str, ...] = ()
+    preconditions: Preconditions = NOTHING_NEEDED
+    loopbacks: Loopbacks | None = None
 
     def file(self, path: str) -> ManagedFile:
         """The file of that path, which must be one of the manifest's."""
@@ -151,14 +162,14 @@ def parse(text: str) -> Manifest:
     raise BadManifest(problems, host, digest)
 
 
-_FILE_FIELDS: dict[str, type | tuple[type, ...]] = {
+_FILE_FIELDS: Types = {
     "path": str,
     "mode": str,
     "owner": str,
     "group": str,
     "lines": list,
 }
-_FIELDS: dict[str, type | tuple[type, ...]] = {
+_FIELDS: Types = {
     "schema_version": int,
     "host": str,
     "digest": str,
@@ -171,20 +182,20 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "units_changed_reload": list,
     "timeout_s": (int, float),
 }
-_OPTIONAL: dict[str, type | tuple[type, ...]] = {
+_OPTIONAL: Types = {
     "confirm_within_s": (int, float, type(None)),
     "pve_version": (str, type(None)),
     "pve_network": (list, type(None)),
+    "nftables": (str, type(None)),
+    "units": list,
+    "preconditions": (dict, type(None)),
+    "loopbacks": (dict, type(None)),
 }
-
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, everything that some reader takes for the end of a line, and what UTF-8 cannot hold."""
 
 
 def _shape_problems(document: dict[str, Any]) -> list[str]:
     """What keeps the document from being read as a manifest at all."""
-    problems = _field_problems("", document, _FIELDS, _OPTIONAL)
+    problems = field_problems("", document, _FIELDS, _OPTIONAL)
     if problems:
         return problems
     if document["schema_version"] != SCHEMA_VERSION:
@@ -192,34 +203,13 @@ def _shape_problems(document: dict[str, Any]) -> list[str]:
         return [f"schema_version: {version}; this agent reads {SCHEMA_VERSION}: install the agent of that program"]
     problems += [f"daemons: {name!r} is no name" for name in document["daemons"] if not isinstance(name, str)]
     for number, entry in enumerate(document["files"]):
-        problems += _field_problems(f"files[{number}]", entry, _FILE_FIELDS)
+        problems += field_problems(f"files[{number}]", entry, _FILE_FIELDS)
         lines = entry.get("lines") if isinstance(entry, dict) else None
         if isinstance(lines, list) and not all(isinstance(line, str) for line in lines):
             problems.append(f"files[{number}].lines: not all of them are text")
     for number, entry in enumerate(document["units_changed_reload"]):
-        problems += _field_problems(f"units_changed_reload[{number}]", entry, {"unit": str, "paths": list})
-    return problems
-
-
-def _field_problems(
-    where: str,
-    value: object,
-    fields: dict[str, type | tuple[type, ...]],
-    optional: dict[str, type | tuple[type, ...]] | None = None,
-) -> list[str]:
-    """Fields that an object lacks, has of the wrong type, or should not have."""
-    known = {**fields, **(optional or {})}
-    if not isinstance(value, dict):
-        return [f"{where}: not an object"]
-    dot = f"{where}." if where else ""
-    missing = [f"{dot}{name}: missing" for name in fields if name not in value]
-    strange = [f"{dot}{name}: unknown" for name in value if name not in known]
-    wrong = [
-        f"{dot}{name}: {found!r} is of the wrong type"
-        for name, found in value.items()
-        if name in known and (not isinstance(found, known[name]) or isinstance(found, bool))
-    ]
-    return missing + strange + wrong
+        problems += field_problems(f"units_changed_reload[{number}]", entry, {"unit": str, "paths": list})
+    return problems + ground.problems_of(document)
 
 
 def _built(document: dict[str, Any]) -> Manifest:
@@ -246,6 +236,10 @@ def _built(document: dict[str, Any]) -> Manifest:
         confirm_within_s=document.get("confirm_within_s"),
         pve_version=document.get("pve_version"),
         pve_network=_range(document.get("pve_network")),
+        nftables=document.get("nftables"),
+        units=tuple(document.get("units", ())),
+        preconditions=ground.preconditions(document.get("preconditions")),
+        loopbacks=ground.loopbacks(document.get("loopbacks")),
     )
 
 
@@ -261,7 +255,7 @@ def _content_problems(manifest: Manifest) -> list[str]:
     problems += [f"files: {path} is named twice" for path in sorted({p for p in paths if paths.count(p) > 1})]
     if manifest.running_config != RUNNING_CONFIG:
         problems.append(f"running_config: {manifest.running_config!r}; frr-reload.py takes {RUNNING_CONFIG} only")
-    for role in ("running_config", "sysctls"):
+    for role in ("running_config", "sysctls", "nftables"):
         path = getattr(manifest, role)
         if path is not None and path not in paths:
             problems.append(f"{role}: {path} is none of the files")
@@ -287,6 +281,9 @@ def _word_problems(manifest: Manifest) -> list[str]:
     for reload in manifest.units_changed_reload:
         if reload.unit not in ALLOWED_UNITS:
             problems.append(f"units_changed_reload: {reload.unit!r} is none of {', '.join(ALLOWED_UNITS)}")
+    for unit in manifest.units:
+        if unit not in ALLOWED_TO_ENABLE or f"/etc/systemd/system/{unit}" not in [file.path for file in manifest.files]:
+            problems.append(f"units: {unit!r} is none of {', '.join(ALLOWED_TO_ENABLE)} with a file of its own")
     return problems
 
 
@@ -300,8 +297,8 @@ def _file_problems(file: ManagedFile) -> list[str]:
         if not re.fullmatch("[a-z_][a-z0-9_-]{0,31}", name):
             problems.append(f"{file.path}: {name!r} is no user or group")
     for number, line in enumerate(file.lines, 1):
-        if _UNPRINTABLE.search(line):
+        if UNPRINTABLE.search(line):
             problems.append(f"{file.path} line {number}: holds a control character; it could read as two lines")
-        elif len(line.encode()) > LONGEST_LINE:
+        elif file.path.startswith("/etc/frr/") and len(line.encode()) > LONGEST_LINE:
             problems.append(f"{file.path} line {number}: longer than {LONGEST_LINE} bytes; vtysh would hang")
     return problems

@@ -7,10 +7,11 @@ ours that Proxmox's merge would drop or renumber is refused here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trellis.plan.model import HostPlan, Plan
 from trellis.pve import Loss, Node, SdnState, carry_in_router, effective, pve_version
+from trellis.render.ground import NOTHING_NEEDED, Loopbacks, Preconditions, loopbacks, preconditions
 from trellis.render.stanzas import Stanzas
 from trellis.site.refusal import Refusal, raise_if_any
 
@@ -64,6 +65,10 @@ class Bundle:
         pve_network: The versions of libpve-network-perl that behave so: the first, and the first that does not.
         running_config: Path of the file that FRR's running configuration must equal.
         sysctls: Path of the file of kernel settings.
+        nftables: Path of the file with the host's table, if it gets one.
+        units: Units among the files that are enabled.
+        preconditions: What the host must have already.
+        loopbacks: The interface of the host's loopbacks; None where they are not ours to make.
     """
 
     host: str
@@ -75,6 +80,10 @@ class Bundle:
     pve_network: tuple[str, str | None] | None = None
     running_config: str = FRR_CONF
     sysctls: str = SYSCTLS
+    nftables: str | None = None
+    units: tuple[str, ...] = ()
+    preconditions: Preconditions = NOTHING_NEEDED
+    loopbacks: Loopbacks | None = None
 
     def text(self, path: str) -> str:
         """Return the text of the file at ``path``; KeyError if the bundle has none."""
@@ -95,7 +104,14 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
     """
     stanzas = Stanzas()
     refusals: list[Refusal] = []
-    bundles = tuple(_bundle(stanzas, plan.sdn, host, refusals) for host in plan.hosts)
+    bundles = tuple(
+        replace(
+            _bundle(stanzas, plan.sdn, host, refusals),
+            preconditions=preconditions(plan, host),
+            loopbacks=loopbacks(stanzas, host),
+        )
+        for host in plan.hosts
+    )
     raise_if_any(refusals)
     return bundles
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from trellis.render.bundle import Bundle
@@ -37,6 +38,23 @@ def digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def ground_document(bundle: Bundle) -> str:
+    """Return what ``bundle``'s host needs before anything else is done, with its digest, in the manifest's form.
+
+    It changes less often than the manifest: a host is made ready once, before the SDN is applied anywhere.
+
+    Args:
+        bundle: What a host gets.
+    """
+    content = {"schema_version": SCHEMA_VERSION, "host": bundle.host, "kind": bundle.kind, **_ground(bundle)}
+    return f"{HEADING}\n{json.dumps({**content, 'digest': digest(content)}, indent=1)}\n"
+
+
+def _ground(bundle: Bundle) -> dict[str, Any]:
+    loopbacks = asdict(bundle.loopbacks) if bundle.loopbacks is not None else None
+    return {"preconditions": asdict(bundle.preconditions), "loopbacks": loopbacks}
+
+
 def _content(bundle: Bundle) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -50,6 +68,9 @@ def _content(bundle: Bundle) -> dict[str, Any]:
         "sysctls": bundle.sysctls,
         "timeout_s": TIMEOUT_S,
         "units_changed_reload": [],
+        "nftables": bundle.nftables,
+        "units": list(bundle.units),
+        **_ground(bundle),
         "files": [
             {
                 "path": file.path,
