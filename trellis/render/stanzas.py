@@ -7,6 +7,7 @@ it is remembered here by its identity while the rendering lasts.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from trellis.render.defaults import DEFAULTS, bgp_lines, enforces_first_as
 _TEMPLATES = Path(__file__).parents[2] / "templates"
 
 
+@cache  # compiling the templates takes five times as long as filling them for a small site
 def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(_TEMPLATES),
