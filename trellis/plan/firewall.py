@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from trellis.plan.model import AllowedService, FirewallPlan, LeakPlan, ZonePrefixes
 from trellis.site.model import Leak, Service, Site
 from trellis.site.resolved import AnyNetwork, AttachedGuest
-from trellis.site.territory import collapsed, part_of, protected, zone_prefixes
+from trellis.site.territory import collapsed, part_of, protected, vnet_prefixes, zone_prefixes
 
 
 def firewall(site: Site, guests: tuple[AttachedGuest, ...]) -> FirewallPlan:
@@ -25,7 +25,7 @@ def firewall(site: Site, guests: tuple[AttachedGuest, ...]) -> FirewallPlan:
     return FirewallPlan(
         zones=tuple(ZonePrefixes(zone, _texts(prefixes)) for zone, prefixes in of_zone.items()),
         leaks=tuple(_leak(name, leak, of_zone) for name, leak in sorted(site.leaks.items())),
-        services=tuple(_service(name, service) for name, service in sorted(site.firewall.items())),
+        services=tuple(_service(site, name, service, guests) for name, service in sorted(site.firewall.items())),
         infrastructure=_texts(protected(site)),
     )
 
@@ -36,9 +36,15 @@ def _leak(name: str, leak: Leak, of_zone: dict[str, tuple[AnyNetwork, ...]]) -> 
     return LeakPlan(name, (first, second), (one, other))
 
 
-def _service(name: str, service: Service) -> AllowedService:
-    ports = tuple(sorted(service.ports))
-    return AllowedService(name, tuple(sorted(service.vnets)), service.protocol, ports, _texts(collapsed(service.to)))
+def _service(site: Site, name: str, service: Service, guests: tuple[AttachedGuest, ...]) -> AllowedService:
+    return AllowedService(
+        name=name,
+        vnets=tuple(sorted(service.vnets)),
+        protocol=service.protocol,
+        ports=tuple(sorted(service.ports)),
+        to=_texts(collapsed(service.to)),
+        sources=_texts(vnet_prefixes(site, service.vnets, guests)),
+    )
 
 
 def _texts(prefixes: Iterable[AnyNetwork]) -> tuple[str, ...]:

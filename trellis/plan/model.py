@@ -313,6 +313,7 @@ class AllowedService:
     Attributes:
         ports: Destination ports, 1-65535.
         to: Prefixes of the infrastructure; none means the guest's host, by its gateway addresses.
+        sources: What guests of these VNets may use, IPv4 first; who is past the VNet's own host is known by it.
     """
 
     name: str
@@ -320,6 +321,7 @@ class AllowedService:
     protocol: Literal["tcp", "udp"]
     ports: tuple[int, ...]
     to: tuple[str, ...]
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

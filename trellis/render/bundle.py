@@ -1,4 +1,4 @@
-"""Plan -> the files of each host: FRR's configuration, daemons, kernel settings.
+"""Plan -> the files of each host: FRR's configuration, daemons, kernel settings, filters.
 
 On a ``pve`` host frr.conf.local is ours and frr.conf is Proxmox's; both are in the bundle, the second one as
 Proxmox will write it (``trellis.pve``), so that what will run is known before anything is touched.  A line of
@@ -8,9 +8,11 @@ ours that Proxmox's merge would drop or renumber is refused here.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from trellis.plan.model import HostPlan, Plan
 from trellis.pve import Loss, Node, SdnState, carry_in_router, effective, pve_version
+from trellis.render.firewall import FIREWALL, FIREWALL_UNIT, Firewalls
 from trellis.render.ground import NOTHING_NEEDED, Loopbacks, Preconditions, loopbacks, preconditions
 from trellis.render.stanzas import Stanzas
 from trellis.site.refusal import Refusal, raise_if_any
@@ -103,10 +105,11 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
         SiteRefused: If Proxmox's merge would change what a host's text means; every such line is named.
     """
     stanzas = Stanzas()
+    firewalls = Firewalls(plan, stanzas)
     refusals: list[Refusal] = []
     bundles = tuple(
         replace(
-            _bundle(stanzas, plan.sdn, host, refusals),
+            _bundle(stanzas, firewalls, plan.sdn, host, refusals),
             preconditions=preconditions(plan, host),
             loopbacks=loopbacks(stanzas, host),
         )
@@ -116,7 +119,9 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
     return bundles
 
 
-def _bundle(stanzas: Stanzas, sdn: SdnState | None, host: HostPlan, refusals: list[Refusal]) -> Bundle:
+def _bundle(
+    stanzas: Stanzas, firewalls: Firewalls, sdn: SdnState | None, host: HostPlan, refusals: list[Refusal]
+) -> Bundle:
     configs: tuple[HostFile, ...]
     if host.kind == "pve":
         state = sdn or SdnState()
@@ -139,9 +144,13 @@ def _bundle(stanzas: Stanzas, sdn: SdnState | None, host: HostPlan, refusals: li
         files=(
             *configs,
             HostFile(SYSCTLS, stanzas.fill("host/sysctl.j2", sysctls=host.sysctls)),
+            HostFile(FIREWALL, firewalls.of_host(host)),
+            HostFile(FIREWALL_UNIT, firewalls.unit),
         ),
         pve_version=host.pve_version,
         pve_network=_pve_network(host),
+        nftables=FIREWALL,
+        units=(PurePosixPath(FIREWALL_UNIT).name,),
     )
 
 

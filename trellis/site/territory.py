@@ -21,17 +21,30 @@ def zone_prefixes(site: Site, zone: str, guests: tuple[AttachedGuest, ...]) -> t
         zone: Id of the zone.
         guests: The site's guests and nodes, resolved.
     """
+    return vnet_prefixes(site, (name for name, vnet in site.vnets.items() if vnet.zone == zone), guests)
+
+
+def vnet_prefixes(site: Site, vnets: Iterable[str], guests: tuple[AttachedGuest, ...]) -> tuple[AnyNetwork, ...]:
+    """Return every range that guests of some VNets may use, collapsed, IPv4 first.
+
+    A tenant's loopbacks count for each of its VNets: which of its guests has which is not bound to one.
+
+    Args:
+        site: A site whose references hold.
+        vnets: Ids of the VNets.
+        guests: The site's guests and nodes, resolved.
+    """
     found: list[AnyNetwork | None] = []
-    vnets = {name: vnet for name, vnet in site.vnets.items() if vnet.zone == zone}
-    for vnet in vnets.values():
+    chosen = {name: site.vnets[name] for name in vnets}
+    for vnet in chosen.values():
         found += [vnet.subnets.ipv6.prefix, vnet.subnets.ipv4.prefix if vnet.subnets.ipv4 else None]
-    pools = [site.tenants[vnet.tenant].loopbacks for vnet in vnets.values()]
-    for cluster in (cluster for cluster in site.clusters.values() if cluster.vnet in vnets):
+    pools = [site.tenants[vnet.tenant].loopbacks for vnet in chosen.values()]
+    for cluster in (cluster for cluster in site.clusters.values() if cluster.vnet in chosen):
         pools.append(cluster.services)
         found += [family.pool for family in (cluster.pods.ipv4, cluster.pods.ipv6) if family is not None]
     for pool in pools:
         found += [pool.ipv4, pool.ipv6] if pool is not None else []
-    for guest in (guest for guest in guests if guest.zone == zone):
+    for guest in (guest for guest in guests if guest.vnet in chosen):
         found += [*guest.loopbacks, *guest.extra]
     return collapsed(prefix for prefix in found if prefix is not None)
 
