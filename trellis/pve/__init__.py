@@ -8,10 +8,11 @@ Deliberately elsewhere: what to write into frr.conf.local (``trellis.render``), 
 agent), and playing Proxmox in the lab (``trellis.lab.proxmox``, written independently of this package).
 """
 
+from trellis.pve.blocks import Piece
 from trellis.pve.carry import NotCarriable, carry, carry_in_router
 from trellis.pve.devices import Device, DeviceRole, devices, zone_mtu
 from trellis.pve.generated import Node, own_peer
-from trellis.pve.merge import NEVER_PRINTED, BrokenLine, Merge, effective, generate, merge
+from trellis.pve.merge import NEVER_PRINTED, BrokenLine, Merge, effective, effective_of_pieces, generate, merge
 from trellis.pve.model import EvpnController, EvpnZone, SdnState, SdnStateError, Subnet, Vnet
 from trellis.pve.reading import NotGenerated
 from trellis.pve.reasons import Loss, LossKind, Reason
@@ -32,6 +33,7 @@ __all__ = [
     "Node",
     "NotCarriable",
     "NotGenerated",
+    "Piece",
     "PveVersion",
     "Reason",
     "SdnState",
@@ -43,6 +45,7 @@ __all__ = [
     "carry_in_router",
     "devices",
     "effective",
+    "effective_of_pieces",
     "generate",
     "merge",
     "own_peer",

@@ -21,28 +21,40 @@ _OWN = rf" ++{_NOT_READ_OTHERWISE}[a-z]{_REST}|{_SEPARATOR}"
 _BGP = rf" ++(?!(?:no )?(?:ip|ipv6|bfd|log|hostname|line|key)\b){_NOT_READ_OTHERWISE}[a-z]{_REST}|{_SEPARATOR}"
 _FAMILY = rf"(?:{_SEPARATOR})*+ address-family (?:ipv4|ipv6|l2vpn) [a-z]++\n(?:{_BGP})*+ exit-address-family\n"
 _LIST = r"(?:ip|ipv6) prefix-list \S++ seq \d++ (?:permit|deny) [^\s!]++(?: [gl]e \d++)*+\n"
-_COMMUNITY_LIST = r"bgp community-list [^\n!]++\n"
-_COMMENT = r"[!#][^\n]*+\n|[ \t]*+\n"
 
 
-def _grammar(vrf_end: str) -> re.Pattern[str]:
-    forms = (
-        rf"(?:{_LIST})++",
-        rf"route-map \S++ (?:permit|deny) \d++\n(?: ++(?:match|set|call|description|on-match next)\b{_REST})*+exit\n",
-        rf"router bgp \d++(?: vrf \S++)?+\n(?:{_BGP})*+(?:{_FAMILY})*+exit\n",
-        rf"router (?!bgp\b)[^\n!]++\n(?:{_OWN})*+exit\n",
-        rf"interface \S++\n(?: (?:no )?(?:ip|ipv6) ospf6? {_REST})++exit\n",
-        rf"vrf \S++\n(?: (?:no )?(?:ip|ipv6) (?:route|nht|protocol|router-id) {_REST}| vni \d++\n)++{vrf_end}\n",
-        _COMMUNITY_LIST,
-        _COMMENT,
-    )
-    return re.compile(rf"(?:{'|'.join(forms)})*+", re.ASCII)
+def _forms(vrf_end: str) -> dict[str, str]:
+    """Every form of a block, by a name for it; what is read out of a block has a name as well."""
+    entry = rf"(?: ++(?:match|set|call|description|on-match next)\b{_REST})*+"
+    return {
+        "comment": r"[!#][^\n]*+\n|[ \t]*+\n",
+        "lists": rf"(?:{_LIST}|bgp community-list [^\n!]++\n)++",
+        "entry": rf"route-map (?P<map>\S++) (?:permit|deny) (?P<seq>\d++)\n{entry}exit\n",
+        "bgp": rf"router bgp (?P<asn>\d++)(?: vrf (?P<of>\S++))?\n"
+        rf"(?P<statements>(?:{_BGP})*+)(?P<families>(?:{_FAMILY})*+)exit\n",
+        "router": rf"router (?!bgp\b)[^\n!]++\n(?:{_OWN})*+exit\n",
+        "interface": rf"interface \S++\n(?: (?:no )?(?:ip|ipv6) (?:ospf6?|nd) {_REST})++exit\n",
+        "vrf": rf"vrf (?P<device>\S++)\n"
+        rf"(?P<inside>(?: (?:no )?(?:ip|ipv6) (?:route|nht|protocol|router-id) {_REST}| vni \d++\n)++){vrf_end}\n",
+    }
 
+
+def _either(vrf_end: str) -> str:
+    return "|".join(f"(?P<{name}>{form})" for name, form in _forms(vrf_end).items())
+
+
+def _file(vrf_end: str) -> re.Pattern[str]:
+    """A file of such blocks; without groups, which Python's `re` miscounts inside a possessive repetition."""
+    return re.compile(rf"(?:{re.sub(r'[(][?]P<[a-z]+>', '(?:', _either(vrf_end))})*+", re.ASCII)
+
+
+BLOCK = re.compile(_either("exit(?:-vrf)?"), re.ASCII)
+"""One block in the grammar of the verbatim merge; the group that matched last names its form."""
 
 _GRAMMARS = {
-    MergeStyle.VERBATIM: _grammar("exit(?:-vrf)?"),
+    MergeStyle.VERBATIM: _file("exit(?:-vrf)?"),
     # The old parser keeps `exit-vrf` as a statement.
-    MergeStyle.SORTED: _grammar("exit"),
+    MergeStyle.SORTED: _file("exit"),
 }
 _ENTRY = re.compile(r"^route-map (\S+) \S+ (\d+)$", re.MULTILINE)
 _NUMBERED = re.compile(r"^(?:ip|ipv6) prefix-list \S+ seq \d+", re.MULTILINE)
@@ -61,8 +73,7 @@ def surely_kept(text: str, style: MergeStyle, generated_maps: frozenset[str]) ->
     """
     if _GRAMMARS[style].fullmatch(text) is None:
         return False
-    # Anywhere but in the two lines that enclose a family, the word would open one.
-    if text.count("address-family") != 2 * text.count("\n exit-address-family\n"):
+    if holds_stray_family(text):
         return False
     entries: dict[str, int] = {}
     for name, sequence in _ENTRY.findall(text):
@@ -74,3 +85,8 @@ def surely_kept(text: str, style: MergeStyle, generated_maps: frozenset[str]) ->
         numbered = _NUMBERED.findall(text)
         return len(numbered) == len(set(numbered))
     return True
+
+
+def holds_stray_family(text: str) -> bool:
+    """Whether the words ``address-family``, which would open one, stand elsewhere than in the lines around a family."""
+    return text.count("address-family") != 2 * text.count("\n exit-address-family\n")

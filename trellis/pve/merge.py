@@ -7,6 +7,7 @@ touches a host; comparing the result with one is the agent's business.
 
 from dataclasses import dataclass
 
+from trellis.pve.blocks import Piece, merged_by_blocks
 from trellis.pve.generated import Generated, Node, generated_config
 from trellis.pve.grammar import surely_kept
 from trellis.pve.losses import losses_of
@@ -29,12 +30,17 @@ class Merge:
     """A frr.conf as Proxmox writes it.
 
     Attributes:
-        lines: The text, without line ends.
+        text: The file, each line ended.
         losses: Lines of frr.conf.local that did not arrive as written, in file order; empty if all did.
     """
 
-    lines: tuple[str, ...]
+    text: str
     losses: tuple[Loss, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The file's lines, without line ends."""
+        return tuple(self.text.split("\n")[:-1])
 
 
 def generate(state: SdnState, node: Node) -> tuple[str, ...]:
@@ -47,7 +53,7 @@ def generate(state: SdnState, node: Node) -> tuple[str, ...]:
     Returns:
         Its lines.
     """
-    return _merged(generated_config(state, node), (), node.version).lines
+    return effective(state, node, ()).lines
 
 
 def merge(generated: tuple[str, ...], local: tuple[str, ...], version: PveVersion) -> Merge:
@@ -61,7 +67,7 @@ def merge(generated: tuple[str, ...], local: tuple[str, ...], version: PveVersio
     Returns:
         The result and its losses.
     """
-    return _merged(read_generated(generated), local, version)
+    return _merged(read_generated(generated), (Piece.of(_text_of(local)),), version)
 
 
 def effective(state: SdnState, node: Node, local: tuple[str, ...]) -> Merge:
@@ -71,6 +77,20 @@ def effective(state: SdnState, node: Node, local: tuple[str, ...]) -> Merge:
         state: The cluster's SDN objects.
         node: The node.
         local: Lines of its frr.conf.local, without line ends.
+
+    Returns:
+        The result and its losses.
+    """
+    return effective_of_pieces(state, node, (Piece.of(_text_of(local)),))
+
+
+def effective_of_pieces(state: SdnState, node: Node, local: tuple[Piece, ...]) -> Merge:
+    """The frr.conf that a node will run; many nodes' files may share pieces.
+
+    Args:
+        state: The cluster's SDN objects.
+        node: The node.
+        local: Its frr.conf.local.
 
     Returns:
         The result and its losses.
@@ -93,16 +113,31 @@ def _text_of(local: tuple[str, ...]) -> str:
     return text
 
 
-def _merged(generated: Generated, local: tuple[str, ...], version: PveVersion) -> Merge:
-    text = _text_of(local)
+def _merged(generated: Generated, local: tuple[Piece, ...], version: PveVersion) -> Merge:
+    if version.merge_style is MergeStyle.VERBATIM:
+        merged = merged_by_blocks(generated, local)
+        if merged is not None:
+            return Merge(merged, ())
+    return merged_by_lines(generated, "".join(piece.text for piece in local), version)
+
+
+def merged_by_lines(generated: Generated, text: str, version: PveVersion) -> Merge:
+    """The result and its losses, Proxmox's parser followed line by line, whatever the text is.
+
+    Args:
+        generated: What Proxmox generates for the node.
+        text: The frr.conf.local, each line ended.
+        version: The node's Proxmox release.
+    """
+    local = tuple(text.split("\n")[:-1])
     if version.merge_style is MergeStyle.SORTED:
         kept = place_sorted(generated, local)
         merged, dropped, faults = lay_out_sorted(generated, kept), kept.dropped, kept.faults
     else:
         placed = place_verbatim(generated, local)
         merged, dropped, faults = lay_out_verbatim(generated, placed), placed.dropped, placed.faults
-    lines = tuple([line for line, _ in merged])
+    result = "".join([f"{line}\n" for line, _ in merged])
     maps = frozenset(name for name, _ in generated.route_maps)
     if surely_kept(text, version.merge_style, maps):
-        return Merge(lines, ())
-    return Merge(lines, losses_of(local, merged, dropped, faults, maps))
+        return Merge(result, ())
+    return Merge(result, losses_of(local, merged, dropped, faults, maps))
