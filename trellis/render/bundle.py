@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from trellis.plan.model import HostPlan, Plan
-from trellis.pve import Loss, Node, SdnState, carry_in_router, effective, pve_version
+from trellis.pve import Loss, Node, Piece, SdnState, carry_in_router, effective_of_pieces, pve_version
 from trellis.render.firewall import FIREWALL, FIREWALL_UNIT, Firewalls
 from trellis.render.ground import NOTHING_NEEDED, Loopbacks, Preconditions, loopbacks, preconditions
 from trellis.render.stanzas import Stanzas
@@ -126,11 +126,11 @@ def _bundle(
     if host.kind == "pve":
         state = sdn or SdnState()
         local = _local(stanzas, host, state)
-        merged = effective(state, _node(host), tuple(local.splitlines()))
+        merged = effective_of_pieces(state, _node(host), local)
         refusals.extend(_refusal(host.name, loss) for loss in merged.losses)
         configs = (
-            _frr_file(FRR_CONF_LOCAL, local),
-            _frr_file(FRR_CONF, "\n".join(merged.lines) + "\n"),
+            _frr_file(FRR_CONF_LOCAL, "".join(piece.text for piece in local)),
+            _frr_file(FRR_CONF, merged.text),
             _frr_file(DAEMONS_BESIDE_PROXMOX, stanzas.fill("host/daemons_conf.j2", wanted=host.daemons)),
         )
     else:
@@ -176,20 +176,19 @@ def _whole(stanzas: Stanzas, host: HostPlan) -> str:
     )
 
 
-def _local(stanzas: Stanzas, host: HostPlan, sdn: SdnState) -> str:
+def _local(stanzas: Stanzas, host: HostPlan, sdn: SdnState) -> tuple[Piece, ...]:
     """Return a frr.conf.local in the grammar that survives the merge; BFD profiles ride in ``router ospf6``."""
     router_lines = tuple(stanzas.ospf6(host).splitlines()[1:-2])
     profiles = tuple(stanzas.bfd(host).splitlines())
-    return "".join(
-        (
-            stanzas.fill("frr/owner.j2"),
-            stanzas.interfaces(host),
-            "\n".join((*carry_in_router("ospf6", router_lines, profiles), "!", "")),
-            *(stanzas.bgp(host, instance) for instance in host.bgp),
-            stanzas.bare_vrf_routers(host, sdn.zones),
-            stanzas.policy(host.policy),
-        )
+    texts = (
+        stanzas.fill("frr/owner.j2"),
+        stanzas.interfaces(host),
+        "\n".join((*carry_in_router("ospf6", router_lines, profiles), "!", "")),
+        *(stanzas.bgp(host, instance) for instance in host.bgp),
+        stanzas.bare_vrf_routers(host, sdn.zones),
+        stanzas.policy(host.policy),
     )
+    return tuple(map(stanzas.piece, texts))
 
 
 def _frr_file(path: str, text: str) -> HostFile:

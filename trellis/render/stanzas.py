@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trellis.plan.model import BfdProfile, BgpInstance, HostPlan, Policy
-from trellis.pve import EvpnZone
+from trellis.pve import EvpnZone, Piece
 from trellis.render.defaults import DEFAULTS, bgp_lines, enforces_first_as
 
 _TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -40,6 +40,7 @@ class Stanzas:
         self._environment = _environment()
         self._rendered: dict[Hashable, str] = {}
         self._alive: list[object] = []
+        self._pieces: dict[str, Piece] = {}
 
     def fill(self, template: str, **view: Any) -> str:
         """Return a template filled with ``view``; a name that is missing there is an error."""
@@ -105,6 +106,12 @@ class Stanzas:
                 )
             )
         return self._rendered[key]
+
+    def piece(self, text: str) -> Piece:
+        """Return stanzas of a frr.conf.local as a piece of it, taken apart once per text."""
+        if text not in self._pieces:
+            self._pieces[text] = Piece.of(text)
+        return self._pieces[text]
 
 
 def _foreign(instance: BgpInstance) -> frozenset[str]:
