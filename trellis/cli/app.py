@@ -11,6 +11,7 @@ import sys
 import typer
 
 from trellis.cli import core, engine, lab
+from trellis.cli import map as fabric_map
 from trellis.cli.console import Mistake, complain
 from trellis.site import SiteRefused
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 core.add_to(app)
 engine.add_to(app)
+fabric_map.add_to(app)
 app.add_typer(lab.app, name="lab")
 lab.add_demo_to(app)
 

@@ -1,0 +1,132 @@
+"""Where things are: a column for each host, a column of labels left of them, and sections from top to bottom.
+
+Everything about a host stands in its column, from its ends of links and sessions down to its guests; everything
+about a zone stands in its band.  A few hosts get columns wide enough for cards and guests in full; more get narrow
+ones, with numbers in the cells and the guests in a list below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trellis.picture.content import edge_rows, guest_role, guest_rows, host_rows, short_version, vnet_rows
+from trellis.picture.fabric import Fabric, VnetBand
+from trellis.picture.svg import LINE, Box, table_size, text_width
+from trellis.site.resolved import AttachedGuest
+
+WIDE_UP_TO = 6
+"""Most hosts that get wide columns: six of them fill a poster of A2."""
+BRIEF_ABOVE = 6
+"""More guests than this in a cell are drawn in brief."""
+CHIPS_UP_TO = 24
+"""Most guests drawn in a cell or a list; the rest are a number."""
+
+MARGIN = 36
+PAD = 10
+GAP = 14
+LEAK_STEP = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The columns of a picture.
+
+    Attributes:
+        labels: Left side and width of the column of labels.
+        columns: Left side and width of each host's column.
+        dense: Whether the columns are narrow.
+        right: Where the last column ends.
+    """
+
+    labels: tuple[int, int]
+    columns: dict[str, tuple[int, int]]
+    dense: bool
+    right: int
+
+    @property
+    def left(self) -> int:
+        """Where the first column begins."""
+        return min(x for x, _ in self.columns.values())
+
+    def middle(self, host: str) -> int:
+        """Return the middle of a host's column, where its stem is."""
+        x, width = self.columns[host]
+        return x + width // 2
+
+    def cell(self, host: str, y: int, height: int) -> Box:
+        """Return the part of a host's column that a row takes."""
+        x, width = self.columns[host]
+        return Box(x, y, width, height)
+
+
+def grid_of(fabric: Fabric) -> Grid:
+    """Return the columns, as wide as what they hold."""
+    dense = len(fabric.hosts) > WIDE_UP_TO
+    x = MARGIN + LEAK_STEP * len(fabric.leaks) + (GAP if fabric.leaks else 0)
+    labels = max(_label_widths(fabric, dense=dense)) + 2 * PAD
+    width = dense_column(fabric) if dense else max(_cell_widths(fabric)) + 2 * PAD
+    gap = 4 if dense else GAP
+    left = x + labels + GAP
+    columns = {host.name: (left + index * (width + gap), width) for index, host in enumerate(fabric.hosts)}
+    return Grid((x, labels), columns, dense, left + len(columns) * (width + gap) - gap)
+
+
+def _label_widths(fabric: Fabric, *, dense: bool) -> list[int]:
+    widths = [240, *(text_width(lane.note, "note") for lane in fabric.lanes)]
+    widths += [text_width(lane.name, "body") + 90 for lane in fabric.lanes]
+    for zone in fabric.zones:
+        if dense:  # the head of a zone stands in the column of labels; else it has the whole width
+            widths.append(text_width(zone.name, "head") + text_width("  ".join(zone.facts[1:3]), "note") + 18)
+        for band in zone.vnets:
+            widths.append(table_size(vnet_rows(band, dense=dense))[0])
+            widths.append(text_width(vnet_heading(band, dense=dense), "body"))
+    return widths
+
+
+def vnet_heading(band: VnetBand, *, dense: bool) -> str:
+    """Return the first line of a VNet's label."""
+    return f"{band.vnet.name}  VNI {band.vnet.vni}  {band.vnet.tenant}" if dense else band.vnet.name
+
+
+def _cell_widths(fabric: Fabric) -> list[int]:
+    """Return the widths that what stands in wide columns needs."""
+    widths = [220]
+    for host in fabric.hosts:
+        widths += [text_width(host.name, "head") + 130, table_size(host_rows(fabric, host))[0]]
+    for zone in fabric.zones:
+        for band in zone.vnets:
+            brief = is_brief(band)
+            for guest in band.guests:
+                widths.append(chip_size(guest, len(zone.vrfs), brief=brief)[0] + 20)
+    return widths
+
+
+def is_brief(band: VnetBand) -> bool:
+    """Return whether a VNet has so many guests on a host that they are drawn in brief."""
+    return max((len(cell.at_home) for cell in band.cells), default=0) > BRIEF_ABOVE
+
+
+def chip_size(guest: AttachedGuest, zone_hosts: int, *, brief: bool) -> tuple[int, int]:
+    """Return width and height of a guest's chip."""
+    width, height = table_size(guest_rows(guest, len(guest.placement) == zone_hosts, brief=brief))
+    heading = text_width(guest.name, "body") + text_width(guest_role(guest), "note") + 12
+    return max(width, heading) + 2 * PAD, height + LINE["body"] + PAD
+
+
+def dense_lines(fabric: Fabric) -> list[tuple[str, ...]]:
+    """Return what the narrow cards say, a line for each part; versions only where they differ."""
+    lines = [tuple(host.ipv4 for host in fabric.hosts), tuple(host.ipv6 for host in fabric.hosts)]
+    versions = tuple(short_version(host) for host in fabric.hosts)
+    return lines if len(set(versions)) == 1 else [versions, *lines]
+
+
+def dense_column(fabric: Fabric) -> int:
+    """Return the width of a narrow column, whose card is read from below."""
+    return LINE["head"] + LINE["note"] * len(dense_lines(fabric)) + 4
+
+
+def edge_size(fabric: Fabric, index: int) -> tuple[int, int]:
+    """Return width and height of an edge's card."""
+    edge = fabric.edges[index]
+    width, height = table_size(edge_rows(fabric, edge))
+    return max(width, text_width(edge.name, "head")) + 2 * PAD, height + LINE["head"] + 2 * PAD
