@@ -11,7 +11,7 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trellis.lab.errors import LabError
@@ -25,6 +25,8 @@ ROUND_LIMIT_S = 300.0
 """Seconds that a node may take for all of its questions; the development site's hosts need 4."""
 AT_ONCE = 4
 """Commands that a node runs at the same time, of those that may: more would only wait for its one CPU."""
+WAITING_AT_ONCE = 64
+"""The same for commands that wait for what must not come."""
 
 BATCH = 16
 """Questions that one vtysh is given: enough to make its start cheap, few enough for the time limit of a command."""
@@ -38,11 +40,16 @@ class Question:
         node: The host or edge.
         argv: The command and its arguments; no shell is involved.
         at_once: Whether it may run beside others, as something that mostly waits (a ping) should.
+        stdin: What it reads from its standard input.
+        moment: Tells the same command asked twice apart; one that begins with `before` is asked before those that run
+            beside others, any other after them.
     """
 
     node: str
     argv: tuple[str, ...]
     at_once: bool = False
+    stdin: str = field(default="", repr=False)
+    moment: str = ""
 
     @property
     def command(self) -> str:
@@ -106,10 +113,10 @@ class Evidence(Mapping[Question, Answer]):
 _RUNNER = """
 import json, os, subprocess, sys, time
 from concurrent.futures import ThreadPoolExecutor
-def run(argv):
+def run(argv, stdin=""):
     began = time.monotonic()
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=LIMIT_S, encoding="utf-8", errors="replace")
         said = [done.returncode, done.stdout, done.stderr]
     except FileNotFoundError as error:
@@ -136,28 +143,33 @@ def run_vtysh(lines):
 def is_vtysh(entry):
     return entry["argv"][:2] == ["vtysh", "-c"] and len(entry["argv"]) == 3 and entry["argv"][2].endswith(" json")
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-answers = {}
+first = [entry for entry in ASKED if entry["moment"].startswith("before")]
+answers = {entry["number"]: run(entry["argv"], entry["stdin"]) for entry in first}
 together = [entry for entry in ASKED if entry["at_once"]]
 with ThreadPoolExecutor(AT_ONCE) as pool:
-    answers.update(zip([entry["number"] for entry in together], pool.map(lambda entry: run(entry["argv"]), together)))
-spoken = [entry for entry in ASKED if is_vtysh(entry)]
+    said = pool.map(lambda entry: run(entry["argv"], entry["stdin"]), together)
+    answers.update(zip([entry["number"] for entry in together], said))
+spoken = [entry for entry in ASKED if is_vtysh(entry) and entry["number"] not in answers]
 for begin in range(0, len(spoken), BATCH):
     batch = spoken[begin:begin + BATCH]
     answers.update(zip([entry["number"] for entry in batch], run_vtysh([entry["argv"][2] for entry in batch])))
 for entry in ASKED:
     if entry["number"] not in answers:
-        answers[entry["number"]] = run(entry["argv"])
+        answers[entry["number"]] = run(entry["argv"], entry["stdin"])
 json.dump(answers, sys.stdout)
 """
 
 
-def gather(access: Access, edges: Mapping[str, Speaker], questions: Iterable[Question]) -> Evidence:
+def gather(
+    access: Access, edges: Mapping[str, Speaker], questions: Iterable[Question], *, at_once: int = AT_ONCE
+) -> Evidence:
     """Ask every node its questions, all nodes at the same time.
 
     Args:
         access: The way in to the hosts.
         edges: The edges by name.
         questions: In any order; the same one twice is asked once.
+        at_once: How many of those that may run beside others a node runs at the same time.
 
     Returns:
         The answers.  A node that can't be reached leaves its questions without one.
@@ -169,7 +181,7 @@ def gather(access: Access, edges: Mapping[str, Speaker], questions: Iterable[Que
     def ask(entry: tuple[str, dict[Question, None]]) -> list[Answer]:
         node, asked = entry
         try:
-            return _ask(access, edges, node, list(asked))
+            return _ask(access, edges, node, list(asked), at_once)
         except LabError as error:
             return [Answer(question, 255, "", f"{node} could not be asked: {error}") for question in asked]
 
@@ -177,13 +189,21 @@ def gather(access: Access, edges: Mapping[str, Speaker], questions: Iterable[Que
         return Evidence(answer for answers in pool.map(ask, by_node.items()) for answer in answers)
 
 
-def _ask(access: Access, edges: Mapping[str, Speaker], node: str, questions: Sequence[Question]) -> list[Answer]:
+def _ask(
+    access: Access, edges: Mapping[str, Speaker], node: str, questions: Sequence[Question], at_once: int
+) -> list[Answer]:
     asked = [
-        {"number": number, "argv": question.argv, "at_once": question.at_once}
+        {
+            "number": number,
+            "argv": question.argv,
+            "at_once": question.at_once,
+            "stdin": question.stdin,
+            "moment": question.moment,
+        }
         for number, question in enumerate(questions)
     ]
     program = f"import json\nASKED = json.loads({json.dumps(asked)!r})\n"
-    program += f"AT_ONCE, BATCH, LIMIT_S = {AT_ONCE}, {BATCH}, {QUESTION_LIMIT_S}\n{_RUNNER}"
+    program += f"AT_ONCE, BATCH, LIMIT_S = {at_once}, {BATCH}, {QUESTION_LIMIT_S}\n{_RUNNER}"
     if node in edges:
         done = run(edges[node].enter("python3", "-"), stdin=program, timeout_s=ROUND_LIMIT_S)
     else:

@@ -96,6 +96,7 @@ def run(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, fr
     applied = timed("apply", lambda: twin.deploy("up", say))
     logins = program_logins(twin) - logins
     say(f"apply: {described(applied.changes)}; the program logged in {logins} times")
+    timed("edge filters", lambda: twin.load_edge_filters(say))
     timed("guests started", lambda: twin.start_guests(say))
     timed("converged", lambda: wait_until_converged(twin, say, CONVERGED_WITHIN_S))
     rows = timed("evidence", lambda: prove(twin, say))

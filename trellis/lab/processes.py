@@ -27,6 +27,7 @@ PACKAGE_OF_TOOL: Final = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "chroot": "coreutils",
+    "nft": "nftables",
 }
 """Each program that the lab runs on the machine, and the Debian package that brings it."""
 

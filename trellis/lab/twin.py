@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis.engine import find as find_engine
-from trellis.lab import controller, from_site, network, places, proxmox
+from trellis.lab import controller, edge_filter, from_site, network, places, proxmox, upstream
 from trellis.lab.controller import Lab
 from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
 from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
@@ -89,6 +89,18 @@ class Twin:
             root=self.lab.images.root,
             state=self.lab.state / "edges" / name,
         )
+
+    def load_edge_filters(self, say: Say) -> None:
+        """Load each edge's filter as the program renders it, where it is not loaded.
+
+        Raises:
+            LabError: It can't be rendered or loaded.
+        """
+        for name in sorted(self.site.edges):
+            state = self.lab.state / "edges" / name
+            text = edge_filter.rendered(self.site_data, name, state)
+            loaded = edge_filter.load(text, network.namespace_of(self.stack, name), state / "filter.nft")
+            say(f"edge {name}: filter of {len(text.splitlines())} lines {'loaded' if loaded else 'is loaded already'}")
 
     def start_guests(self, say: Say, names: Iterable[str] | None = None) -> None:
         """Start guests on their hosts, those of one host one after the other, the hosts at the same time.
@@ -300,6 +312,8 @@ def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr
         if not edge.runs(config):
             say(f"edge {name}: starting FRR")
             edge.start(config, DAEMONS)
+    if site.edges:
+        upstream.listen(network.namespace_of(stack, "upstream"))
     twin.look_for_guests()
     if site.proxmox is not None:
         inside = ("ip", "netns", "exec", network.namespace_of(stack, from_site.PROXMOX))

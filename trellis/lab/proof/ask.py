@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from trellis.lab.evidence import Question
+from trellis.lab.proof import onwire
 from trellis.lab.proof.fabric import Address, Prefix, vrf_of
 
 PINGS = 3
 PING_INTERVAL_S = 0.2
 PING_PATIENCE_S = 1
+TCP_PATIENCE_S = 1
+CONNECTED = "connected"
+"""What a TCP question prints once it has a connection."""
+SEND_AFTER_S, WATCH_S = 0.8, 2.8
+"""Crafted packets are sent from then on, for 0.6 s, and watched for until then: nodes begin a little apart."""
 
 
 def vtysh(node: str, command: str, *, at_once: bool = False) -> Question:
@@ -51,7 +60,67 @@ def ospf(host: str, version: int) -> Question:
 def ping(host: str, guest: str, source: Address, target: Address) -> Question:
     """Pings from inside a guest, from an address of its own."""
     how = ("-n", "-c", str(PINGS), "-i", str(PING_INTERVAL_S), "-W", str(PING_PATIENCE_S))
-    return Question(host, ("ip", "netns", "exec", guest, "ping", *how, "-I", str(source), str(target)), at_once=True)
+    return Question(host, (*in_guest(guest), "ping", *how, "-I", str(source), str(target)), at_once=True)
+
+
+def tcp(host: str, guest: str, target: Address, port: int) -> Question:
+    """A TCP connection from inside a guest, and the first line that the other side says."""
+    return _connection(host, guest, f"exec 3<>/dev/tcp/{target}/{port}")
+
+
+def tcp_to_link_local_gateway(host: str, guest: str, port: int) -> Question:
+    """The same to the link-local address that is the guest's default gateway."""
+    return _connection(
+        host,
+        guest,
+        "set -- $(ip -6 -o route show default); while [ $# -gt 0 ] && [ $1 != via ]; do shift; done; "
+        f"exec 3<>/dev/tcp/$2%eth0/{port}",
+    )
+
+
+def _connection(host: str, guest: str, opened: str) -> Question:
+    script = f'{opened} && echo {CONNECTED} && IFS= read -r said <&3; echo "$said"'
+    return Question(host, (*in_guest(guest), "timeout", str(TCP_PATIENCE_S), "bash", "-c", script), at_once=True)
+
+
+def drops(node: str, moment: str) -> Question:
+    """The rules of a host's or edge's filter that have a name, with their counters."""
+    return Question(node, ("sh", "-c", "nft list table inet trellis | grep comment"), moment=moment)
+
+
+def advertisements_heard(host: str, vnet: str, moment: str) -> Question:
+    """How many router advertisements the host itself has taken in on a VNet (with much else)."""
+    return Question(host, ("cat", f"/proc/net/dev_snmp6/{vnet}"), moment=moment)
+
+
+def bfd(node: str) -> Question:
+    """All BFD sessions."""
+    return vtysh(node, "show bfd peers json")
+
+
+def watch(node: str, guest: str | None, wanted: Sequence[str]) -> Question:
+    """What comes in of crafted packets, on a host, an edge or in a guest; entries as `onwire` has them."""
+    return _onwire(node, guest, "watch", str(WATCH_S), *wanted)
+
+
+def send(node: str, guest: str | None, packets: Sequence[str]) -> Question:
+    """Crafted packets from a host, an edge or a guest, sent while everybody watches."""
+    return _onwire(node, guest, "send", str(SEND_AFTER_S), *packets)
+
+
+def advertise(host: str, guest: str) -> Question:
+    """Router advertisements from a guest."""
+    return _onwire(host, guest, "advertise", str(SEND_AFTER_S), "eth0")
+
+
+def _onwire(node: str, guest: str | None, *words: str) -> Question:
+    inside = in_guest(guest) if guest is not None else ()
+    return Question(node, (*inside, "python3", "-", *words), at_once=True, stdin=Path(onwire.__file__).read_text())
+
+
+def in_guest(guest: str) -> tuple[str, ...]:
+    """What a command begins with that runs in a guest's network; `ip netns exec` takes four times as long."""
+    return ("nsenter", f"--net=/run/netns/{guest}")
 
 
 def default_route(host: str, guest: str, version: int) -> Question:

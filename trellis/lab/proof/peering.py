@@ -8,7 +8,7 @@ from trellis.lab.evidence import Answer, Question
 from trellis.lab.proof import ask
 from trellis.lab.proof.fabric import VERSIONS, Address, Fabric
 from trellis.lab.proof.row import Group, Row, judged
-from trellis.lab.proof.spoken import Neighbour, bgp_peer, bgp_summary, ospf_neighbours
+from trellis.lab.proof.spoken import Neighbour, bfd_peers, bgp_peer, bgp_summary, ospf_neighbours
 from trellis.site import AttachedGuest
 
 Evidence = Mapping[Question, Answer]
@@ -115,6 +115,29 @@ def _elsewhere(fabric: Fabric, guest: AttachedGuest, evidence: Evidence) -> Iter
         heard and "Established" not in states.values(),
         *answers,
     )
+
+
+def bfd(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """BFD of each host: with the ends of its links, the other hosts, the edges, and its own guests that have it."""
+    for host in fabric.hosts:
+        answer = evidence[ask.bfd(host)]
+        peers = bfd_peers(answer.json())
+        up = {entry.peer for entry in peers if entry.up}
+        down = sorted(str(entry.peer) for entry in peers if entry.vrf == "default" and not entry.up)
+        wanted = set(_bfd_of(fabric, host))
+        missing = sorted(str(address) for address in wanted - up)
+        seen = f"{len(wanted & up)} of {len(wanted)} up"
+        seen += f", not {', '.join(dict.fromkeys((*missing, *down)))}" if missing or down else ""
+        yield judged(host, Group.BFD, f"all {len(wanted)} up", seen, not missing and not down and bool(peers), answer)
+
+
+def _bfd_of(fabric: Fabric, host: str) -> Iterator[Address]:
+    for node in (*fabric.mesh_peers(host), *fabric.site.edges):
+        yield from (fabric.loopback(node, version) for version in VERSIONS)
+    for link in fabric.site.links.values():
+        others = [end.ipv4 for name, end in link.ends.items() if host in link.ends and name != host]
+        yield from (end.ip for end in others if end is not None)
+    yield from (guest.ipv6 for guest in fabric.guests_on(host) if guest.resilience == "fast_failure")
 
 
 def _listed(families: frozenset[str]) -> str:

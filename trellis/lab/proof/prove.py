@@ -1,4 +1,4 @@
-"""The proof as a whole: what to ask, in two rounds, and the rows that follow from the answers."""
+"""The proof as a whole: what to ask, in three rounds, and the rows that follow from the answers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from trellis.lab.evidence import Answer, Evidence, Question, gather
+from trellis.lab.evidence import AT_ONCE, WAITING_AT_ONCE, Answer, Evidence, Question, gather
 from trellis.lab.processes import Say
-from trellis.lab.proof import hosts, peering, reach, routing
+from trellis.lab.proof import attempts, filters, hosts, peering, reach, routing
 from trellis.lab.proof.fabric import Fabric
 from trellis.lab.proof.row import Chapter, Group, Row
 
@@ -21,6 +21,7 @@ STATE: Sequence[Chapter] = (
     peering.mesh,
     peering.edges,
     peering.guests,
+    peering.bfd,
     routing.own_tables,
     routing.at_edges,
     routing.defaults,
@@ -28,8 +29,22 @@ STATE: Sequence[Chapter] = (
     hosts.gateways,
     hosts.config,
 )
-TRAFFIC: Sequence[Chapter] = (reach.pings,)
+TRAFFIC: Sequence[Chapter] = (
+    reach.pings,
+    attempts.permitted,
+    attempts.zones,
+    attempts.infrastructure,
+    attempts.own_host,
+)
 """Asked in a round of its own: beside vtysh, a ping would measure how busy the host's one CPU is."""
+FILTERS: Sequence[Chapter] = (filters.crossings, filters.advertised)
+"""Asked after the pings: who watches the wire must not be kept waiting."""
+ROUNDS: Sequence[tuple[str, Sequence[Chapter], int]] = (
+    ("sessions, routes and configuration", STATE, AT_ONCE),
+    ("pings and connections, those that must pass and those that must not", TRAFFIC, WAITING_AT_ONCE),
+    ("each filter by itself", FILTERS, WAITING_AT_ONCE),
+)
+"""What is asked together, and how many commands a node may run at the same time."""
 
 
 def prove(twin: Twin, say: Say) -> tuple[Row, ...]:
@@ -43,18 +58,18 @@ def prove(twin: Twin, say: Say) -> tuple[Row, ...]:
         A row per claim, in the order of `Group`.
     """
     fabric, evidence = fabric_of(twin), Evidence(())
-    for what, chapters in (("sessions, routes and configuration", STATE), ("pings", TRAFFIC)):
+    for what, chapters, at_once in ROUNDS:
         asked = questions(fabric, chapters)
         say(f"{what}: {len(asked)} commands on {len({question.node for question in asked})} nodes")
         began = time.monotonic()
-        evidence |= ask_twin(twin, asked)
+        evidence |= ask_twin(twin, asked, at_once=at_once)
         say(f"  answered after {time.monotonic() - began:.1f} s")
-    return judge(fabric, evidence)
+    return judge(fabric, evidence, (*STATE, *TRAFFIC, *FILTERS))
 
 
-def judge(fabric: Fabric, evidence: Mapping[Question, Answer]) -> tuple[Row, ...]:
+def judge(fabric: Fabric, evidence: Mapping[Question, Answer], chapters: Sequence[Chapter]) -> tuple[Row, ...]:
     """The rows that follow from the answers; nothing is asked here."""
-    rows = [row for chapter in (*STATE, *TRAFFIC) for row in chapter(fabric, evidence)]
+    rows = [row for chapter in chapters for row in chapter(fabric, evidence)]
     order = list(Group)
     return tuple(sorted(rows, key=lambda row: order.index(row.group)))
 
@@ -74,9 +89,9 @@ def fabric_of(twin: Twin) -> Fabric:
     return Fabric(twin.site, places, tuple(ip_address(address) for address in twin.upstream))
 
 
-def ask_twin(twin: Twin, asked: Sequence[Question]) -> Evidence:
+def ask_twin(twin: Twin, asked: Sequence[Question], *, at_once: int = AT_ONCE) -> Evidence:
     """Ask a twin's hosts and edges."""
-    return gather(twin.lab.access, {name: twin.edge(name) for name in twin.site.edges}, asked)
+    return gather(twin.lab.access, {name: twin.edge(name) for name in twin.site.edges}, asked, at_once=at_once)
 
 
 class _Wanted(Mapping[Question, Answer]):

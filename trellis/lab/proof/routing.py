@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trellis.lab.evidence import Answer, Question
 from trellis.lab.proof import ask
+from trellis.lab.proof.declared import leaked_to
 from trellis.lab.proof.fabric import VERSIONS, Address, Fabric, Prefix, vrf_of
 from trellis.lab.proof.row import Group, Row, judged
 from trellis.lab.proof.spoken import bgp_prefixes, default_via, device, routes
@@ -123,7 +124,8 @@ def isolation(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
 
 
 def _isolated(fabric: Fabric, zone: str, what: str, answer: Answer, table: frozenset[Prefix], version: int) -> Row:
-    own, foreign = fabric.own_routes(zone, version), fabric.others_ranges(zone, version)
+    own = fabric.own_routes(zone, version)
+    foreign = fabric.others_ranges(zone, version) - leaked_to(fabric, zone, version)
     return _complete(
         f"{vrf_of(zone)}, IPv{version} {what} of {answer.question.node}",
         Group.ISOLATION,

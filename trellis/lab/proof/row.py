@@ -17,6 +17,7 @@ class Group(StrEnum):
     MESH = "iBGP between the hosts"
     EDGE_SESSIONS = "sessions with the edges, both sides"
     GUEST_SESSIONS = "guest sessions on the host of the guest"
+    BFD = "BFD: links, hosts, edges and guests"
     GUEST_ELSEWHERE = "no guest session on any other host"
     OWN_TABLE = "each host exports its own guests' routes only"
     EDGE_GUESTS = "guest loopbacks and pods at the edge"
@@ -26,8 +27,21 @@ class Group(StrEnum):
     PING_HOST = "ping, guests of one host"
     PING_FABRIC = "ping, guests of different hosts"
     PING_UPSTREAM = "ping, guests to behind the edge"
-    PING_ZONES = "ping between zones"
+    PING_GATEWAY = "ping, guests to their gateway"
+    TCP_UPSTREAM = "TCP, guests to behind the edge"
     ISOLATION = "no route of a zone in another zone"
+    LEAKS = "between zones, as far as a leak says: ping and TCP pass"
+    ZONES = "between zones: ping and TCP fail"
+    ZONES_HOST = "between zones: the guest's host lets nothing out"
+    ZONES_EDGE = "between zones: the edge hands nothing on"
+    SERVICES = "declared services answer"
+    INFRASTRUCTURE = "guests to loopbacks and management: ping and TCP fail"
+    INFRASTRUCTURE_HOST = "guests to infrastructure: the guest's host lets nothing out"
+    INFRASTRUCTURE_EDGE = "guests to infrastructure: the edge hands nothing on"
+    INFRASTRUCTURE_BACK = "guests to infrastructure: a host takes nothing that comes back"
+    HOST_PORTS = "guests to their host's sshd: no connection"
+    FORGED = "forged sources: the guest's host lets nothing out"
+    ADVERTISEMENTS = "router advertisements of guests: the host hears none"
     GATEWAY = "anycast gateways"
     CONFIG = "frr-reload finds nothing to change"
 
@@ -76,7 +90,12 @@ def judged(
 ) -> Row:
     """A row about the nodes that `evidence` was taken on; what nodes could not say is told in the row."""
     hosts = ",".join(dict.fromkeys(answer.question.node for answer in evidence))
-    unheard = next((answer for answer in evidence if answer.status in {124, 127, 255}), None)
+    unheard = next((answer for answer in evidence if _unheard(answer)), None)
     if unheard is not None and not ok:
         seen = f"no answer: {unheard.errors.strip() or f'exit status {unheard.status}'}"
     return Row(name, group, hosts, expected, seen, ok, evidence, informational)
+
+
+def _unheard(answer: Answer) -> bool:
+    """Whether a question was not answered at all; a command's own `timeout` ends it with 124, and without a word."""
+    return answer.status in {127, 255} or (answer.status == 124 and bool(answer.errors))

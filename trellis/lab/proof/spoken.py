@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
+from trellis.lab.evidence import Answer
+from trellis.lab.proof import ask
 from trellis.lab.proof.fabric import Address, Prefix
 
 
@@ -190,6 +192,94 @@ def echoes(output: str) -> Echoes:
     average = re.search(r"= [\d.]+/([\d.]+)/", output)
     replies = re.findall(r"bytes from .* icmp_seq=(\d+) (?!.*DUP!)", output)
     return Echoes(int(sent[1]) if sent else 0, frozenset(map(int, replies)), float(average[1]) if average else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What became of an attempt to connect by TCP.
+
+    Args:
+        state: `connected`, `refused` (also when nobody answered in time), or `not tried` if the question could not be
+            asked at all, which proves nothing.
+        told: The same for people, with the first line that the other side said.
+    """
+
+    state: str
+    told: str
+
+
+_NO_WAY = re.compile(
+    r"Connection refused|No route to host|Network is unreachable|Connection timed out|Permission denied"
+)
+
+
+def connection(answer: Answer) -> Connection:
+    """Of `ask.tcp`: bash prints `connected` and what it read, or why it could not; `timeout` ends it with 124."""
+    lines = answer.output.splitlines()
+    if lines and lines[0] == ask.CONNECTED:
+        return Connection("connected", " ".join(["connected", *(f"({line})" for line in lines[1:2] if line)]))
+    if (reason := _NO_WAY.search(answer.errors)) is not None:
+        return Connection("refused", reason[0].lower())
+    if answer.status == 124 and not answer.errors.strip():
+        return Connection("refused", f"no answer in {ask.TCP_PATIENCE_S} s")
+    return Connection("not tried", f"not tried: {answer.errors.strip() or f'exit status {answer.status}'}")
+
+
+_COUNTER = re.compile(r'counter packets (\d+) .*comment "([^"]*)"')
+
+
+def counters(output: str) -> dict[str, int]:
+    """Of `ask.drops`: packets by the name of the rule, those of one name added up."""
+    found: dict[str, int] = {}
+    for packets, name in _COUNTER.findall(output):
+        found[name] = found.get(name, 0) + int(packets)
+    return found
+
+
+def rules_that_counted(before: str, after: str) -> str:
+    """Which named rules have counted packets between two answers, for people: `R12 other zone 4`."""
+    earlier = counters(before)
+    grown = {name: count - earlier.get(name, 0) for name, count in counters(after).items()}
+    return ", ".join(f"{name} {count}" for name, count in sorted(grown.items()) if count > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How many of a crafted pair of packets came in."""
+
+    icmp: int
+    tcp: int
+
+
+def heard(said: Any) -> dict[str, Heard]:
+    """Of `ask.watch`: what came in, by entry."""
+    return {entry: Heard(counts["icmp"], counts["tcp"]) for entry, counts in _mapping(said).items()}
+
+
+def advertisements(output: str) -> int | None:
+    """Of `ask.advertisements_heard`: router advertisements that the host took in; None if it does not say."""
+    found = re.search(r"^Icmp6InRouterAdvertisements\s+(\d+)$", output, re.MULTILINE)
+    return int(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class BfdPeer:
+    """A BFD session.
+
+    Args:
+        peer: The other end.
+        vrf: Where it is spoken with; `default` for links, hosts and edges.
+        up: Whether it is up.
+    """
+
+    peer: Address
+    vrf: str
+    up: bool
+
+
+def bfd_peers(said: Any) -> tuple[BfdPeer, ...]:
+    """Of `show bfd peers json`."""
+    return tuple(BfdPeer(ip_address(entry["peer"]), entry["vrf"], entry["status"] == "up") for entry in said or ())
 
 
 _LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d .*")
