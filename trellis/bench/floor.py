@@ -28,8 +28,8 @@ def main() -> None:
     with open(_STANDARD_OUTPUT, "w", encoding="utf-8") as out:
         for host in site["hosts"]:
             template = environment.get_template(host["kind"] + ".j2")
-            policy, proxmox = site["policies"][host["policy"]], site["proxmox"]
-            out.write(template.render(host=host, policy=policy, proxmox=proxmox))
+            policy = site["policies"][host["policy"]]
+            out.write(template.render(host=host, policy=policy, proxmox=site["proxmox"], firewall=site["firewall"]))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ def floor_input(plan: Plan) -> Data:
     names = {key: f"policy{number}" for number, key in enumerate(policies)}
     return {
         "proxmox": _proxmox(plan),
+        "firewall": _firewall(plan),
         "policies": {names[key]: _plain(policy) for key, policy in policies.items()},
         "hosts": [{**_host(host), "policy": names[id(host.policy)]} for host in plan.hosts],
     }
@@ -35,7 +36,7 @@ def floor_input(plan: Plan) -> Data:
 
 def _host(host: HostPlan) -> Data:
     default = DEFAULTS[host.frr_version]
-    kept = ("name", "kind", "ipv4", "interfaces", "silenced", "vrfs", "sysctls", "daemons")
+    kept = ("name", "kind", "ipv4", "ipv6", "interfaces", "silenced", "vrfs", "sysctls", "daemons")
     return {
         **{name: _plain(getattr(host, name)) for name in kept},
         "bfd_profiles": [
@@ -48,6 +49,7 @@ def _host(host: HostPlan) -> Data:
             for profile in host.bfd_profiles
         ],
         "bgp": [_bgp(host, instance) for instance in host.bgp],
+        "loopback_interface": next(interface.name for interface in host.interfaces if interface.passive),
     }
 
 
@@ -68,6 +70,30 @@ def _proxmox(plan: Plan) -> Data:
         "route_map_in": version.route_map_in,
         "route_map_out": version.route_map_out,
         "peers": controller.peers if controller is not None else (),
+    }
+
+
+def _firewall(plan: Plan) -> Data:
+    """Return what every host's filters are made of: all hosts carry all zones, whose guests all may speak BGP."""
+    firewall = plan.firewall
+    tenants = [prefix for zone in firewall.zones for prefix in zone.prefixes]
+    named = [("tenants", tenants), ("infrastructure", firewall.infrastructure)]
+    named += [(f"zone_{zone.zone}", zone.prefixes) for zone in firewall.zones]
+    return {
+        "sets": [
+            {
+                "name": f"{name}_{keyword}",
+                "type": kind,
+                "elements": [prefix for prefix in prefixes if (":" in prefix) == (keyword == "ip6")],
+            }
+            for name, prefixes in named
+            for keyword, kind in (("ip", "ipv4_addr"), ("ip6", "ipv6_addr"))
+        ],
+        "zones": [zone.zone for zone in firewall.zones],
+        "vnets": [
+            {"name": vnet.name, "zone": vnet.zone, "subnet": vnet.subnets[0], "gateway": vnet.gateways[0]}
+            for vnet in plan.vnets
+        ],
     }
 
 

@@ -13,6 +13,9 @@ from trellis.plan import plan
 from trellis.render import render
 from trellis.site import load_site
 
+INTERFACES = "/etc/network/interfaces"
+"""Where the agent keeps the stanzas of a host's loopbacks, which are part of its bundle but no whole file."""
+
 
 def main() -> None:
     """Read a site on standard input; write each file on standard output below a line that names it."""
@@ -21,6 +24,9 @@ def main() -> None:
         for file in bundle.files:
             out.write(f"==== {bundle.host}:{file.path}\n")
             out.write(file.text)
+        if bundle.loopbacks is not None:
+            out.write(f"==== {bundle.host}:{INTERFACES}\n")
+            out.writelines(f"{line}\n" for line in bundle.loopbacks.stanza)
 
 
 if __name__ == "__main__":
