@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.counted import FEWEST, NOTE, Cases, summary
 from trellis.lab.images import ensure_root
 
 pytest_plugins = ("tests.ends.fixtures",)
@@ -38,6 +40,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the files of tests/golden anew from what is rendered now"
     )
+    parser.addoption(
+        "--cases", type=int, default=FEWEST, help="how many cases each counted property runs in all (`make properties`)"
+    )
+
+
+@pytest.fixture
+def cases(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Cases:
+    """Return what counts the cases of a property; the sums are printed at the end of the run."""
+    ended: Counter[str] = Counter()
+    record_property(NOTE, ended)  # noted before the test, filled by it, read after it
+    return Cases(request.config.getoption("--cases"), ended)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many cases the counted properties ran."""
+    noted = [
+        (report.location[2].split("[")[0], dict(ended))
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for key, ended in report.user_properties
+        if key == NOTE
+    ]
+    for line in summary(noted):
+        terminalreporter.write_line(line)
 
 
 FRR_SUITES = {"10.3": "trixie", "10.7": "sid"}

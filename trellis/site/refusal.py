@@ -21,7 +21,8 @@ class Refusal:
         why: What would go wrong otherwise.
         remedy: What to do about it.
 
-    What does not print is escaped in all of them: a key or a value may hold terminal controls or bidi marks.
+    What does not print is escaped in all of them, and what is too long is cut: a key or a value may hold terminal
+    controls or bidi marks, or a whole file.
     """
 
     path: str
@@ -31,15 +32,20 @@ class Refusal:
     remedy: str
 
     def __post_init__(self) -> None:
-        """Escape what does not print."""
+        """Escape what does not print, and cut what nobody would read."""
         for field in fields(self):
             text = getattr(self, field.name)
             if not (text.isascii() and text.isprintable()):
-                object.__setattr__(self, field.name, _printable(text))
+                text = _printable(text)
+            object.__setattr__(self, field.name, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...")
 
     def __str__(self) -> str:
         """Return the refusal as the indented block that people read."""
         return f"{self.path}: {self.value}\n  rule:   {self.rule}\n  why:    {self.why}\n  remedy: {self.remedy}"
+
+
+_LONGEST = 1000
+"""Characters of a part of a refusal; the longest that says something is a list of the names of 128 hosts."""
 
 
 def _printable(text: str) -> str:

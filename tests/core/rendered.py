@@ -1,0 +1,36 @@
+"""Every text that Trellis makes of a plan, for properties that must hold for all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from trellis.plan import Plan
+from trellis.render import manifest, render
+from trellis.render.documents import cluster_document, guest_document, tenant_document
+
+Text = tuple[str, str]
+"""What a text is, the same for each host or guest, and the text."""
+
+
+def texts(planned: Plan) -> Iterator[Text]:
+    """Yield each text that is rendered for ``planned``, always in the same order.
+
+    Args:
+        planned: The plan of a site that was accepted.
+    """
+    for bundle in render(planned):
+        yield from ((file.path, file.text) for file in bundle.files)
+        yield "manifest", manifest(bundle)
+    yield from _documents(planned)
+
+
+def _documents(planned: Plan) -> Iterator[Text]:
+    """Yield the stack's outputs as the program writes them."""
+    guests = [entry.guest for entry in planned.guests]
+    for guest in guests:
+        yield "guest", json.dumps(guest_document(planned, guest.name), indent=1)
+    for tenant in sorted({vnet.tenant for vnet in planned.vnets}):
+        yield "tenant", json.dumps(tenant_document(planned, tenant), indent=1)
+    for cluster in sorted({guest.cluster for guest in guests if guest.cluster is not None}):
+        yield "cluster", json.dumps(cluster_document(planned, cluster), indent=1)

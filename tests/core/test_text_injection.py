@@ -1,0 +1,137 @@
+"""No text in a site can add a line to what is rendered, nor stand anywhere but where it belongs.
+
+Every field that holds text, every name and every key that is not known gets texts that break lines, quotes, comments,
+templates and shells; either the site is refused, or what is rendered is what any harmless text would have given.
+``make properties`` runs a hundred thousand cases.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from hypothesis import reject
+
+from tests.core import hostile
+from tests.core.rendered import texts
+from tests.core.text_fields import Place, names_of, places, text_fields, with_text
+from tests.core.whole_site import REFUSED_WHATEVER_IT_HOLDS, WHOLE
+from tests.counted import Cases
+from trellis.plan import plan
+from trellis.site import Site, SiteRefused, load_site
+
+PLACES = places(WHOLE)
+TAKEN = names_of(WHOLE)
+
+HARMLESS = "zq7xq7z"
+"""A text that most fields take, and that stands in no other word."""
+
+WITHIN_A_TOKEN = re.compile(r"[A-Za-z0-9 ._:/()+,=\[\]-]*")
+"""What an accepted text is made of: nothing that ends, opens or comments out anything in any language of ours."""
+
+Lines = Counter[tuple[str, str]]
+
+
+def lines_of(site: Site) -> Lines:
+    """Return how often each line is rendered for a site; names decide the order, so that it counts for nothing."""
+    return Counter(
+        (what, re.sub(r'"digest": "[0-9a-f]{64}"', '"digest"', line.rstrip(",")))
+        for what, text in texts(plan(site))
+        for line in re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)
+    )
+
+
+@cache
+def harmless(place: Place) -> tuple[str, Lines]:
+    """Return a harmless text for a place, and what is rendered with it."""
+    try:
+        return HARMLESS, lines_of(load_site(with_text(WHOLE, place, HARMLESS)))
+    except SiteRefused:  # such as a MAC address; the one that stands there is no part of another word either
+        return place.text(WHOLE), lines_of(load_site(WHOLE))
+
+
+def judged(place: Place, text: str) -> str:
+    """Return how a site with ``text`` at ``place`` ended: refused or rendered; fail if it did anything else."""
+    if text in TAKEN and text != place.text(WHOLE):
+        reject()  # two entries of one name: the file's own reader refuses that
+    try:
+        site = load_site(with_text(WHOLE, place, text))
+        found = lines_of(site)
+    except SiteRefused as refused:
+        assert_well_formed(refused)
+        return "refused"
+    assert not place.is_unknown, "a key that no noun has was taken"
+    if place.choices:
+        assert text in place.choices
+        return "rendered"
+    parsed = value_at(site, place)
+    if not isinstance(parsed, str) or is_address(parsed):
+        # A parsed address is written by `ipaddress`: what is rendered depends on its value alone.
+        assert re.fullmatch(r"[0-9a-f.:/]+", str(parsed).lower())
+        assert found == lines_of(load_site(with_text(WHOLE, place, str(parsed))))
+        return "rendered"
+    assert WITHIN_A_TOKEN.fullmatch(text), "an accepted text holds what means something"
+    assert found == with_another_text(*harmless(place), text)
+    return "rendered"
+
+
+def with_another_text(before: str, lines: Lines, text: str) -> Lines:
+    """Return lines with another text wherever one stood; MAC addresses are written in lower case."""
+    changed: Lines = Counter()
+    for (what, line), count in lines.items():
+        changed[what, line.replace(before, text).replace(before.lower(), text.lower())] += count
+    return changed
+
+
+def value_at(site: Site, place: Place) -> Any:
+    """Return what a site made of the text at a place."""
+    if place.is_name:
+        return place.text(WHOLE)
+    value: Any = site
+    try:
+        for part in place.path:
+            value = value[part] if isinstance(value, dict | tuple) else getattr(value, str(part))
+    except KeyError:  # a name above it was changed with it, since it is that name
+        return place.text(WHOLE)
+    return value
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is an IP address, where a name may stand too."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def assert_well_formed(refused: SiteRefused) -> None:
+    """Assert that a message has its heading and four lines for each reason, and nothing in them but printable ASCII."""
+    message = str(refused)
+    assert message.isascii()
+    assert message.replace("\n", "").isprintable()
+    heading, *rest = message.split("\n")
+    assert re.fullmatch(r"the site is refused for \d+ reasons?; nothing was changed", heading)
+    assert len(rest) == 4 * len(refused.refusals) > 0
+    for position, line in enumerate(rest):
+        assert line.startswith(("", "  rule:   ", "  why:    ", "  remedy: ")[position % 4])
+        assert len(line) <= 2010, f"{len(line)} characters: {line[:80]}..."
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place.path)))
+def test_a_text_is_refused_or_stays_within_its_own_token(place: Place, cases: Cases) -> None:
+    cases.run(lambda text: judged(place, text), len(PLACES), text=hostile.texts(place.text(WHOLE)))
+
+
+def test_every_field_that_holds_text_is_among_the_places() -> None:
+    missing = text_fields() - {place.field for place in PLACES}
+    assert missing == REFUSED_WHATEVER_IT_HOLDS.keys(), "give tests/core/whole_site.py a value for it"
+
+
+def test_the_whole_site_is_accepted_and_most_places_take_a_harmless_text() -> None:
+    told = [place for place in PLACES if not place.is_unknown and harmless(place)[0] == HARMLESS]
+    assert {"name", "hosts.(name)", "vnets.*.alias", "leaks.(name)", "firewall.(name)"} <= {p.field for p in told}

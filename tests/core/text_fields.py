@@ -1,0 +1,145 @@
+"""Where a site holds text: found by walking the JSON Schema, so that a field that is new is among them by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.core.generated import Data
+from trellis.site import Site
+
+Schema = dict[str, Any]
+
+NAMES = "(name)"
+"""Last part of the pattern of a mapping's keys."""
+
+UNKNOWN = "(unknown)"
+"""Last part of the pattern of a key that a noun does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A text that stands in a site.
+
+    Attributes:
+        field: Pattern of the field, as in ``hosts.*.ssh.user`` or, of a key, ``hosts.(name)``.
+        path: Keys and positions down to it; of a key, the last one is the key itself.
+        choices: The values that the schema lists, where it does.
+    """
+
+    field: str
+    path: tuple[str | int, ...]
+    choices: tuple[str, ...]
+
+    @property
+    def is_name(self) -> bool:
+        """Whether this is a key."""
+        return self.field.endswith(NAMES)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether this is a key that is not there, and that no noun has."""
+        return self.field.endswith(UNKNOWN)
+
+    def text(self, site: Any) -> str:
+        """Return what stands here in a site; the site is one that has the place."""
+        if self.is_name or self.is_unknown:
+            return str(self.path[-1])
+        for part in self.path:
+            site = site[part]
+        assert isinstance(site, str), self
+        return site
+
+
+_ROOT: Schema = Site.model_json_schema()
+
+
+def text_fields() -> frozenset[str]:
+    """Return the patterns of all fields that hold text."""
+    return frozenset(_fields(_ROOT, ""))
+
+
+def places(site: Data) -> tuple[Place, ...]:
+    """Return every place of ``site`` that holds text."""
+    return tuple(_places(_ROOT, site, "", ()))
+
+
+def _shapes(schema: Schema) -> list[Schema]:
+    """Return what a value may look like: the schema itself, or each of its alternatives."""
+    if "$ref" in schema:
+        return _shapes(_ROOT["$defs"][schema["$ref"].rsplit("/", 1)[1]])
+    alternatives = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
+    return [shape for alternative in alternatives for shape in _shapes(alternative)] if alternatives else [schema]
+
+
+def _fields(schema: Schema, field: str) -> Iterator[str]:
+    for shape in _shapes(schema):
+        if shape.get("type") == "string" or "enum" in shape:
+            yield field
+        for key, below in shape.get("properties", {}).items():
+            yield from _fields(below, _below(field, key))
+        if isinstance(shape.get("additionalProperties"), dict):
+            yield _below(field, NAMES)
+            yield from _fields(shape["additionalProperties"], _below(field, "*"))
+        for below in (*shape.get("prefixItems", ()), *([shape["items"]] if "items" in shape else [])):
+            yield from _fields(below, _below(field, "*"))
+
+
+def _places(schema: Schema, value: Any, field: str, path: tuple[str | int, ...]) -> Iterator[Place]:
+    for shape in _shapes(schema):
+        if isinstance(value, str) and (shape.get("type") == "string" or "enum" in shape):
+            yield Place(field, path, tuple(shape.get("enum", ())))
+        elif isinstance(value, dict) and "properties" in shape:
+            yield Place(_below(field, UNKNOWN), (*path, UNKNOWN), ())
+            for key in (key for key in value if key in shape["properties"]):
+                yield from _places(shape["properties"][key], value[key], _below(field, key), (*path, key))
+        elif isinstance(value, dict) and isinstance(shape.get("additionalProperties"), dict):
+            for key, below in value.items():
+                yield Place(_below(field, NAMES), (*path, key), ())
+                yield from _places(shape["additionalProperties"], below, _below(field, "*"), (*path, key))
+        elif isinstance(value, list) and "items" in shape:
+            for position, below in enumerate(value):
+                yield from _places(shape["items"], below, _below(field, "*"), (*path, position))
+
+
+def _below(field: str, part: str) -> str:
+    return f"{field}.{part}" if field else part
+
+
+def names_of(site: Data) -> frozenset[str]:
+    """Return every key of ``site`` that is the name of an entry."""
+    return frozenset(place.text(site) for place in places(site) if place.is_name)
+
+
+def with_text(site: Any, place: Place, text: str) -> Any:
+    """Return ``site`` with another text at a place; a name is changed wherever it is named, an unknown key added.
+
+    Args:
+        site: The whole site.
+        place: One of its places.
+        text: What shall stand there.
+    """
+    before = place.text(site)
+    if before in names_of(site):
+        return renamed(site, before, text)
+    return _replaced(site, place.path, text)
+
+
+def renamed(value: Any, before: str, after: str) -> Any:
+    """Return a copy of ``value`` in which every key and every text that is ``before`` is ``after``."""
+    if isinstance(value, dict):
+        return {after if key == before else key: renamed(below, before, after) for key, below in value.items()}
+    if isinstance(value, list):
+        return [renamed(below, before, after) for below in value]
+    return after if isinstance(value, str) and value == before else value
+
+
+def _replaced(value: Any, path: tuple[str | int, ...], text: str) -> Any:
+    if not path:
+        return text
+    if path[0] == UNKNOWN:
+        return {**value, text: "x"}
+    if isinstance(value, list):
+        return [_replaced(below, path[1:], text) if n == path[0] else below for n, below in enumerate(value)]
+    return {key: _replaced(below, path[1:], text) if key == path[0] else below for key, below in value.items()}
