@@ -24,8 +24,16 @@ MODULES = (
     "frr",
     "state",
     "confirm",
+    "devices",
+    "interfaces",
+    "preconditions",
+    "loopbacks",
+    "firewall",
+    "units",
+    "outside",
     "host",
     "transaction",
+    "prepare",
     "main",
 )
 """The modules that a host needs, each behind those that it imports."""

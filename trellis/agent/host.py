@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import asdict, dataclass, field
 
-from trellis.agent import files, frr, sysctl
+from trellis.agent import files, firewall, frr, loopbacks, outside, sysctl, units
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest
 from trellis.agent.normalise import difference, shown
 from trellis.agent.process import run
@@ -26,6 +26,9 @@ class Differences:
         unexpected: Lines that FRR runs and nobody intended.
         daemons: Daemons that should run and do not answer.
         sysctls: `key = found, not wanted`.
+        loopbacks: In what their interface, or its stanza, is not as wanted.
+        firewall: Lines of the host's table that are missing or unexpected.
+        units: Units that do not come up at boot.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -33,6 +36,9 @@ class Differences:
     unexpected: list[str] = field(default_factory=list)
     daemons: list[str] = field(default_factory=list)
     sysctls: list[str] = field(default_factory=list)
+    loopbacks: list[str] = field(default_factory=list)
+    firewall: list[str] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return any(asdict(self).values())
@@ -44,8 +50,17 @@ class Differences:
             "line(s) unexpected": len(self.unexpected),
             "daemon(s) down": len(self.daemons),
             "sysctl(s) differ": len(self.sysctls),
+            "loopback(s) differ": len(self.loopbacks),
+            "line(s) of the firewall differ": len(self.firewall),
+            "unit(s) not enabled": len(self.units),
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none"
+
+    def details(self) -> list[str]:
+        """Each difference as a line of its own."""
+        named = [f"{path} ({', '.join(what)})" for path, what in self.files.items()]
+        beside = [*self.loopbacks, *self.firewall, *self.units]
+        return [*named, *self.daemons, *self.sysctls, *beside, *self.missing, *self.unexpected]
 
 
 def differences(manifest: Manifest) -> Differences:
@@ -61,7 +76,17 @@ def differences(manifest: Manifest) -> Differences:
     found.sysctls = [
         f"{key} = {value}, not {wanted}" for key, wanted, value in sysctl.differing(wanted_sysctls(manifest))
     ]
+    differences_outside(manifest, found)
     return found
+
+
+def differences_outside(manifest: Manifest, found: Differences) -> None:
+    """Compare what is outside FRR, and add what differs."""
+    if manifest.loopbacks:
+        found.loopbacks = loopbacks.differences(manifest.loopbacks, manifest.kind)
+    found.firewall = firewall.differences(outside.table(manifest))
+    there = units.enabled(manifest.units)
+    found.units = [unit for unit in manifest.units if unit not in there]
 
 
 def file_differences(manifest: Manifest, file: ManagedFile) -> list[str]:
@@ -82,15 +107,20 @@ def wanted_sysctls(manifest: Manifest) -> list[sysctl.Setting]:
     return sysctl.settings(manifest.file(manifest.sysctls).text) if manifest.sysctls else []
 
 
-def refuse_unless_meant_for_this_host(manifest: Manifest) -> None:
-    """Raise a Fault when the manifest is another host's, or rendered for another FRR or Proxmox."""
+def refuse_another_host(host: str) -> None:
+    """Raise a Fault when a document is another host's."""
     name = os.uname().nodename.partition(".")[0]
-    if name != manifest.host:
+    if name != host:
         raise Fault(
             f"this host is {name}",
-            f"the manifest is for {manifest.host}; FRR would print another hostname and reload it for ever",
+            f"the manifest is for {host}; FRR would print another hostname and reload it for ever",
             "check the host's address in the site, or its hostname",
         )
+
+
+def refuse_unless_meant_for_this_host(manifest: Manifest) -> None:
+    """Raise a Fault when the manifest is another host's, or rendered for another FRR or Proxmox."""
+    refuse_another_host(manifest.host)
     version = frr.version()
     if version != manifest.frr_version:
         raise Fault(

@@ -1,5 +1,6 @@
 """The agent's commands.
 
+    agent.py prepare  < part of it see that the host has what it needs, and give it its loopbacks; before SDN is applied
     agent.py commit   < manifest   put a manifest into force; answers with one JSON report
     agent.py confirm DIGEST        confirm a commit that waits for it
     agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
@@ -19,11 +20,12 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from trellis.agent import frr, state
+from trellis.agent import frr, outside, state
 from trellis.agent.confirm import WAIT_S, confirm
-from trellis.agent.host import differences
+from trellis.agent.host import Differences, differences, differences_outside
 from trellis.agent.lock import holder
-from trellis.agent.manifest import BadManifest, Manifest, parse
+from trellis.agent.manifest import BadManifest, Manifest, parse, parse_preparation
+from trellis.agent.prepare import prepare
 from trellis.agent.report import EXIT_BAD_MANIFEST, EXIT_STATUS, SCHEMA_VERSION, Fault, Report, answer, say
 from trellis.agent.transaction import commit
 
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="agent.py", description="Puts a host's FRR bundle into force, or none of it.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("prepare", help="see that the host has what it needs, and give it its loopbacks")
     commands.add_parser("commit", help="put the manifest on standard input into force")
     confirming = commands.add_parser("confirm", help="confirm a commit that waits for it")
     confirming.add_argument("digest")
@@ -46,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o077)
     try:
         match options.command:
-            case "commit":
-                return _commit(_standard_input())
+            case "prepare" | "commit":
+                return _change(options.command, _standard_input())
             case "confirm":
                 return _confirm(options.digest, options.within_s)
             case "check":
@@ -60,16 +63,21 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_BAD_MANIFEST
 
 
-def _commit(text: str) -> int:
+def _change(command: str, text: str) -> int:
     try:
-        manifest = parse(text)
+        if command == "prepare":
+            wanted = parse_preparation(text)
+            report = Report(wanted.host, wanted.digest)
+            prepare(wanted, report)
+        else:
+            manifest = parse(text)
+            report = Report(manifest.host, manifest.digest)
+            commit(manifest, text, report)
     except BadManifest as bad:
         report = Report(bad.host, bad.digest)
         report.fail("manifest", Fault("the manifest", "; ".join(bad.problems), "mend what makes it; nothing was done"))
         answer(report.text())
         raise
-    report = Report(manifest.host, manifest.digest)
-    commit(manifest, text, report)
     say(f"{report.host}: {report.outcome}")
     answer(report.text())
     return EXIT_STATUS[report.outcome]
@@ -92,11 +100,14 @@ def _check(text: str | None) -> int:
     manifest: Manifest = parse(text)
     try:
         found = differences(manifest)
+        lacking = outside.lacking(manifest.preconditions, manifest.loopbacks, manifest.kind)
     except Fault as fault:
         _say_fault(fault)
         return EXIT_STATUS["refused"]
-    _answer({"digest": manifest.digest, "same": not found, "differences": asdict(found)})
-    return 1 if found else 0
+    same = not found and not lacking
+    lacks = [asdict(refusal) for refusal in lacking]
+    _answer({"digest": manifest.digest, "same": same, "differences": asdict(found), "lacking": lacks})
+    return 0 if same else 1
 
 
 def _status() -> int:
@@ -111,9 +122,20 @@ def _status() -> int:
             "under_way": asdict(change) if change else None,
             "lock": holder(),
             "frr": frr_state,
+            "outside_frr": _outside_frr(last.manifest) if last else None,
         }
     )
     return 0
+
+
+def _outside_frr(text: str) -> dict[str, Any]:
+    """In what loopbacks, firewall and units are not as was committed."""
+    found = Differences()
+    try:
+        differences_outside(parse(text), found)
+    except (Fault, BadManifest) as error:
+        return {"error": str(error)}
+    return {"loopbacks": found.loopbacks, "firewall": found.firewall, "units": found.units}
 
 
 def _standard_input() -> str:

@@ -121,6 +121,17 @@ class Manifest:
         return self.file(self.running_config).text
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a host is to have before a manifest comes: the part of it that `prepare` takes."""
+
+    host: str
+    digest: str
+    kind: str
+    preconditions: Preconditions
+    loopbacks: Loopbacks | None
+
+
 def digest_of(document: Mapping[str, Any]) -> str:
     """The digest of a manifest: SHA-256 over the canonical JSON of everything but its `digest`."""
     content = {key: value for key, value in document.items() if key != "digest"}
@@ -160,6 +171,38 @@ def parse(text: str) -> Manifest:
         if not problems:
             return manifest
     raise BadManifest(problems, host, digest)
+
+
+def parse_preparation(text: str) -> Preparation:
+    """Read the document that `prepare` takes: five fields of a manifest, with a digest of their own.
+
+    Raises:
+        BadManifest: It is none; names everything that is wrong with it.
+    """
+    try:
+        document = json.loads(text.removeprefix(HEADING))
+    except ValueError as error:
+        raise BadManifest([f"not JSON: {error}"]) from None
+    fields: Types = {"schema_version": int, "host": str, "digest": str, "kind": str}
+    optional: Types = {name: _OPTIONAL[name] for name in ("preconditions", "loopbacks")}
+    problems = field_problems("", document, fields, optional)
+    if not problems and document["schema_version"] != SCHEMA_VERSION:
+        problems.append(f"schema_version: {document['schema_version']}; this agent reads {SCHEMA_VERSION}")
+    if not problems:
+        problems = ground.problems_of(document)
+        if document["digest"] != digest_of(document):
+            problems.append(f"digest: {document['digest']} is not this document's: was it cut or edited?")
+        problems += [] if document["kind"] in ("pve", "frr") else ["kind: neither 'pve' nor 'frr'"]
+    if problems:
+        known = document if isinstance(document, dict) else {}
+        raise BadManifest(problems, str(known.get("host", "")), str(known.get("digest", "")))
+    return Preparation(
+        document["host"],
+        document["digest"],
+        document["kind"],
+        ground.preconditions(document.get("preconditions")),
+        ground.loopbacks(document.get("loopbacks")),
+    )
 
 
 _FILE_FIELDS: Types = {

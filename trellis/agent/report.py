@@ -36,6 +36,30 @@ class Fault(Exception):
         self.remedy = remedy
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One reason why nothing is done, in the words of the site's own refusals."""
+
+    path: str
+    value: str
+    rule: str
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.value}\n  rule:   {self.rule}\n  why:    {self.why}\n  remedy: {self.remedy}"
+
+
+class Refused(Fault):
+    """A host that lacks what is counted on, with every reason at once."""
+
+    def __init__(self, refusals: list[Refusal]) -> None:
+        what = f"this host lacks {len(refusals)} thing{'s' if len(refusals) != 1 else ''} that the site counts on"
+        why = "; ".join(f"{refusal.value}: {refusal.rule}" for refusal in refusals)
+        super().__init__(what, why, "; ".join(dict.fromkeys(refusal.remedy for refusal in refusals)))
+        self.refusals = refusals
+
+
 @dataclass(slots=True)
 class Step:
     """One step of a run, as the report shows it."""
@@ -54,6 +78,7 @@ class Report:
     outcome: Outcome = "refused"
     failed_step: str | None = None
     error: dict[str, str] | None = None
+    refusals: list[Refusal] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -71,7 +96,12 @@ class Report:
         except Exception as error:
             fault = error if isinstance(error, Fault) else _unforeseen(error)
             self.fail(name, fault)
-            say(f"{self.host}: {name}: FAILED: {fault.what}: {fault.why}")
+            if isinstance(fault, Refused):
+                self.refusals = fault.refusals
+                say(f"{self.host}: {name}: FAILED: {fault.what}")
+                say("\n".join(map(str, fault.refusals)))
+            else:
+                say(f"{self.host}: {name}: FAILED: {fault.what}: {fault.why}")
             raise fault from error
         finally:
             step.seconds = round(time.monotonic() - began, 3)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class Backup:
     number: int
     running: str
     sysctls: dict[str, str]
+    outside: dict[str, Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -81,22 +82,26 @@ class Backup:
         return HOME / "backup" / str(self.number)
 
 
-def back_up(files: dict[str, Found | None], running: str, sysctls: dict[str, str], why: str) -> Backup:
-    """Keep a copy of files, of the running configuration and of kernel parameters.
+def back_up(
+    files: dict[str, Found | None], running: str, sysctls: dict[str, str], outside: dict[str, Any], why: str
+) -> Backup:
+    """Keep a copy of files, of the running configuration, of kernel parameters and of what is outside FRR.
 
     Args:
         files: By path, what each held; nothing where there was none.
         running: The running configuration as FRR printed it.
         sysctls: Kernel parameters by key.
+        outside: Loopbacks, firewall and units, as `trellis.agent.outside` saw them.
         why: What is about to happen, for whoever reads the index.
 
     Returns:
         The backup; its index is written last, so that one with an index is complete.
     """
     numbers = _backups()
-    backup = Backup(max(numbers, default=0) + 1, running, sysctls)
+    backup = Backup(max(numbers, default=0) + 1, running, sysctls, outside)
     backup.folder.mkdir(mode=0o700, parents=True)
-    index: dict[str, Any] = {"why": why, "files": {}, "sysctls": sysctls, "running_sha256": _sha256(running.encode())}
+    index: dict[str, Any] = {"why": why, "files": {}, "sysctls": sysctls, "outside": outside}
+    index["running_sha256"] = _sha256(running.encode())
     for path, file in files.items():
         if file is None:
             index["files"][path] = None
@@ -121,7 +126,7 @@ def backup(number: int) -> Backup:
     """A backup taken earlier."""
     folder = HOME / "backup" / str(number)
     index = json.loads((folder / "index.json").read_text())
-    return Backup(number, (folder / "running.conf").read_bytes().decode(), index["sysctls"])
+    return Backup(number, (folder / "running.conf").read_bytes().decode(), index["sysctls"], index.get("outside", {}))
 
 
 def prepare() -> None:

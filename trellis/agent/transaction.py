@@ -1,9 +1,9 @@
 """Putting a manifest into force: all of it, or nothing.
 
-Up to the step `start daemons` nothing on the host changes, and a fault there is a refusal. From then on any fault,
-also a signal, takes everything back: the files byte for byte, the kernel parameters, and FRR's running
-configuration, which is compared with the one before, for exit statuses of FRR's tools say little. Should the agent
-itself be killed, what it wrote about the change under way lets the next run take it back first.
+Up to the step `loopbacks` nothing on the host changes, and a fault there is a refusal. From then on any fault, also a
+signal, takes everything back: the files byte for byte, the kernel parameters, the loopbacks, the firewall's table,
+and FRR's running configuration, which is compared with the one before, for exit statuses of FRR's tools say little.
+Should the agent itself be killed, what it wrote about the change under way lets the next run take it back first.
 
 Not here yet: a timer that takes a change back although the agent is gone, a preflight in a scratch FRR, the sessions
 being up again, and a refusal when somebody edited the host by hand.
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from types import FrameType
 
-from trellis.agent import files, frr, state, sysctl
+from trellis.agent import files, firewall, frr, outside, state, sysctl, units
 from trellis.agent.confirm import await_confirmation
 from trellis.agent.host import (
     differences,
@@ -29,7 +29,6 @@ from trellis.agent.host import (
 from trellis.agent.lock import held_lock
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest
 from trellis.agent.normalise import difference, shown
-from trellis.agent.process import run
 from trellis.agent.report import Fault, Report, some
 
 CRASHED_DAEMON_S = 20.0
@@ -71,6 +70,7 @@ class _Transaction:
         self.report = report
         self.changed: list[ManagedFile] = []
         self.sysctls: list[sysctl.Setting] = []
+        self.given_before: frozenset[str] = frozenset()
         self.enabled_before: set[str] = set()
         self.said: list[str] = []
         self.pids: dict[str, int] = {}
@@ -133,18 +133,24 @@ class _Transaction:
 
     def _prepare(self) -> state.Backup:
         """All that can be refused before anything changes, and the backup."""
+        with self.report.step("preconditions"):
+            outside.refuse_unless_ready(self.manifest.preconditions, self.manifest.loopbacks, self.manifest.kind)
+            self.given_before = outside.given_before()
         with self.report.step("syntax"):
             frr.check_syntax(self.manifest.intent)
+            if (table := outside.table(self.manifest)) is not None:
+                firewall.check(table)
         with self.report.step("kernel parameters") as step:
             absent = sysctl.absent(self.sysctls)
             step.detail = f"no device yet for {', '.join(absent)}" if absent else ""
         with self.report.step("backup") as step:
-            actual = {file.path: files.found(file.path) for file in self.manifest.files}
-            why = f"before {self.manifest.digest}"
-            before = state.back_up(actual, frr.running_config(), sysctl.earlier(self.sysctls), why)
+            beside = outside.file_to_write(self.manifest)
+            actual = {file.path: files.found(file.path) for file in [*self.manifest.files, *beside]}
+            why, found = f"before {self.manifest.digest}", outside.before(self.manifest)
+            before = state.back_up(actual, frr.running_config(), sysctl.earlier(self.sysctls), found, why)
             step.detail = str(before.folder)
         with self.report.step("stage files") as step:
-            self.changed = [file for file in self.manifest.files if file_differences(self.manifest, file)]
+            self.changed = [file for file in self.manifest.files if file_differences(self.manifest, file)] + beside
             files.stage(self.changed)
             step.detail = f"{len(self.changed)}"
         return before
@@ -152,10 +158,12 @@ class _Transaction:
     def _apply(self, before: state.Backup) -> None:
         paths = [file.path for file in self.changed]
         about_daemons = [file for file in self.changed if file.path.startswith((*frr.DAEMON_FILES, _DROP_INS))]
+        with self.report.step("loopbacks") as step:
+            state.begin(state.UnderWay(self.manifest.digest, before.number, paths))
+            step.detail = outside.give_loopbacks(self.manifest, self.given_before)
         with self.report.step("start daemons") as step:
             # New daemons start under the old frr.conf. Under a new one they alone would get its `frr defaults`,
             # FRR would print both profiles, and frr-reload.py would see nothing to do (measured with FRR 10.3).
-            state.begin(state.UnderWay(self.manifest.digest, before.number, paths))
             files.publish(about_daemons)
             _reread_units(paths)
             step.detail = self._start_daemons()
@@ -164,6 +172,11 @@ class _Transaction:
             step.detail = ", ".join(paths)
         with self.report.step("set kernel parameters") as step:
             step.detail = f"{sysctl.load(self.sysctls)} set"
+        with self.report.step("firewall") as step:
+            # Before FRR gets new routes: no packet may pass between zones in the meantime.
+            step.detail = outside.load_table(self.manifest)
+            added = units.enable(self.manifest.units)
+            step.detail += f"; enabled {', '.join(added)}" if added else ""
         with self.report.step("reload FRR"):
             self.pids = frr.alive()
             self.said = frr.reload(self.manifest.timeout_s)
@@ -172,7 +185,7 @@ class _Transaction:
         for reload in self.manifest.units_changed_reload:
             if set(reload.paths) & set(paths):
                 with self.report.step(f"reload {reload.unit}"):
-                    _systemctl("reload-or-restart", reload.unit)
+                    units.systemctl("reload-or-restart", reload.unit)
 
     def _start_daemons(self) -> str:
         """Start what FRR's files newly enable; leave FRR alone when that is nothing."""
@@ -199,9 +212,8 @@ class _Transaction:
             self._refuse_crashed()
             found = differences(self.manifest)
             if found:
-                details = [f"{path} ({', '.join(what)})" for path, what in found.files.items()]
-                why = some([*details, *found.daemons, *found.sysctls, *found.missing, *found.unexpected])
-                raise Fault("the host is not as the manifest says", f"{found}: {why}", "see who else changes it")
+                why = f"{found}: {some(found.details())}"
+                raise Fault("the host is not as the manifest says", why, "see who else changes it")
 
     def _confirm(self, before: state.Backup) -> None:
         if self.manifest.confirm_within_s is None:
@@ -236,8 +248,14 @@ class _Transaction:
         Raises:
             Fault: Not all of it is. What could be put back has been.
         """
+        problems = _failures(lambda: units.put_back(before.outside.get("units", {})))
         back = files.take_back([*dict.fromkeys([*paths, RUNNING_CONFIG])])
-        problems = _failures(lambda: _reread_units(back), lambda: sysctl.put_back(before.sysctls))
+        problems += _failures(
+            lambda: _reread_units(back),
+            lambda: sysctl.put_back(before.sysctls),
+            lambda: outside.put_back_loopbacks(before.outside),
+            lambda: outside.put_back_table(before.outside),
+        )
         if set(frr.DAEMON_FILES) & set(back):
             # Should this fail, the running configuration will show it.
             _failures(lambda: frr.start_missing(self.manifest.timeout_s))
@@ -323,13 +341,7 @@ def _await_running(intent: str, said: list[str]) -> int:
 def _reread_units(paths: list[str]) -> None:
     """Have systemd read drop-ins that have changed."""
     if any(path.startswith(_DROP_INS) for path in paths):
-        _systemctl("daemon-reload")
-
-
-def _systemctl(*words: str) -> None:
-    ended = run(["systemctl", *words], frr.RESTART_S)
-    if ended.status:
-        raise Fault(f"systemctl {' '.join(words)}", some(ended.complaints), "see `systemctl status` and the journal")
+        units.systemctl("daemon-reload")
 
 
 def _on_signals(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:

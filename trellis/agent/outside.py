@@ -1,0 +1,90 @@
+"""What a manifest asks for outside FRR: loopbacks, the firewall, units. Each compared, put in force, put back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trellis.agent import firewall, loopbacks, manifest, preconditions, state, units
+from trellis.agent.devices import devices
+from trellis.agent.ground import Loopbacks, Preconditions
+from trellis.agent.manifest import ManagedFile, Manifest
+from trellis.agent.report import Refusal, Refused
+
+
+def lacking(needed: Preconditions, wanted: Loopbacks | None, kind: str) -> list[Refusal]:
+    """Everything that this host lacks before anything may be changed on it."""
+    found = preconditions.missing(needed, devices()) if needed != Preconditions() else []
+    return found + (loopbacks.refusals(wanted, kind, given_before()) if wanted else [])
+
+
+def refuse_unless_ready(needed: Preconditions, wanted: Loopbacks | None, kind: str) -> None:
+    """Raise every reason at once why this host is not ready.
+
+    Raises:
+        Refused: There is one.
+    """
+    if found := lacking(needed, wanted, kind):
+        raise Refused(found)
+
+
+def given_before() -> frozenset[str]:
+    """The loopbacks that the last commit gave this host."""
+    last = state.committed()
+    if last is None:
+        return frozenset()
+    try:
+        earlier = manifest.parse(last.manifest).loopbacks
+    except manifest.BadManifest:  # of an agent that read other fields
+        return frozenset()
+    return frozenset(earlier.addresses) if earlier else frozenset()
+
+
+def table(wanted: Manifest) -> str | None:
+    """The text of the host's table, if it is to have one."""
+    return wanted.file(wanted.nftables).text if wanted.nftables else None
+
+
+def file_to_write(wanted: Manifest) -> list[ManagedFile]:
+    """Files beside the manifest's own that must change: /etc/network/interfaces, or none."""
+    found = loopbacks.file_to_write(wanted.loopbacks, wanted.kind) if wanted.loopbacks else None
+    return [found] if found else []
+
+
+def before(wanted: Manifest) -> dict[str, Any]:
+    """All of it as it is, for `put_back`; JSON's values only."""
+    there = units.enabled(wanted.units)
+    return {
+        "loopbacks": loopbacks.before(wanted.loopbacks) if wanted.loopbacks else None,
+        "firewall": firewall.loaded(),
+        "units": {unit: unit in there for unit in wanted.units},
+    }
+
+
+def give_loopbacks(wanted: Manifest, ours: frozenset[str]) -> str:
+    """Make the device of the loopbacks as wanted, and say what that took."""
+    if wanted.loopbacks is None:
+        return "none of ours"
+    return "; ".join(loopbacks.bring_up(wanted.loopbacks, ours)) or "as they were"
+
+
+def load_table(wanted: Manifest) -> str:
+    """Load the host's table where it is not as wanted, and say what that changed."""
+    text = table(wanted)
+    found = firewall.differences(text)
+    if found and text is not None:
+        firewall.load(text)
+    elif found:
+        firewall.put_back(None)
+    return f"{len(found)} line(s) differed" if found else "as it was"
+
+
+def put_back_loopbacks(earlier: dict[str, Any]) -> None:
+    """Put back the device of the loopbacks as `before` saw it."""
+    if earlier.get("loopbacks"):
+        loopbacks.put_back(earlier["loopbacks"])
+
+
+def put_back_table(earlier: dict[str, Any]) -> None:
+    """Put back the host's table as `before` saw it."""
+    if "firewall" in earlier:
+        firewall.put_back(earlier["firewall"])
