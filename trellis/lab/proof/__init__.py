@@ -7,7 +7,7 @@ looked at.  Every row keeps the commands that it rests on and their raw output.
 from trellis.lab.proof.continuity import Comparison, SessionState, compare, program_logins, sessions
 from trellis.lab.proof.converge import NotConvergedError, wait_until_converged
 from trellis.lab.proof.prove import prove
-from trellis.lab.proof.report import as_json, as_table, holds
+from trellis.lab.proof.report import as_json, as_table, holds, row_as_json
 from trellis.lab.proof.row import Group, Row
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "holds",
     "program_logins",
     "prove",
+    "row_as_json",
     "sessions",
     "wait_until_converged",
 ]

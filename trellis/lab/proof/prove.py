@@ -39,32 +39,34 @@ TRAFFIC: Sequence[Chapter] = (
 """Asked in a round of its own: beside vtysh, a ping would measure how busy the host's one CPU is."""
 FILTERS: Sequence[Chapter] = (filters.crossings, filters.advertised)
 """Asked after the pings: who watches the wire must not be kept waiting."""
-ROUNDS: Sequence[tuple[str, Sequence[Chapter], int]] = (
-    ("sessions, routes and configuration", STATE, AT_ONCE),
+Round = tuple[str, Sequence[Chapter], int]
+"""What is asked together: its name, the chapters, and how many commands a node may run at the same time."""
+TRAFFIC_ROUNDS: Sequence[Round] = (
     ("pings and connections, those that must pass and those that must not", TRAFFIC, WAITING_AT_ONCE),
     ("each filter by itself", FILTERS, WAITING_AT_ONCE),
 )
-"""What is asked together, and how many commands a node may run at the same time."""
+ROUNDS: Sequence[Round] = (("sessions, routes and configuration", STATE, AT_ONCE), *TRAFFIC_ROUNDS)
 
 
-def prove(twin: Twin, say: Say) -> tuple[Row, ...]:
+def prove(twin: Twin, say: Say, rounds: Sequence[Round] = ROUNDS) -> tuple[Row, ...]:
     """Prove a twin.
 
     Args:
         twin: The twin, converged (`wait_until_converged`).
         say: Takes progress.
+        rounds: What to look at; by default all.
 
     Returns:
         A row per claim, in the order of `Group`.
     """
     fabric, evidence = fabric_of(twin), Evidence(())
-    for what, chapters, at_once in ROUNDS:
+    for what, chapters, at_once in rounds:
         asked = questions(fabric, chapters)
         say(f"{what}: {len(asked)} commands on {len({question.node for question in asked})} nodes")
         began = time.monotonic()
         evidence |= ask_twin(twin, asked, at_once=at_once)
         say(f"  answered after {time.monotonic() - began:.1f} s")
-    return judge(fabric, evidence, (*STATE, *TRAFFIC, *FILTERS))
+    return judge(fabric, evidence, [chapter for _, chapters, _ in rounds for chapter in chapters])
 
 
 def judge(fabric: Fabric, evidence: Mapping[Question, Answer], chapters: Sequence[Chapter]) -> tuple[Row, ...]:

@@ -65,11 +65,12 @@ def as_json(rows: Sequence[Row], walls: Mapping[str, float] | None = None) -> di
         "holds": holds(rows),
         "counts": {"rows": len(rows), "failing": sum(row.fails for row in rows)},
         "seconds": {name: round(seconds, 3) for name, seconds in (walls or {}).items()},
-        "rows": [_row(row) for row in rows],
+        "rows": [row_as_json(row) for row in rows],
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def row_as_json(row: Row) -> dict[str, Any]:
+    """One row as a value to be dumped."""
     return {
         "group": row.group.name.lower(),
         "about": row.group.value,
