@@ -1,6 +1,6 @@
 # Every target sets up what it misses first; a second run reuses what the first one built.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint fast slow down
+.PHONY: help setup demo mutants test check lint fast slow down
 .ONESHELL:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -17,6 +17,9 @@ setup: ## Install what is missing: Debian packages, uv, the locked Python enviro
 
 demo: setup ## The main job: the lab comes up, the program is previewed and applied, the fabric is proven
 	@$(TRELLIS) demo
+
+mutants: setup ## Seed one defect at a time on the demo's lab: exactly the rows that watch for it must turn red
+	@$(TRELLIS) lab mutants
 
 down: ## Take the demo's lab down
 	@$(TRELLIS) lab down
