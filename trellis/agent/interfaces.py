@@ -72,7 +72,7 @@ class _Block:
 
 def _blocks(lines: list[str]) -> Iterator[_Block]:
     starts = [number for number, line in enumerate(lines) if _opens(line, lines[number - 1] if number else "")]
-    for start, following in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, following in zip(starts, [*starts, len(lines)][1:], strict=True):
         last = following - 1
         # What stands between two stanzas, blank lines and comments, belongs to neither.
         while last > start and (not lines[last].strip() or lines[last].lstrip().startswith("#")):
