@@ -5,7 +5,8 @@ import json
 import pulumi
 import pulumi_proxmoxve
 
-from components.router import Login, Router
+from components.host import Host, Login
+from components.router import Router
 from components.sdn import Sdn
 from components.tenancy import Cluster, Guest, Tenant
 from trellis.plan import plan
@@ -21,17 +22,19 @@ try:
 except SiteRefused as refused:
     raise pulumi.RunError(str(refused)) from None
 
+logins = {name: Login(host.ssh, config.require_secret("sshPrivateKey")) for name, host in site.hosts.items()}
 before: list[pulumi.Resource] = []
+for bundle in bundles:
+    # The first host is the canary: no other one is touched before it has done what it was told.
+    before.append(Host(bundle.host, bundle, logins[bundle.host], pulumi.ResourceOptions(depends_on=before[:1])).ready)
 if planned.sdn is not None and site.proxmox is not None:
     proxmox = pulumi_proxmoxve.Provider(
         "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
     )
-    before = [Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox])).applied]
-
-# The first host is the canary: no other one is touched before it has committed.
+    sdn = Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), after=before)
+    before = [*before, sdn.applied]
 for bundle in bundles:
-    login = Login(site.hosts[bundle.host].ssh, config.require_secret("sshPrivateKey"))
-    router = Router(bundle.host, bundle, login, pulumi.ResourceOptions(depends_on=before))
+    router = Router(bundle.host, bundle, logins[bundle.host], pulumi.ResourceOptions(depends_on=before))
     if bundle is bundles[0]:
         before = [*before, router.committed]
 

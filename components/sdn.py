@@ -8,6 +8,7 @@ depends on, so that its deletion comes after theirs, and applies the removals.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import pulumi
@@ -25,9 +26,16 @@ class Sdn(pulumi.ComponentResource):
         name: Name of the component.
         state: What Proxmox shall hold.
         opts: Must bring the proxmoxve provider.
+        after: What must be there before anything is sent to Proxmox: hosts that have their loopbacks.
     """
 
-    def __init__(self, name: str, state: SdnState, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        state: SdnState,
+        opts: pulumi.ResourceOptions | None = None,
+        after: Sequence[pulumi.Resource] = (),
+    ) -> None:
         super().__init__("trellis:proxmox:Sdn", name, {}, opts)
         if state.controller is None:
             raise ValueError("an SDN without a controller has nothing to hold")
@@ -37,7 +45,7 @@ class Sdn(pulumi.ComponentResource):
             f"{name}-removals",
             on_create=False,
             on_destroy=True,
-            opts=pulumi.ResourceOptions(parent=self, replacement_trigger=content),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=after, replacement_trigger=content),
         )
         evpn = controller.Evpn(
             f"{name}-{state.controller.id}",

@@ -30,6 +30,7 @@ def test_every_component_registers_its_outputs_once(program: tuple[Recorder, dic
         "trellis:proxmox:Sdn",
         "trellis:proxmox:EvpnZone",
         "trellis:proxmox:Vnet",
+        "trellis:host:Host",
         "trellis:host:Router",
         "trellis:tenancy:Tenant",
         "trellis:tenancy:Guest",
@@ -79,7 +80,7 @@ def test_the_connection_is_secret_and_pins_the_host_key(
 ) -> None:
     recorder, _ = program
     commands = recorder.of_type("command:remote:Command")
-    assert len(commands) == 6
+    assert len(commands) == 9
     for command in commands:
         assert "connection" in command.secret_inputs
         assert "stdin" not in command.secret_inputs
@@ -100,13 +101,29 @@ def test_no_command_text_holds_a_secret_or_would_delete_anything(program: tuple[
 def test_the_canary_commits_before_any_other_host_is_touched(program: tuple[Recorder, dict[str, Any]]) -> None:
     recorder, _ = program
     for host in ("pve02", "pve03"):
-        assert "pve01-commit" in urn_names(recorder.resources[f"{host}-agent"].dependencies)
-        assert urn_names(recorder.resources[f"{host}-commit"].dependencies) >= {f"{host}-agent"}
+        assert "pve01-ready" in urn_names(recorder.resources[f"{host}-agent"].dependencies)
+        assert urn_names(recorder.resources[f"{host}-ready"].dependencies) >= {f"{host}-agent"}
+        assert urn_names(recorder.resources[f"{host}-commit"].dependencies) >= {f"{host}-ready", "pve01-commit"}
+
+
+def test_a_host_is_made_ready_by_its_own_part_of_the_manifest(program: tuple[Recorder, dict[str, Any]]) -> None:
+    recorder, _ = program
+    heading, body = recorder.resources["pve02-ready"].inputs["stdin"].split("\n", 1)
+    assert heading == "trellis-manifest 1"
+    document = json.loads(body)
+    assert document.keys() == {"schema_version", "host", "kind", "preconditions", "loopbacks", "digest"}
+    assert document["loopbacks"]["addresses"] == ["10.255.0.2/32", "fd00:0:0:ffff::2/128"]
+
+
+def test_nothing_is_sent_to_proxmox_before_every_host_is_ready(program: tuple[Recorder, dict[str, Any]]) -> None:
+    recorder, _ = program
+    ready = {"pve01-ready", "pve02-ready", "pve03-ready"}
+    assert urn_names(recorder.resources["sdn-removals"].dependencies) >= ready
 
 
 def test_hosts_follow_the_sdn_and_the_sdn_its_finalizer(program: tuple[Recorder, dict[str, Any]]) -> None:
     recorder, _ = program
-    assert "sdn-additions" in urn_names(recorder.resources["pve01-agent"].dependencies)
+    assert "sdn-additions" in urn_names(recorder.resources["pve01-commit"].dependencies)
     objects = {
         resource.name
         for resource in recorder.resources.values()
