@@ -7,7 +7,18 @@ from collections.abc import Iterator
 from trellis import allocate
 from trellis.plan import names, wiring
 from trellis.plan.firewall import firewall
-from trellis.plan.model import EdgePlan, GuestPlan, HostPlan, Plan, SilencedInterface, VnetPlan, Vrf
+from trellis.plan.leaks import vrf_routes
+from trellis.plan.model import (
+    EdgePlan,
+    FirewallPlan,
+    GuestPlan,
+    HostPlan,
+    Plan,
+    SilencedInterface,
+    VnetPlan,
+    Vrf,
+    VrfRoute,
+)
 from trellis.plan.policy import Policies
 from trellis.plan.sdn import sdn_state, vni
 from trellis.plan.sessions import global_instance, loopbacks, mesh_peers, vrf_instance
@@ -27,16 +38,17 @@ def plan(site: Site) -> Plan:
     guests = attached_guests(site)
     policies = Policies(site, guests)
     hosts = sorted(site.hosts, key=lambda name: site.hosts[name].id)
+    filters = firewall(site, guests)
     return Plan(
         site_name=site.name,
         asn=site.fabric.asn,
         sdn=sdn_state(site),
-        hosts=tuple(_host(site, name, guests, policies) for name in hosts),
+        hosts=tuple(_host(site, name, guests, policies, filters) for name in hosts),
         edges=tuple(_edge(name, edge, tuple(hosts)) for name, edge in sorted(site.edges.items())),
         vnets=tuple(_vnet(site, name) for name in sorted(site.vnets)),
         guests=tuple(_guest(site, guest) for guest in guests),
         infrastructure=tuple(sorted(str(prefix) for _, prefix in infrastructure(site))),
-        firewall=firewall(site, guests),
+        firewall=filters,
         zones=wiring.zones(site),
         links=wiring.links(site),
     )
@@ -63,11 +75,13 @@ def _vnet(site: Site, name: str) -> VnetPlan:
     )
 
 
-def _host(site: Site, name: str, guests: tuple[AttachedGuest, ...], policies: Policies) -> HostPlan:
+def _host(
+    site: Site, name: str, guests: tuple[AttachedGuest, ...], policies: Policies, filters: FirewallPlan
+) -> HostPlan:
     host, own = site.hosts[name], loopbacks(site, name)
     zones = tuple(zone for zone in sorted(site.zones) if name in zone_nodes(site, zone))
     placed = tuple(guest for guest in guests if name in guest.placement)
-    vrfs = tuple(_vrf(site, zone, own.ipv4, generated=host.kind == "pve") for zone in zones)
+    vrfs = tuple(_vrf(site, zone, own.ipv4, vrf_routes(filters, zone, zones, host.kind), host.kind) for zone in zones)
     peers = tuple(loopbacks(site, peer) for peer in mesh_peers(site, name))
     return HostPlan(
         name=name,
@@ -97,7 +111,7 @@ def _silenced(site: Site, zones: tuple[str, ...]) -> Iterator[SilencedInterface]
             yield SilencedInterface(name, (str(vnet.subnets.ipv6.prefix),))
 
 
-def _vrf(site: Site, zone: str, router_id: str, *, generated: bool) -> Vrf:
+def _vrf(site: Site, zone: str, router_id: str, routes: tuple[VrfRoute, ...], kind: str) -> Vrf:
     l3vni = allocate.l3vni(site.zones[zone].id)
     return Vrf(
         name=names.vrf_name(zone),
@@ -105,7 +119,8 @@ def _vrf(site: Site, zone: str, router_id: str, *, generated: bool) -> Vrf:
         l3vni=l3vni,
         route_distinguisher=f"{router_id}:*",
         route_target=allocate.route_target(site.fabric.asn, l3vni),
-        generated=generated,
+        generated=kind == "pve",
+        routes=routes,
     )
 
 

@@ -204,8 +204,24 @@ class BgpInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class VrfRoute:
+    """A static route in a VRF.
+
+    Attributes:
+        vrf: The VRF in whose table the destination is looked up; None rejects what no better route is known for.
+    """
+
+    prefix: str
+    vrf: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Vrf:
-    """A VRF with its L3VNI, RD and RT; ``generated`` where Proxmox writes the statement."""
+    """A VRF with its L3VNI, RD and RT; ``generated`` where Proxmox writes the statement.
+
+    Attributes:
+        routes: What leaks make reachable of other zones on this host, and the end of what no route is known for.
+    """
 
     name: str
     zone: str
@@ -213,6 +229,7 @@ class Vrf:
     route_distinguisher: str
     route_target: str
     generated: bool
+    routes: tuple[VrfRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

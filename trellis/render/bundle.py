@@ -184,6 +184,7 @@ def _local(stanzas: Stanzas, host: HostPlan, sdn: SdnState) -> tuple[Piece, ...]
         stanzas.fill("frr/owner.j2"),
         stanzas.interfaces(host),
         "\n".join((*carry_in_router("ospf6", router_lines, profiles), "!", "")),
+        stanzas.vrfs(host),
         *(stanzas.bgp(host, instance) for instance in host.bgp),
         stanzas.bare_vrf_routers(host, sdn.zones),
         stanzas.policy(host.policy),

@@ -15,7 +15,8 @@ from trellis.plan.rules import Violation
 from trellis.render.bundle import FRR_CONF, FRR_CONF_LOCAL, Bundle
 
 _MADE_UP = re.compile(
-    r"neighbor \S+ default-originate.*|default-originate .*|network (0\.0\.0\.0/0|::/0).*|(ip|ipv6) route .*"
+    r"neighbor \S+ default-originate.*|default-originate .*|network (0\.0\.0\.0/0|::/0).*"
+    r"|(ip|ipv6) route (?!(0\.0\.0\.0/0|::/0) reject 250$|(?!0\.0\.0\.0/0|::/0)\S+ (\S+) nexthop-vrf \3$).*"
 )
 _SILENCING = r"ipv6 nd ra-lifetime 0|ipv6 nd prefix \S+ off-link no-autoconfig"
 _ADVERTISING = re.compile(rf"(?!({_SILENCING})$)(no )?ipv6 nd .*")

@@ -78,7 +78,7 @@ class Stanzas:
         return self.fill("frr/bfd.j2", profiles=profiles)
 
     def vrfs(self, host: HostPlan) -> str:
-        """Return the VRFs that Proxmox does not write."""
+        """Return the VRFs that Proxmox does not write, and the routes of those that it does."""
         return self.fill("frr/vrfs.j2", vrfs=host.vrfs)
 
     def bgp(self, host: HostPlan, instance: BgpInstance) -> str:
