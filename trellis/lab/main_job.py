@@ -87,7 +87,7 @@ def run(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, fr
 
     twin = timed("lab up", lambda: twins.up(stack, project, site_data, say, frr_suite=frr_suite))
     first = not (twin.lab.state / "pulumi").is_dir()
-    before = None if first else sessions(twin)
+    before = None if first else sessions(twin, bare=True)
     logins = program_logins(twin)
     preview = timed("preview", lambda: twin.deploy("preview", say))
     diff_file = twin.lab.state / "preview.diff"

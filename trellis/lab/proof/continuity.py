@@ -58,15 +58,24 @@ class Comparison:
     came_up: tuple[Key, ...]
 
 
-def sessions(twin: Twin) -> dict[Key, SessionState]:
+def sessions(twin: Twin, *, bare: bool = False) -> dict[Key, SessionState]:
     """Every BGP session that a host or edge has configured, as it is now.
+
+    Args:
+        twin: The twin.
+        bare: Whether a node may run no bgpd, as before its first deployment, or after one that failed.
 
     Raises:
         LabError: A node did not answer: what is not known can't be compared.
     """
     asked = [ask.vtysh(node, "show bgp vrf all summary json") for node in (*twin.site.hosts, *twin.site.edges)]
     evidence = ask_twin(twin, asked)
-    return {key: state for question in asked for key, state in sessions_of(_answered(evidence[question])).items()}
+    speaking = [evidence[question] for question in asked if not (bare and _runs_no_bgp(evidence[question]))]
+    return {key: state for answer in speaking for key, state in sessions_of(_answered(answer)).items()}
+
+
+def _runs_no_bgp(answer: Answer) -> bool:
+    return "bgpd is not running" in answer.output + answer.errors
 
 
 def sessions_of(answer: Answer) -> dict[Key, SessionState]:
