@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trellis.picture.content import summary
 from trellis.picture.fabric import Fabric, fabric_of
-from trellis.picture.layout import GAP, MARGIN, Grid, grid_of
+from trellis.picture.layout import GAP, MARGIN, Grid, grid_of, page_right
 from trellis.picture.legend import heading
 from trellis.picture.register import register
 from trellis.picture.style import style_sheet
@@ -26,16 +26,15 @@ def draw(site: Site, plan: Plan) -> str:
     """
     fabric = fabric_of(site, plan)
     grid = grid_of(fabric)
-    edges, edge_boxes = edge_cards(fabric, grid, 0)
-    right = max([grid.right, *(box.right for box in edge_boxes.values())])
+    right = page_right(fabric, grid)
     head, y = heading(fabric, MARGIN, right, grid)
     edges, edge_boxes = edge_cards(fabric, grid, y)
     y = max([y, *(box.bottom + GAP for box in edge_boxes.values())])
     stems = stems_of(fabric, grid, edge_boxes)
     wires, met, hosts_y = lanes(fabric, grid, stems, y)
     hosts, height = host_cards(fabric, grid, hosts_y)
-    bands, zone_boxes, y = zones(fabric, grid, hosts_y + height + 2 * GAP)
-    names, y = host_names(fabric, grid, y)
+    bands = zones(fabric, grid, hosts_y + height + 2 * GAP)
+    names, y = host_names(fabric, grid, bands.bottom)
     bottom = y
     guests, y = register(fabric, grid, y)
     size = (right + MARGIN, y + MARGIN - GAP)
@@ -46,20 +45,19 @@ def draw(site: Site, plan: Plan) -> str:
         *edges,
         *wires,
         *hosts,
-        *bands,
-        *leak_brackets(fabric, grid, zone_boxes),
+        *bands.drawn,
+        *leak_brackets(fabric, grid, bands.boxes),
         *names,
         *guests,
-        *_veils(fabric, grid, zone_boxes, (hosts_y, bottom)),
+        *_host_veils(fabric, grid, hosts_y, bottom),
+        *bands.captions,
+        *(rect(box, "veil zone", id_=f"zone-{name}") for name, box in bands.boxes.items()),
     )
     return document(elements, style_sheet(*size), size, f"Fabric {fabric.name}", " ".join(summary(fabric)))
 
 
-def _veils(fabric: Fabric, grid: Grid, zone_boxes: dict[str, Box], hosts: tuple[int, int]) -> Iterator[Element]:
-    """Yield what covers each host's column and each zone's band while another one is chosen."""
-    top, bottom = hosts
+def _host_veils(fabric: Fabric, grid: Grid, top: int, bottom: int) -> Iterator[Element]:
+    """Yield what covers each host's column while another one is chosen; it takes no clicks."""
     for host in fabric.hosts:
         x, width = grid.columns[host.name]
         yield rect(Box(x - 2, top - 2, width + 4, bottom - top + 4), "veil host", id_=f"host-{host.name}")
-    for name, box in zone_boxes.items():
-        yield rect(box, "veil zone", id_=f"zone-{name}")

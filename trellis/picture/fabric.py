@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from trellis import allocate
 from trellis.plan import Plan, names
-from trellis.plan.model import EdgePlan, HostPlan, LeakPlan, VnetPlan, Vrf
+from trellis.plan.model import EdgePlan, HostPlan, LeakPlan, LinkPlan, VnetPlan, Vrf, ZonePlan
 from trellis.site import Site
-from trellis.site.model import Link
-from trellis.site.resolved import AttachedGuest, zone_nodes
+from trellis.site.resolved import AttachedGuest
 
 Kind = Literal["link", "ibgp", "ebgp"]
 
@@ -143,7 +143,7 @@ def fabric_of(site: Site, plan: Plan) -> Fabric:
     """Return what a picture of ``plan`` shows.
 
     Args:
-        site: The site, for what a plan has no need of: links, aliases, MTUs.
+        site: The site, for what a plan has no need of: aliases, ids of zones.
         plan: Its plan.
     """
     sessions = sessions_of(plan)
@@ -154,9 +154,9 @@ def fabric_of(site: Site, plan: Plan) -> Fabric:
         edges=plan.edges,
         reflectors=frozenset(reflector for reflector, _ in sessions.clients),
         sessions=sessions,
-        lanes=(*_edge_lanes(plan, sessions), *_mesh_lanes(plan, sessions), *_link_lanes(site)),
-        ports=_ports(site),
-        zones=tuple(_zone(site, plan, name) for name in sorted(site.zones, key=lambda zone: site.zones[zone].id)),
+        lanes=(*_edge_lanes(plan, sessions), *_mesh_lanes(plan, sessions), *_link_lanes(plan)),
+        ports=_ports(plan),
+        zones=tuple(_zone(site, plan, zone) for zone in sorted(plan.zones, key=lambda zone: zone.l3vni)),
         leaks=plan.firewall.leaks,
         guests=len(plan.guests),
     )
@@ -190,7 +190,7 @@ def _edge_lanes(plan: Plan, sessions: Sessions) -> Iterator[Lane]:
     for edge in plan.edges:
         own = sorted((host, address) for host, name, address in sessions.edges if name == edge.name)
         hosts = [host.name for host in plan.hosts if any(at == host.name for at, _ in own)]
-        note = f"eBGP, {_families(address for _, address in own)} with {_counted(len(hosts), 'host')}"
+        note = f"eBGP with AS {edge.asn}, {_families(address for _, address in own)}"
         ends = [End(host, "", f"{host} speaks eBGP with {edge.name}, AS {edge.asn}") for host in hosts]
         tip = f"{edge.name}, AS {edge.asn}, speaks eBGP with {_listed(hosts)}"
         yield Lane("ebgp", edge.name, note, (End(edge.name, "", tip, leads=True), *ends), len(own))
@@ -240,34 +240,35 @@ def _families(addresses: Iterable[str]) -> str:
     return " + ".join(sorted({"IPv6" if ":" in address else "IPv4" for address in addresses}))
 
 
-def _link_lanes(site: Site) -> Iterator[Lane]:
-    links = sorted(site.links.items(), key=lambda entry: (entry[1].kind, entry[0]))
-    if len(links) <= LINKS_DRAWN_EACH:
-        yield from (_link(name, link) for name, link in links)
-        return
-    wires = [entry for entry in links if entry[1].kind == "point-to-point"]
-    alike = sorted(wires, key=lambda entry: (entry[1].cost, entry[1].mtu))
-    for (cost, mtu), group in groupby(alike, key=lambda entry: (entry[1].cost, entry[1].mtu)):
-        members = list(group)
-        yield _bundle([link for _, link in members], cost, mtu) if len(members) > 1 else _link(*members[0])
-    yield from (_link(name, link) for name, link in links if link.kind == "segment")
+def _link_lanes(plan: Plan) -> Iterator[Lane]:
+    """Yield the links: wires first, as they are the fabric's own."""
+    wires = [link for link in plan.links if link.kind == "point-to-point"]
+    if len(plan.links) <= LINKS_DRAWN_EACH:
+        yield from map(_link, wires)
+    else:
+        alike = sorted(wires, key=lambda link: (link.cost, link.mtu, link.name))
+        for (cost, mtu), group in groupby(alike, key=lambda link: (link.cost, link.mtu)):
+            members = list(group)
+            yield _bundle(members, cost, mtu) if len(members) > 1 else _link(members[0])
+    yield from (_link(link) for link in plan.links if link.kind == "segment")
 
 
-def _link(name: str, link: Link) -> Lane:
+def _link(link: LinkPlan) -> Lane:
     wire = "wire" if link.kind == "point-to-point" else f"segment of {len(link.ends)}"
     ends = (
-        End(at, end.interface, " ".join(str(part) for part in (at, end.interface, end.ipv4, end.ipv6) if part))
-        for at, end in sorted(link.ends.items())
+        End(end.node, end.interface, " ".join(part for part in (end.node, end.interface, end.ipv4, end.ipv6) if part))
+        for end in link.ends
     )
-    return Lane("link", name, f"cost {link.cost}, MTU {link.mtu}, {wire}", tuple(ends), 1)
+    return Lane("link", link.name, f"cost {link.cost}, MTU {link.mtu}, {wire}", tuple(ends), 1)
 
 
-def _bundle(links: list[Link], cost: int, mtu: int) -> Lane:
+def _bundle(links: list[LinkPlan], cost: int, mtu: int) -> Lane:
     """Return one lane for many point-to-point links that are alike."""
     peers: dict[str, list[str]] = {}
     for link in links:
-        for at in link.ends:
-            peers.setdefault(at, []).extend(other for other in link.ends if other != at)
+        nodes = [end.node for end in link.ends]
+        for at in nodes:
+            peers.setdefault(at, []).extend(other for other in nodes if other != at)
     ends = (
         End(at, str(len(others)), f"{at} has {_counted(len(others), 'wire')}, to {_listed(sorted(others))}")
         for at, others in sorted(peers.items())
@@ -275,27 +276,29 @@ def _bundle(links: list[Link], cost: int, mtu: int) -> Lane:
     return Lane("link", f"{len(links)} wires", f"cost {cost}, MTU {mtu}, point-to-point", tuple(ends), len(links))
 
 
-def _ports(site: Site) -> dict[str, tuple[tuple[str, str, str], ...]]:
-    found: dict[str, list[tuple[str, str, str]]] = {name: [] for name in (*site.hosts, *site.edges)}
-    for link in site.links.values():
-        for at, end in link.ends.items():
-            found[at].append((end.interface, str(end.ipv4 or ""), str(end.ipv6 or "")))
+def _ports(plan: Plan) -> dict[str, tuple[tuple[str, str, str], ...]]:
+    found: dict[str, list[tuple[str, str, str]]] = {
+        **{host.name: [] for host in plan.hosts},
+        **{edge.name: [] for edge in plan.edges},
+    }
+    for link in plan.links:
+        for end in link.ends:
+            found[end.node].append((end.interface, end.ipv4 or "", end.ipv6 or ""))
     return {at: tuple(sorted(ports)) for at, ports in found.items()}
 
 
-def _zone(site: Site, plan: Plan, name: str) -> ZoneBand:
-    zone = site.zones[name]
-    vrfs = [(host.name, vrf) for host in plan.hosts for vrf in host.vrfs if vrf.zone == name]
-    vnets = tuple(_vnet(site, plan, vnet) for vnet in plan.vnets if vnet.zone == name)
-    facts = [f"MTU {zone.mtu}", f"VXLAN over {'IPv4' if zone.vtep == 'ipv4' else 'IPv6'}"]
-    if vrfs:
-        facts = [vrfs[0][1].name, f"L3VNI {vrfs[0][1].l3vni}", f"RT {vrfs[0][1].route_target}", *facts]
-    if zone.shared:
+def _zone(site: Site, plan: Plan, zone: ZonePlan) -> ZoneBand:
+    vrfs = [(host.name, vrf) for host in plan.hosts for vrf in host.vrfs if vrf.zone == zone.name]
+    vnets = tuple(_vnet(site, plan, vnet, zone) for vnet in plan.vnets if vnet.zone == zone.name)
+    target = allocate.route_target(plan.asn, zone.l3vni)
+    facts = [zone.vrf, f"L3VNI {zone.l3vni}", f"RT {target}", f"MTU {zone.mtu}"]
+    facts.append(f"VXLAN over {'IPv4' if zone.vtep == 'ipv4' else 'IPv6'}")
+    if site.zones[zone.name].shared:
         facts.append("shared by tenants")
-    return ZoneBand(name, zone.id, tuple(facts), tuple(vrfs), vnets)
+    return ZoneBand(zone.name, site.zones[zone.name].id, tuple(facts), tuple(vrfs), vnets)
 
 
-def _vnet(site: Site, plan: Plan, vnet: VnetPlan) -> VnetBand:
+def _vnet(site: Site, plan: Plan, vnet: VnetPlan, zone: ZonePlan) -> VnetBand:
     own = [planned for planned in plan.guests if planned.guest.vnet == vnet.name]
     cells = (
         Cell(
@@ -303,7 +306,7 @@ def _vnet(site: Site, plan: Plan, vnet: VnetPlan) -> VnetBand:
             tuple(planned.guest for planned in own if planned.guest.host == host),
             tuple(planned.guest for planned in own if planned.guest.host != host and host in planned.hosts),
         )
-        for host in zone_nodes(site, vnet.zone)
+        for host in zone.hosts
     )
     allows = (
         f"{service.name}: {service.protocol} {', '.join(map(str, service.ports))} of {_target(service.to)}"

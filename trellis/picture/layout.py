@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trellis.picture.content import edge_rows, guest_role, guest_rows, host_rows, short_version, vnet_rows
+from trellis.picture.content import (
+    edge_rows,
+    guest_role,
+    guest_rows,
+    host_rows,
+    leak_line,
+    short_version,
+    summary,
+    vnet_rows,
+)
 from trellis.picture.fabric import Fabric, VnetBand
 from trellis.picture.svg import LINE, Box, table_size, text_width
 from trellis.site.resolved import AttachedGuest
@@ -123,6 +132,18 @@ def dense_lines(fabric: Fabric) -> list[tuple[str, ...]]:
 def dense_column(fabric: Fabric) -> int:
     """Return the width of a narrow column, whose card is read from below."""
     return LINE["head"] + LINE["note"] * len(dense_lines(fabric)) + 4
+
+
+def page_right(fabric: Fabric, grid: Grid) -> int:
+    """Return where the page's content ends: with few hosts, what is said above and across the columns is wider."""
+    edges = sum(edge_size(fabric, index)[0] + 2 * GAP for index in range(len(fabric.edges))) - 2 * GAP
+    summaries = (MARGIN + text_width(line, "body") for line in summary(fabric))
+    across = (grid.labels[0] + 2 * PAD + text_width(leak_line(leak), "note") for leak in fabric.leaks)
+    heads = (
+        grid.labels[0] + 3 * PAD + text_width(zone.name, "head") + text_width("   ".join(zone.facts), "note")
+        for zone in fabric.zones
+    )
+    return max(grid.right, grid.left + edges, *summaries, *across, *heads)
 
 
 def edge_size(fabric: Fabric, index: int) -> tuple[int, int]:

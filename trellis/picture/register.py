@@ -9,7 +9,7 @@ from trellis.picture.style import zone_class
 from trellis.picture.svg import LINE, SIZES, Box, Element, group, rect, table, table_size, text_width, words
 from trellis.site.resolved import AttachedGuest
 
-_HEADING = ("guest", "ASN", "IPv4", "IPv6", "on", "may run on")
+_HEADING = ("guest", "ASN", "IPv4", "IPv6", "on", "may move to")
 
 
 def register(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:

@@ -5,6 +5,8 @@ The rail at the top of a row is the VNet with its anycast gateway; the dots belo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from trellis.picture.content import cell_tip, guest_role, guest_rows, leak_line, leaks_of, vnet_rows
 from trellis.picture.fabric import Cell, Fabric, VnetBand, ZoneBand
 from trellis.picture.layout import CHIPS_UP_TO, GAP, LEAK_STEP, MARGIN, PAD, Grid, chip_size, is_brief, vnet_heading
@@ -35,14 +37,32 @@ DENSE_STRIP = 26
 DENSE_ROW = 40
 
 
-def zones(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], dict[str, Box], int]:
-    """Return the zones' bands, where each is, and where the next section begins."""
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """The zones' bands.
+
+    Attributes:
+        captions: What is said of zones across the columns; it stays when a host is shown alone.
+        boxes: Where each zone is.
+        bottom: Where the next section begins.
+    """
+
+    drawn: tuple[Element, ...]
+    captions: tuple[Element, ...]
+    boxes: dict[str, Box]
+    bottom: int
+
+
+def zones(fabric: Fabric, grid: Grid, y: int) -> Bands:
+    """Return the zones' bands from ``y`` downwards."""
     drawn: list[Element] = []
+    captions: list[Element] = []
     boxes: dict[str, Box] = {}
     for zone in fabric.zones:
         top = y
         strip, y = _strip(fabric, zone, grid, y)
         drawn.append(strip)
+        captions += _captions(fabric, zone, grid, top)
         for band in zone.vnets:
             row, y = (_dense_row if grid.dense else _row)(zone, band, grid, y)
             drawn.append(row)
@@ -50,16 +70,14 @@ def zones(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], dict[str, 
         boxes[zone.name] = Box(x, top, grid.right - x, y - top)
         drawn.append(rect(Box(x, top, 6, y - top), f"fill {zone_class(zone.number)}"))
         y += 8 if grid.dense else GAP
-    return drawn, boxes, y
+    return Bands(tuple(drawn), tuple(captions), boxes, y)
 
 
 def _strip(fabric: Fabric, zone: ZoneBand, grid: Grid, y: int) -> tuple[Element, int]:
-    """Return the head of a zone: what it is, its leaks, and its VRF on each host."""
+    """Return the head of a zone and its VRF on each host, and where its first VNet begins."""
     colour = zone_class(zone.number)
     x = grid.labels[0]
-    leaks = leaks_of(fabric, zone)
-    facts = zone.facts[1:3] if grid.dense else zone.facts
-    height = (DENSE_STRIP if grid.dense else STRIP) + LINE["note"] * len(leaks)
+    height = (DENSE_STRIP if grid.dense else STRIP) + LINE["note"] * len(leaks_of(fabric, zone))
     box = Box(x, y, grid.right - x, height)
     at_name = x + PAD + 6
     name = link(
@@ -68,18 +86,30 @@ def _strip(fabric: Fabric, zone: ZoneBand, grid: Grid, y: int) -> tuple[Element,
         rect(box, f"strip fill {colour}", title(f"zone {zone.name}: {', '.join(zone.facts)}")),
         words(at_name, y + 18, zone.name, "head"),
     )
-    after = at_name + text_width(zone.name, "head") + 12
     vrf_y = y + 18 if grid.dense else y + 37
     return group(
         name,
-        words(after, y + 18, ("  " if grid.dense else "   ").join(facts), "note"),
         words(at_name, vrf_y, "VRF on each host, route distinguisher", "note quiet") if not grid.dense else None,
         *(_vrf(grid.cell(host, y, height), vrf_y, rd, colour, dense=grid.dense) for host, rd in _rds(zone)),
-        *(
-            words(at_name, vrf_y + LINE["note"] * (index + 1), leak_line(leak), "note strong")
-            for index, leak in enumerate(leaks)
-        ),
     ), y + height
+
+
+def _captions(fabric: Fabric, zone: ZoneBand, grid: Grid, y: int) -> list[Element]:
+    """Return what is said of a zone beside its name, and its leaks below that."""
+    x = grid.labels[0] + PAD + 6
+    facts = "  ".join(zone.facts[1:3]) if grid.dense else "   ".join(zone.facts)
+    return [
+        words(x + text_width(zone.name, "head") + 12, y + 18, facts, "note"),
+        *(
+            words(x, y + _leak_line(index, dense=grid.dense), leak_line(leak), "note strong")
+            for index, leak in enumerate(leaks_of(fabric, zone))
+        ),
+    ]
+
+
+def _leak_line(index: int, *, dense: bool) -> int:
+    """Return how far below the upper side of a zone's head the base line of one of its leaks is."""
+    return (18 if dense else 37) + LINE["note"] * (index + 1) + 3
 
 
 def _rds(zone: ZoneBand) -> list[tuple[str, str]]:
@@ -198,12 +228,16 @@ def host_names(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
 
 
 def leak_brackets(fabric: Fabric, grid: Grid, boxes: dict[str, Box]) -> list[Element]:
-    """Return a bracket in the left margin for each leak, from one zone's head to the other's."""
+    """Return a bracket in the left margin for each leak, from its line in one zone's head to that in the other's."""
     drawn = []
     right = grid.labels[0] - 2
     for index, leak in enumerate(fabric.leaks):
         x = MARGIN + index * LEAK_STEP
-        first, second = sorted(boxes[zone].y + 14 + index * 4 for zone in leak.zones)
+        first, second = sorted(
+            boxes[zone.name].y + _leak_line(leaks_of(fabric, zone).index(leak), dense=grid.dense) - 4
+            for zone in fabric.zones
+            if zone.name in leak.zones
+        )
         bracket = element("path", class_="leak lane", d=f"M{right} {first}H{x}V{second}H{right}")
         heads = (element("path", class_="lead", d=f"M{right + 2} {at}l-10 -5v10z") for at in (first, second))
         drawn.append(group(bracket, *heads, tip=leak_line(leak)))
