@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The digital twin: every host of a stack's site as a machine of its own.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with the raw evidence of each row.")]
+JsonOfMutants = Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence of each red row.")]
 Frr = Annotated[Literal["trixie", "sid"], typer.Option("--frr", help="Debian suite that the hosts' FRR comes from.")]
 
 
@@ -111,6 +112,41 @@ def down(stack: StackOption = "dev") -> None:
     out.print(f"lab {stack}: {'gone' if was_there else 'there was none'}")
 
 
+@app.command()
+def mutants(
+    names: Annotated[list[str] | None, typer.Argument(help="Which ones; all if none is named.")] = None,
+    stack: StackOption = "dev",
+    file: FileOption = None,
+    json: JsonOfMutants = False,
+) -> None:
+    """Seed one defect at a time on the running lab: exactly its own rows must turn red. Exit code 1 if not.
+
+    Examples:
+
+      trellis lab mutants
+
+      trellis lab mutants both-zones host-ports --json
+    """
+    with _mistakes():
+        from trellis.lab import mutants as seeded
+        from trellis.lab import twin
+
+        known = {mutant.name: mutant for mutant in seeded.MUTANTS}
+        if strangers := [name for name in names or () if name not in known]:
+            raise Mistake(f"there is no mutant {', '.join(strangers)}; there are {', '.join(known)}")
+        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
+        outcome = seeded.run(found, [known[name] for name in names or known], say)
+    if json:
+        print_json(seeded.as_json(outcome))
+    else:
+        out.print(seeded.as_table(outcome))
+        noticed = sum(verdict.killed for verdict in outcome.verdicts)
+        verdict = "as it was before" if outcome.restored and not outcome.after else "[bold red]not as it was before[/]"
+        out.print(f"{noticed} of {len(outcome.verdicts)} noticed by their own rows alone; the lab is {verdict}")
+    if not outcome.ok:
+        raise typer.Exit(1)
+
+
 def demo(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie", json: Json = False) -> None:
     """Run the main job: lab up, preview, apply, guests, and the proof. Exit code 1 if a row fails.
 
@@ -188,4 +224,4 @@ def _project(stack: str, file: Path | None) -> Path:
 
 
 def _site_data(stack: str, file: Path | None) -> dict[str, Any]:
-    return site_data_of_stack(stack_file(stack, file).read_text(encoding="utf-8"))
+    return site_data_of_stack(stack_file(stack, file).read_bytes())

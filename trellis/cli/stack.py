@@ -38,4 +38,4 @@ def stack_file(stack: str, file: Path | None) -> Path:
 
 def read_site(stack: str, file: Path | None) -> Site:
     """Return the site of a stack; see `stack_file` for the arguments."""
-    return site_of_stack(stack_file(stack, file).read_text(encoding="utf-8"))
+    return site_of_stack(stack_file(stack, file).read_bytes())

@@ -1,33 +1,28 @@
-"""From what a person wrote to a ``Site``: parsing, shape, and every refusal in the project's own words.
+"""From the raw object of a site to a ``Site``, with every refusal in the project's own words.
 
-Shape comes first (types, keys, ranges: pydantic), then the rules between nouns (``trellis.site.checks``); the
-second gate is only reached through the first, because half a site cannot be judged.
+Three gates: what JSON can hold, then shape (types, keys, ranges: pydantic), then the rules between nouns
+(``trellis.site.checks``).  What fails at one gate is left out, with all that refers to it, and the rest is judged by
+the next (``trellis.site.remaining``), so that one run tells everything.  Reading the file is ``trellis.site.stack``'s.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from trellis.site.checks import check
+from trellis.site import foreign
+from trellis.site.checks import check, dangling
 from trellis.site.model import Site
-from trellis.site.refusal import Refusal, SiteRefused, raise_if_any
-
-CONFIG_KEY = "trellis:site"
-
+from trellis.site.refusal import Refusal, SiteRefused
+from trellis.site.remaining import Location, Misfit, Remaining
+from trellis.site.stack import CONFIG_KEY, shown, site_data_of_stack
 
 # pydantic's error type -> (rule, why, remedy); {..} is filled from the error's own context.
 _SHAPES: dict[str, tuple[str, str, str]] = {
-    "extra_forbidden": (
-        "every key is one that the schema knows",
-        "a misspelt key would be ignored, and its default used instead",
-        "correct or remove the key; `trellis schema` lists all",
-    ),
     "missing": ("this key is required", "there is no default that fits every site", "add the key"),
     "int_type": ("this is a whole number", "text, fractions and booleans are not numbers", "write digits"),
     "bool_type": (
@@ -76,114 +71,78 @@ def load_site(data: Mapping[str, Any]) -> Site:
     Raises:
         SiteRefused: With every reason at once.
     """
-    raise_if_any(_not_json(data, ()))
-    try:
-        site = Site.model_validate_json(json.dumps(data))
-    except ValidationError as error:
-        raise SiteRefused(_refusal(detail) for detail in error.errors(include_url=False)) from None
-    raise_if_any(check(site))
-    return site
+    remaining = Remaining(data)
+    refusals = remaining.leave_out(_not_json(data))
+    while remaining.data is not None:
+        try:
+            site = Site.model_validate_json(json.dumps(remaining.data))
+        except ValidationError as error:
+            refusals += remaining.leave_out(_misshapen(error))
+            continue
+        if found := remaining.leave_out(map(_dangling, dangling(site))):
+            refusals += found
+            continue
+        refusals += remaining.still_true(check(site))
+        if not refusals:
+            return site
+        break
+    raise SiteRefused(refusals)
 
 
-def site_of_stack(text: str) -> Site:
+def site_of_stack(text: str | bytes) -> Site:
     """Return the site in the text of a ``Pulumi.<stack>.yaml``.
 
     Args:
         text: The stack file.
 
     Raises:
-        SiteRefused: If the file is no YAML, holds no site, or the site is refused.
+        SiteRefused: If the file cannot be read, holds a secret in the clear or no site, or the site is refused.
     """
     return load_site(site_data_of_stack(text))
-
-
-def site_data_of_stack(text: str) -> dict[str, Any]:
-    """Return the raw object under ``trellis:site`` in the text of a stack file, its shape not yet judged.
-
-    Args:
-        text: The stack file.
-
-    Raises:
-        SiteRefused: If the file is no YAML, names a key twice, or holds no site.
-    """
-    try:
-        document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader underneath)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SiteRefused([_unreadable(error)]) from None
-    config = document.get("config") if isinstance(document, dict) else None
-    data = config.get(CONFIG_KEY) if isinstance(config, dict) else None
-    if not isinstance(data, dict):
-        raise SiteRefused(
-            [
-                Refusal(
-                    f"config.{CONFIG_KEY}",
-                    "nothing" if data is None else _shown(data),
-                    "the stack's configuration holds the site as an object",
-                    "the site is the only source of everything else",
-                    "add it; `trellis schema` prints what it may hold, Pulumi.dev.yaml is an example",
-                )
-            ]
-        )
-    return data
-
-
-class _KeyTwice(yaml.constructor.ConstructorError):
-    """A mapping names a key twice."""
-
-
-def _unreadable(error: Exception) -> Refusal:
-    place = getattr(error, "problem_mark", None)
-    where = f"line {place.line + 1}" if place else "the stack file"
-    said = str(getattr(error, "problem", None) or str(error).splitlines()[0])
-    if isinstance(error, _KeyTwice):
-        rule, why = "each key stands once", "of two equal keys the first would be lost without a word"
-        return Refusal(where, said, rule, why, "remove or rename one of the two")
-    return Refusal(
-        where, said, "the stack file is YAML", "nothing in it can be read before that", "correct the file at that place"
-    )
-
-
-class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader, in C where there is one, that refuses a mapping with a key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                continue  # the loader itself refuses it below
-            if key in seen:
-                raise _KeyTwice(None, None, f"the key {key!r} stands here for the second time", key_node.start_mark)
-            seen.add(key)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
 
 
 _DEEPEST = 20
 """Levels of nesting that a site can have, with room: its schema has nine."""
 
 
-def _not_json(value: Any, path: tuple[str, ...]) -> Iterator[Refusal]:
+def _not_json(value: Any, path: Location = ()) -> Iterator[Misfit]:
     """Yield a refusal for each value that YAML knows and JSON does not: dates, bytes, sets, endless things."""
-    why = "the site travels as JSON, to Pulumi and in its outputs"
-    where = ".".join(path) or CONFIG_KEY
     if len(path) > _DEEPEST:
         rule = f"nesting ends after {_DEEPEST} levels"
-        yield Refusal(f"{'.'.join(path[:3])}...", "...", rule, why, "remove the alias that holds itself")
+        place = f"{'.'.join(path[:3])}..."
+        yield Misfit((), Refusal(place, "...", rule, _TRAVELS, "remove the alias that holds itself"))
     elif isinstance(value, Mapping):
         for key, below in value.items():
-            yield from _not_json(below, (*path, str(key)))
+            if isinstance(key, str):
+                yield from _not_json(below, (*path, key))
+            else:
+                yield Misfit(path, _no_text_key(".".join(path) or CONFIG_KEY, key))
     elif isinstance(value, list):
         for position, below in enumerate(value):
             yield from _not_json(below, (*path, str(position)))
-    elif isinstance(value, str):
-        if not _is_unicode(value):
-            yield Refusal(where, repr(value), "text is Unicode", why, "leave out the lone surrogate")
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        yield Refusal(where, "a number of more than 64 bits", "numbers fit in 64 bits", why, "correct the number")
-    elif value is not None and not isinstance(value, bool | int | float):
-        shown = f"{value} (of type {type(value).__name__})"
-        yield Refusal(where, shown, "this is text, a number, true or false", why, "put it in quotes")
+    elif (refusal := _no_json_value(".".join(path), value)) is not None:
+        yield Misfit(path, refusal)
+
+
+_TRAVELS = "the site travels as JSON, to Pulumi and in its outputs"
+
+
+def _no_text_key(path: str, key: Any) -> Refusal:
+    why = "YAML reads on, no, null, 123 or 1e3 without quotes as something else, and the name is lost"
+    return Refusal(path, f"the key {key!r}", "a key is text", why, "put the key in quotes")
+
+
+def _no_json_value(path: str, value: Any) -> Refusal | None:
+    if isinstance(value, str):
+        lone = "leave out the lone surrogate"
+        return None if _is_unicode(value) else Refusal(path, repr(value), "text is Unicode", _TRAVELS, lone)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        said = "a number of more than 64 bits"
+        return Refusal(path, said, "numbers fit in 64 bits", _TRAVELS, "correct the number")
+    if value is not None and not isinstance(value, bool | int | float):
+        said = f"{value} (of type {type(value).__name__})"
+        return Refusal(path, said, "this is text, a number, true or false", _TRAVELS, "put it in quotes")
+    return None
 
 
 def _is_unicode(text: str) -> bool:
@@ -194,15 +153,28 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _refusal(detail: ErrorDetails) -> Refusal:
+def _misshapen(error: ValidationError) -> Iterator[Misfit]:
+    """Yield a refusal for each value whose shape is not the schema's."""
+    for detail in error.errors(include_url=False):
+        location = tuple(str(part) for part in detail["loc"] if part != "[key]")
+        refusal = _refusal(".".join(location) or CONFIG_KEY, detail)
+        yield Misfit(location, refusal, alone=detail["type"] == "extra_forbidden")
+
+
+def _dangling(refusal: Refusal) -> Misfit:
+    return Misfit(tuple(refusal.path.split(".")), refusal)
+
+
+def _refusal(path: str, detail: ErrorDetails) -> Refusal:
     context: dict[str, Any] = dict(detail.get("ctx") or {})
+    value = "nothing" if detail["type"] == "missing" else shown(detail["input"])
     if detail["type"] == "refusal":
-        rule, why, remedy = context["rule"], context["why"], context["remedy"]
-    else:
-        rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
-        rule = rule.format_map(_Blank(context))
-    value = "nothing" if detail["type"] == "missing" else _shown(detail["input"])
-    return Refusal(".".join(_path(detail["loc"])) or CONFIG_KEY, value, rule, why, remedy)
+        return Refusal(path, value, context["rule"], context["why"], context["remedy"])
+    if detail["type"] == "extra_forbidden":
+        key = str(detail["loc"][-1])
+        return Refusal(path, foreign.HIDDEN if foreign.holds_secret(key) else value, *foreign.answer(key))
+    rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
+    return Refusal(path, value, rule.format_map(_Blank(context)), why, remedy)
 
 
 class _Blank(dict[str, Any]):
@@ -210,15 +182,3 @@ class _Blank(dict[str, Any]):
 
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
-
-
-def _path(location: tuple[int | str, ...]) -> Iterator[str]:
-    for part in location:
-        if part != "[key]":
-            yield str(part)
-
-
-def _shown(value: Any) -> str:
-    """Return the value on one line, in ASCII, so that no control character reaches a terminal."""
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -68,6 +68,43 @@ def _matching(pattern: str, rule: str, why: str, remedy: str) -> Callable[[str],
     return check
 
 
+# What YAML 1.1 reads as something else than text where it stands without quotes (PyYAML's and go-yaml's resolvers).
+_READ_OTHERWISE = re.compile(
+    r"null|true|false|yes|no|on|off|y|n|0b[01]+|0o?[0-7]+|0x[0-9a-f]+|[0-9]+(e[0-9]+)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+)
+_TAKEN = re.compile(r"lo|default|all|localhost|(vmbr|bond|eth|dummy)[0-9]+")
+
+
+def _text_everywhere(name: str) -> str:
+    if _READ_OTHERWISE.fullmatch(name.lower()):
+        raise refuse(
+            "a name is no word that YAML reads as a number, a date, a boolean or nothing",
+            "it stands in Talos patches, Kubernetes manifests and stack files, where it would be no name any more",
+            "add a letter, as in node-1",
+        )
+    return name
+
+
+def _free_to_take(name: str) -> str:
+    if _TAKEN.fullmatch(name.lower()):
+        raise refuse(
+            "a name is not one that Linux, FRR or Proxmox uses itself: lo, default, all, localhost, vmbr0, bond0, eth0",
+            "`vrf default` is the global table, `all` and `default` are every interface to sysctl, `lo` is everywhere",
+            "choose another name",
+        )
+    return name
+
+
+def _interface_of_its_own(name: str) -> str:
+    if name in ("lo", "default", "all"):
+        raise refuse(
+            "an interface is one of its own: not `lo`, and not `default` or `all`",
+            "127.0.0.1 and ::1 are on `lo`; to sysctl and FRR the other two mean every interface",
+            "name the interface that is there for it, as in dummy_underlay or vmbr0.10",
+        )
+    return name
+
+
 def _address(kind: type[IPv4Address] | type[IPv6Address]) -> Callable[[Any], Any]:
     family = "IPv4" if kind is IPv4Address else "IPv6"
 
@@ -90,10 +127,19 @@ def _address(kind: type[IPv4Address] | type[IPv6Address]) -> Callable[[Any], Any
     return parse
 
 
+_LENGTHS = re.compile(r"\s(ge|le)\b")
+
+
 def _prefix(*kinds: type[IPv4Network] | type[IPv6Network]) -> Callable[[Any], Any]:
     family = "IP" if len(kinds) > 1 else ("IPv4" if kinds[0] is IPv4Network else "IPv6")
 
     def parse(value: Any) -> Any:
+        if isinstance(value, str) and _LENGTHS.search(value):
+            raise refuse(
+                "a prefix stands for itself, without ge or le",
+                "FRR takes a ge below the prefix's own length and a le below ge with status 0, and drops other entries",
+                "list the prefixes one by one; lengths of pods follow from node_length",
+            )
         if not isinstance(value, str) or "/" not in value or "%" in value:
             raise refuse(
                 f"an {family} prefix is text with a length",
@@ -201,6 +247,8 @@ Name = Annotated[
             "choose such a name",
         )
     ),
+    AfterValidator(_text_everywhere),
+    AfterValidator(_free_to_take),
 ]
 """The name of a host, edge, link, guest, cluster, node or tenant."""
 
@@ -209,13 +257,15 @@ SdnId = Annotated[
     AfterValidator(
         _matching(
             r"[a-zA-Z][a-zA-Z0-9]{0,6}[a-zA-Z0-9]",
-            "a zone or VNet id is 2-8 letters and digits, and begins with a letter (Proxmox SDN)",
-            "Proxmox refuses other ids, and devices such as vxlan_<id> must fit in 15 characters",
+            "a zone, VNet or controller id is 2-8 letters and digits, and begins with a letter (Proxmox SDN)",
+            "Proxmox refuses other ids; vrf_<zone> and vxlan_<vnet> must fit in the 15 characters of a device's name",
             "choose such an id",
         )
     ),
+    AfterValidator(_text_everywhere),
+    AfterValidator(_free_to_take),
 ]
-"""The id of a zone or a VNet, as Proxmox accepts it."""
+"""The id of a zone, a VNet or the controller, as Proxmox accepts it."""
 
 InterfaceName = Annotated[
     str,
@@ -227,6 +277,7 @@ InterfaceName = Annotated[
             "use the name that `ip link` shows",
         )
     ),
+    AfterValidator(_interface_of_its_own),
 ]
 """A Linux interface name, at most 15 characters (IFNAMSIZ)."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from trellis.site.load import CONFIG_KEY
 from trellis.site.model import Site
+from trellis.site.stack import CONFIG_KEY
 
 
 def schema_text() -> str:

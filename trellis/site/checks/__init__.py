@@ -1,29 +1,38 @@
 """The rules between nouns, one module per kind of rule.
 
-References are judged first and alone, because the other rules follow them.  Rules about a single value stand
-in ``trellis.site.scalars``; rules about the rendered policy stand in ``trellis.plan.rules``.
+References are judged first, because the other rules follow them: what refers to nothing is left out of the rest.
+Rules about a single value stand in ``trellis.site.scalars``; rules about the rendered policy stand in
+``trellis.plan.rules``, and about the text that hosts get in ``trellis.render.sound``.
 """
 
 from __future__ import annotations
 
-from trellis.site.checks import addresses, numbers, references, topology
+from trellis.site.checks import addresses, lists, numbers, ranges, references, topology
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import attached_guests
+
+
+def dangling(site: Site) -> tuple[Refusal, ...]:
+    """Return a refusal for each name in ``site`` that points at nothing.
+
+    Args:
+        site: A site of the right shape.
+    """
+    return tuple(references.check(site))
 
 
 def check(site: Site) -> tuple[Refusal, ...]:
     """Return every reason to refuse ``site``; none means that it can be planned.
 
     Args:
-        site: A site of the right shape.
+        site: A site of the right shape, whose references hold.
     """
-    dangling = tuple(references.check(site))
-    if dangling:
-        return dangling
     guests = attached_guests(site)
     return (
         *topology.check(site, guests),
         *numbers.check(site, guests),
         *addresses.check(site, guests),
+        *ranges.check(site),
+        *lists.check(site),
     )

@@ -1,7 +1,11 @@
-"""Addresses lie where they must, and nobody holds another's: subnets, gateways, guests, loopbacks, pods."""
+"""Addresses lie where they must, and nobody holds another's: gateways, guests, loopbacks, pods.
+
+Whether whole ranges keep apart is judged in ``ranges``.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 
@@ -28,9 +32,7 @@ def check(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
                 yield from _gateway(f"vnets.{vnet_id}.subnets.{family}", subnet)
     for name, cluster in site.clusters.items():
         yield from _pods(name, cluster)
-    ranges = _ranges(site)
-    yield from overlaps(ranges, allow_within="fabric.")
-    yield from _accepted(site, ranges)
+    yield from _room(site, guests)
     for guest in guests:
         yield from _guest(site, guest)
     yield from _taken(site, guests)
@@ -92,12 +94,41 @@ def _gateway(path: str, subnet: V4Subnet | V6Subnet) -> Iterator[Refusal]:
         )
 
 
+def _room(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
+    """Refuse a subnet with fewer addresses than its gateway and its guests need."""
+    needed = Counter((guest.vnet, 6) for guest in guests)
+    needed.update((guest.vnet, 4) for guest in guests if guest.ipv4 is not None)
+    for name, vnet in site.vnets.items():
+        for family, subnet in (("ipv4", vnet.subnets.ipv4), ("ipv6", vnet.subnets.ipv6)):
+            if subnet is None:
+                continue
+            prefix = subnet.prefix
+            usable = max(prefix.num_addresses - (2 if prefix.version == 4 else 1), 0)
+            count = needed[name, prefix.version]
+            if usable < count + 1:
+                yield Refusal(
+                    f"vnets.{name}.subnets.{family}.prefix",
+                    str(prefix),
+                    f"a subnet holds its gateway and all of its guests: {count + 1} addresses; it has {usable}",
+                    "the last guests would have no address, or another's",
+                    "widen the subnet",
+                )
+
+
 def _pods(name: str, cluster: Cluster) -> Iterator[Refusal]:
     for family, pods in (("ipv4", cluster.pods.ipv4), ("ipv6", cluster.pods.ipv6)):
         if pods is None:
             continue
         blocks = allocate.pod_blocks(pods.pool, pods.node_length)
-        if blocks < len(cluster.nodes):
+        if pods.node_length < pods.pool.prefixlen:
+            yield Refusal(
+                f"clusters.{name}.pods.{family}.node_length",
+                str(pods.node_length),
+                f"a node's part is not shorter than the pool {pods.pool}",
+                "filters would hold a ge below the prefix's length: FRR takes it with status 0 and drops other entries",
+                f"choose a node_length of {pods.pool.prefixlen} or more",
+            )
+        elif blocks < len(cluster.nodes):
             yield Refusal(
                 f"clusters.{name}.pods.{family}.pool",
                 str(pods.pool),
@@ -122,68 +153,6 @@ def _pods(name: str, cluster: Cluster) -> Iterator[Refusal]:
     yield from collisions(
         claims, f"pod block of {name}", "two nodes would announce the same pods", "choose a free block"
     )
-
-
-def _ranges(site: Site) -> list[tuple[str, AnyNetwork]]:
-    """Return path and prefix of every range, of whichever zones: the global table and the edge hold them all."""
-    pairs: list[tuple[str, AnyNetwork | None]] = []
-    for name, vnet in site.vnets.items():
-        pairs.append((f"vnets.{name}.subnets.ipv6.prefix", vnet.subnets.ipv6.prefix))
-        pairs.append((f"vnets.{name}.subnets.ipv4.prefix", vnet.subnets.ipv4.prefix if vnet.subnets.ipv4 else None))
-    pools = [(f"tenants.{name}.loopbacks", tenant.loopbacks) for name, tenant in site.tenants.items()]
-    pools += [(f"clusters.{name}.services", cluster.services) for name, cluster in site.clusters.items()]
-    for path, pool in pools:
-        if pool is not None:
-            pairs += [(f"{path}.ipv4", pool.ipv4), (f"{path}.ipv6", pool.ipv6)]
-    for name, cluster in site.clusters.items():
-        pods = cluster.pods
-        pairs.append((f"clusters.{name}.pods.ipv4.pool", pods.ipv4.pool if pods.ipv4 else None))
-        pairs.append((f"clusters.{name}.pods.ipv6.pool", pods.ipv6.pool if pods.ipv6 else None))
-    return [*((path, prefix) for path, prefix in pairs if prefix is not None), *infrastructure(site)]
-
-
-def _accepted(site: Site, ranges: list[tuple[str, AnyNetwork]]) -> Iterator[Refusal]:
-    """Refuse what an edge would bring and the site has itself (incident I6); a wider prefix is fine."""
-    for name, edge in site.edges.items():
-        for position, prefix in enumerate(edge.accepts):
-            for path, own in ranges:
-                if _within(prefix, own):
-                    yield Refusal(
-                        f"edges.{name}.accepts.{position}",
-                        str(prefix),
-                        f"what an edge may bring lies in no range of the site (R5); {path} is {own}",
-                        "the edge's route would draw what belongs to this site's own routers or guests",
-                        "leave it out",
-                    )
-
-
-def overlaps(ranges: list[tuple[str, AnyNetwork]], allow_within: str) -> Iterator[Refusal]:
-    """Yield a refusal for each range that overlaps one before it in address order.
-
-    Args:
-        ranges: Pairs of path and prefix.
-        allow_within: Two ranges whose paths both begin with this may overlap.
-    """
-    for family in (IPv4Network, IPv6Network):
-        ordered = sorted(
-            ((int(p.network_address), p.prefixlen, path, p) for path, p in ranges if isinstance(p, family))
-        )
-        enclosing: tuple[int, str, AnyNetwork] | None = None
-        for first, _, path, prefix in ordered:
-            last = int(prefix.broadcast_address)
-            if enclosing is not None and first <= enclosing[0]:
-                if not (path.startswith(allow_within) and enclosing[1].startswith(allow_within)):
-                    later, earlier = sorted(((path, prefix), (enclosing[1], enclosing[2])), reverse=True)
-                    yield Refusal(
-                        later[0],
-                        str(later[1]),
-                        f"no two ranges overlap; {earlier[0]} is {earlier[1]}",
-                        _SHADOWED,
-                        "choose a range of its own",
-                    )
-                if last <= enclosing[0]:
-                    continue
-            enclosing = (last, path, prefix)
 
 
 def _guest(site: Site, guest: AttachedGuest) -> Iterator[Refusal]:

@@ -26,6 +26,11 @@ def check(site: Site) -> Iterator[Refusal]:
     for vnet_id, vnet in site.vnets.items():
         yield from _points(f"vnets.{vnet_id}.zone", vnet.zone, "zone", site.zones)
         yield from _points(f"vnets.{vnet_id}.tenant", vnet.tenant, "tenant", site.tenants)
+    yield from _of_guests(site)
+    yield from _of_exceptions(site)
+
+
+def _of_guests(site: Site) -> Iterator[Refusal]:
     for name, guest in site.guests.items():
         yield from _points(f"guests.{name}.vnet", guest.vnet, "VNet", site.vnets)
         yield from _hosts(site, f"guests.{name}", guest)
@@ -33,6 +38,15 @@ def check(site: Site) -> Iterator[Refusal]:
         yield from _points(f"clusters.{name}.vnet", cluster.vnet, "VNet", site.vnets)
         for node_name, node in cluster.nodes.items():
             yield from _hosts(site, f"clusters.{name}.nodes.{node_name}", node)
+
+
+def _of_exceptions(site: Site) -> Iterator[Refusal]:
+    for name, leak in site.leaks.items():
+        for position, zone_id in enumerate(leak.between):
+            yield from _points(f"leaks.{name}.between.{position}", zone_id, "zone", site.zones)
+    for name, service in site.firewall.items():
+        for position, vnet_id in enumerate(service.vnets):
+            yield from _points(f"firewall.{name}.vnets.{position}", vnet_id, "VNet", site.vnets)
 
 
 def _hosts(site: Site, path: str, entry: Attachment) -> Iterator[Refusal]:

@@ -60,6 +60,16 @@ def _hosts(site: Site) -> Iterator[Refusal]:
             "zones and VNets are created there",
             "add proxmox.endpoint",
         )
+    for name, host in site.hosts.items():
+        called = host.ssh.address.partition(".")[0].lower()
+        if called != name and called in site.hosts:
+            yield Refusal(
+                f"hosts.{name}.ssh.address",
+                host.ssh.address,
+                f"a host is not reached by the name of another: hosts.{called} is there as well",
+                "it would get another's configuration; its own agent refuses one that is not for its host name",
+                f"write the address of {name}, or rename the entry to what `hostname -s` prints there",
+            )
     yield from collisions(
         ((f"hosts.{name}.ssh", f"{host.ssh.address} port {host.ssh.port}") for name, host in site.hosts.items()),
         "SSH address and port",
@@ -106,13 +116,31 @@ def _links(site: Site) -> Iterator[Refusal]:
     ends += [
         (f"fabric.loopback_interface (on {name})", f"{name} {site.fabric.loopback_interface}") for name in site.hosts
     ]
-    ends += [(f"vnets.{vnet}", f"{name} {vnet}") for vnet in site.vnets for name in site.hosts]
     yield from collisions(
         ends,
         "interface of a host",
         "two things would be configured on one interface",
         "name the interface it is really on",
     )
+    derived = {device: path for path, devices in _devices(site) for device in devices}
+    for path, interface in ends:
+        device = interface.partition(" ")[2]
+        if device in derived:
+            yield Refusal(
+                path,
+                device,
+                f"an interface of the underlay is none that Proxmox makes for a zone or a VNet: {derived[device]}",
+                "the link would carry a tenant's frames, or vanish at the next SDN apply",
+                f"name the interface it is really on, or rename {derived[device]}",
+            )
+
+
+def _devices(site: Site) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each zone and VNet with the devices that Proxmox makes for it, by the names that it derives."""
+    for zone in site.zones:
+        yield f"zones.{zone}", (f"vrf_{zone}", f"vrfbr_{zone}", f"vrfvx_{zone}")
+    for vnet in site.vnets:
+        yield f"vnets.{vnet}", (vnet, f"vxlan_{vnet}")
 
 
 def _zone(site: Site, zone_id: str, zone: Zone) -> Iterator[Refusal]:
