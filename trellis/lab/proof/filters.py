@@ -30,7 +30,7 @@ from trellis.site import AttachedGuest
 
 Evidence = Mapping[Question, Answer]
 
-# Marks of crafted packets: who sent them.  Ports above all that is asked (`onwire.read`), below 65536.
+# Marks of crafted packets: who sent them; the number of the guest or edge is added.  Ports above all that is asked (`onwire.read`), below 65536.
 _BY_GUEST, _BY_HOST, _BY_EDGE = 41000, 42000, 43000
 _NOBODYS = {4: ip_address("192.0.2.77"), 6: ip_address("2001:db8:77::77")}
 """Addresses of nobody (RFC 5737, RFC 3849)."""
@@ -145,10 +145,11 @@ def _out_of_the_guest(fabric: Fabric, guest: AttachedGuest, version: int) -> Ite
     host, beyond, edges = fabric.place(guest), _beyond(fabric, version), sorted(fabric.site.edges)
     own = _own(guest, version)
     gateway = next(address for address in fabric.gateways(guest.vnet) if address.version == version)
+    mark = _BY_GUEST + speakers(fabric).index(guest)  # or what the other sends as itself would look forged
 
     def crossing(source: Address, target: Address, port: int) -> Crossing:
         watchers = tuple((edge, None) for edge in edges)
-        return Crossing((host, guest.name), gateway, source, target, port, _BY_GUEST, watchers)
+        return Crossing((host, guest.name), gateway, source, target, port, mark, watchers)
 
     control = crossing(own, beyond, BGP)
     for other in _strangers(fabric, guest, version):
