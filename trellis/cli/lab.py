@@ -13,7 +13,8 @@ import typer
 from rich.table import Table
 
 from trellis.cli.console import Mistake, out, print_json, say
-from trellis.cli.stack import FileOption, StackOption, stack_file
+from trellis.cli.map import write_picture
+from trellis.cli.stack import FileOption, StackOption, read_site, stack_file
 from trellis.site import site_data_of_stack
 
 if TYPE_CHECKING:
@@ -161,10 +162,13 @@ def demo(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie
 
         project = _project(stack, file)
         done = main_job.run(stack, project, _site_data(stack, file), say, frr_suite=frr)
+    picture = done.diff_file.with_name("fabric.svg")
+    write_picture(read_site(stack, file), picture)
     if json:
-        print_json(_as_json(done))
+        print_json({**_as_json(done), "picture": str(picture)})
     else:
         _print_outcome(done)
+        out.print(f"the fabric's picture, for a browser: {picture}", highlight=False, soft_wrap=True)
     if not done.ok:
         raise typer.Exit(1)
 
