@@ -60,7 +60,11 @@ def protected(site: Site) -> tuple[AnyNetwork, ...]:
         found += [IPv4Network(edge.loopback.ipv4), IPv6Network(edge.loopback.ipv6)]
     for link in site.links.values():
         for end in link.ends.values():
-            found += [interface.network for interface in (end.ipv4, end.ipv6) if interface is not None]
+            found += [
+                interface.network
+                for interface in (end.ipv4, end.ipv6)
+                if interface is not None and not interface.is_link_local
+            ]
     for host in site.hosts.values():
         try:
             found.append(ip_network(ip_address(host.ssh.address)))

@@ -7,7 +7,7 @@ Rules about a single value stand in ``trellis.site.scalars``; rules about the re
 
 from __future__ import annotations
 
-from trellis.site.checks import addresses, lists, numbers, ranges, references, topology
+from trellis.site.checks import addresses, isolation, lists, numbers, ranges, references, topology
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import attached_guests
@@ -35,4 +35,5 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *addresses.check(site, guests),
         *ranges.check(site),
         *lists.check(site),
+        *isolation.check(site, guests),
     )
