@@ -12,7 +12,8 @@ from trellis.lab.proof.fabric import Address, Prefix, vrf_of
 PINGS = 3
 PING_INTERVAL_S = 0.2
 PING_PATIENCE_S = 1
-TCP_PATIENCE_S = 1
+TCP_PATIENCE_S, TCP_LONG_PATIENCE_S = 1, 4
+"""Seconds for what must not be answered, and for what must: Linux sends a lost SYN again after 1 and 3 s."""
 CONNECTED = "connected"
 """What a TCP question prints once it has a connection."""
 SEND_AFTER_S, WATCH_S = 0.8, 2.8
@@ -63,9 +64,9 @@ def ping(host: str, guest: str, source: Address, target: Address) -> Question:
     return Question(host, (*in_guest(guest), "ping", *how, "-I", str(source), str(target)), at_once=True)
 
 
-def tcp(host: str, guest: str, target: Address, port: int) -> Question:
+def tcp(host: str, guest: str, target: Address, port: int, patience_s: int = TCP_PATIENCE_S) -> Question:
     """A TCP connection from inside a guest, and the first line that the other side says."""
-    return _connection(host, guest, f"exec 3<>/dev/tcp/{target}/{port}")
+    return _connection(host, guest, f"exec 3<>/dev/tcp/{target}/{port}", patience_s)
 
 
 def tcp_to_link_local_gateway(host: str, guest: str, port: int) -> Question:
@@ -75,12 +76,13 @@ def tcp_to_link_local_gateway(host: str, guest: str, port: int) -> Question:
         guest,
         "set -- $(ip -6 -o route show default); while [ $# -gt 0 ] && [ $1 != via ]; do shift; done; "
         f"exec 3<>/dev/tcp/$2%eth0/{port}",
+        TCP_PATIENCE_S,
     )
 
 
-def _connection(host: str, guest: str, opened: str) -> Question:
+def _connection(host: str, guest: str, opened: str, patience_s: int) -> Question:
     script = f'{opened} && echo {CONNECTED} && IFS= read -r said <&3; echo "$said"'
-    return Question(host, (*in_guest(guest), "timeout", str(TCP_PATIENCE_S), "bash", "-c", script), at_once=True)
+    return Question(host, (*in_guest(guest), "timeout", str(patience_s), "bash", "-c", script), at_once=True)
 
 
 def drops(node: str, moment: str) -> Question:

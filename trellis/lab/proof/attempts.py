@@ -36,7 +36,7 @@ def zones(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
                 yield _ping(fabric, evidence, guest, name, source, target, allowed=pinged)
                 connects = may_reach(fabric, near, guest.zone, target, other.zone)
                 group = Group.LEAKS if connects else Group.ZONES
-                asked = ask.tcp(fabric.place(guest), guest.name, target, BGP)
+                asked = ask.tcp(fabric.place(guest), guest.name, target, BGP, _patience(connects))
                 yield _tcp(fabric, evidence, guest, f"{name}, TCP {BGP}", group, asked, allowed=connects)
 
 
@@ -51,7 +51,7 @@ def infrastructure(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
             yield _ping(fabric, evidence, guest, name, source, target, allowed=False, group=Group.INFRASTRUCTURE)
             open_ = served(fabric, guest, port, target)
             group = Group.SERVICES if open_ else Group.INFRASTRUCTURE
-            asked = ask.tcp(fabric.place(guest), guest.name, target, port)
+            asked = ask.tcp(fabric.place(guest), guest.name, target, port, _patience(open_))
             yield _tcp(fabric, evidence, guest, f"{name}, TCP {port}", group, asked, allowed=open_)
 
 
@@ -61,7 +61,10 @@ def own_host(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
         host = fabric.place(guest)
         open_ = served(fabric, guest, SSH, None)
         group = Group.SERVICES if open_ else Group.HOST_PORTS
-        asked = [(str(gateway), ask.tcp(host, guest.name, gateway, SSH)) for gateway in fabric.gateways(guest.vnet)]
+        asked = [
+            (str(gateway), ask.tcp(host, guest.name, gateway, SSH, _patience(open_)))
+            for gateway in fabric.gateways(guest.vnet)
+        ]
         asked.append(("its link-local gateway", ask.tcp_to_link_local_gateway(host, guest.name, SSH)))
         for where, question in asked:
             name = f"{guest.name} to {where} of {host}, TCP {SSH}"
@@ -83,7 +86,7 @@ def permitted(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
                 yield judged(f"{guest.name} to {gateway}", Group.PING_GATEWAY, "answered", seen, heard.steady, answer)
         for version in VERSIONS:
             if own_address(guest, version) is not None and (target := beyond.get(version)) is not None:
-                answer = evidence[ask.tcp(host, guest.name, target, UPSTREAM_PORT)]
+                answer = evidence[ask.tcp(host, guest.name, target, UPSTREAM_PORT, _patience(True))]
                 made = connection(answer)
                 name = f"{guest.name} to {target}, TCP {UPSTREAM_PORT}"
                 yield judged(name, Group.TCP_UPSTREAM, "connected", made.told, made.state == "connected", answer)
@@ -125,6 +128,10 @@ def _tcp(
     expected = "connected" if allowed else "no connection"
     ok = made.state == ("connected" if allowed else "refused")
     return judged(name, group, expected, f"{made.told}{counted}", ok, answer, *counters)
+
+
+def _patience(allowed: bool) -> int:
+    return ask.TCP_LONG_PATIENCE_S if allowed else ask.TCP_PATIENCE_S
 
 
 def _counted(fabric: Fabric, evidence: Evidence, guest: AttachedGuest) -> tuple[str, tuple[Answer, Answer]]:

@@ -30,7 +30,8 @@ from trellis.site import AttachedGuest
 
 Evidence = Mapping[Question, Answer]
 
-# Marks of crafted packets: who sent them; the number of the guest or edge is added.  Ports above all that is asked (`onwire.read`), below 65536.
+# Marks of crafted packets: who sent them; the number of the guest or edge is added.  They are ports above all that is
+# asked (`onwire.read`), below 65536.
 _BY_GUEST, _BY_HOST, _BY_EDGE = 41000, 42000, 43000
 _NOBODYS = {4: ip_address("192.0.2.77"), 6: ip_address("2001:db8:77::77")}
 """Addresses of nobody (RFC 5737, RFC 3849)."""

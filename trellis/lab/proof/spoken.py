@@ -221,7 +221,7 @@ def connection(answer: Answer) -> Connection:
     if (reason := _NO_WAY.search(answer.errors)) is not None:
         return Connection("refused", reason[0].lower())
     if answer.status == 124 and not answer.errors.strip():
-        return Connection("refused", f"no answer in {ask.TCP_PATIENCE_S} s")
+        return Connection("refused", f"no answer in {answer.seconds:.0f} s")
     return Connection("not tried", f"not tried: {answer.errors.strip() or f'exit status {answer.status}'}")
 
 
