@@ -1,0 +1,148 @@
+"""The host's table, with the real nft in a network namespace: judged, loaded once, compared, put back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.agent.tables import TABLE
+from trellis.agent import firewall
+from trellis.agent.process import Ended, run
+from trellis.agent.report import Fault
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("nft") is None, reason="nft in a network namespace needs root, and nft"
+)
+
+Nft = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def nft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nft]:
+    """A network namespace in the place of the host's; the fixture's value runs nft in it."""
+    holder = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "ip link set lo up; echo ready; exec cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout.readline() == "ready\n"
+    inside = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
+
+    def run_inside(argv: list[str], within_s: float) -> Ended:
+        return run([*inside, *argv], within_s)
+
+    def nft_inside(*words: str) -> str:
+        return subprocess.run([*inside, "nft", *words], check=True, capture_output=True, text=True).stdout
+
+    monkeypatch.setattr(firewall, "run", run_inside)
+    monkeypatch.setattr(firewall, "_SCRATCH", tmp_path)
+    firewall.check.cache_clear()
+    yield nft_inside
+    holder.stdin.close()
+    holder.wait(10)
+    holder.stdout.close()
+
+
+def test_a_table_is_loaded_and_nothing_differs_then() -> None:
+    assert firewall.differences(TABLE) == ["table inet trellis is not loaded"]
+    firewall.load(TABLE)
+    assert firewall.differences(TABLE) == []
+
+
+def test_words_and_order_that_mean_the_same_are_no_difference() -> None:
+    firewall.load(TABLE)
+    same = TABLE.replace("{ 10.103.0.0/24, 10.102.0.0/24 }", "{ 10.102.0.0/24,10.103.0.0/24 }").replace("raw;", "-300;")
+    assert firewall.differences(same) == []
+
+
+@pytest.mark.parametrize("line", [line for line in TABLE.splitlines() if line.startswith("        ")])
+def test_each_line_that_is_gone_from_the_kernel_is_missing(line: str) -> None:
+    if "type filter" in line:
+        firewall.load(TABLE.replace("policy accept", "policy drop"))
+    else:
+        firewall.load(TABLE.replace(line + "\n", ""))
+    found = firewall.differences(TABLE)
+    assert found
+    assert any(what.startswith("missing: ") for what in found)
+    firewall.load(TABLE)
+    assert firewall.differences(TABLE) == []
+
+
+def test_a_rule_that_somebody_added_and_another_order_of_rules_are_named(nft: Nft) -> None:
+    firewall.load(TABLE)
+    nft("insert", "rule", "inet", "trellis", "zone_z1", "accept")
+    assert firewall.differences(TABLE) == ["unexpected: accept"]
+    lines = TABLE.splitlines()
+    lines[9], lines[10] = lines[10], lines[9]
+    firewall.load("\n".join(lines) + "\n")
+    assert len(firewall.differences(TABLE)) == 2
+
+
+def test_counts_are_no_difference_and_are_not_reset_by_looking(nft: Nft) -> None:
+    firewall.load(TABLE)
+    inside = firewall.run(["ping", "-c", "2", "-i", "0.01", "127.0.0.1"], 5.0)
+    if inside.status:
+        pytest.skip("no ping on this machine")
+    counted = nft("list", "chain", "inet", "trellis", "ingress")
+    assert "counter packets 4" in counted
+    assert firewall.differences(TABLE) == []
+    firewall.put_back(firewall.loaded())
+    assert nft("list", "chain", "inet", "trellis", "ingress") == counted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TABLE.replace("daddr", "daddrr", 1),
+        TABLE.replace("zone_z1 {", "zone_z2 {"),
+        TABLE + "flush ruleset\n",
+        TABLE.replace("delete table inet trellis", "flush ruleset"),
+        TABLE + "table inet other {\n}\n",
+        TABLE + "delete table inet bystander\n",
+        TABLE + "delete table inet trellis\n",
+    ],
+)
+def test_a_text_that_nft_refuses_or_that_changes_more_than_our_table_is_refused(text: str, nft: Nft) -> None:
+    nft("add", "table", "inet", "somebodys")
+    with pytest.raises(Fault):
+        firewall.check(text)
+    assert nft("list", "tables") == "table inet somebodys\n"
+
+
+def test_judging_a_text_loads_nothing(nft: Nft) -> None:
+    firewall.check(TABLE)
+    assert nft("list", "tables") == ""
+
+
+def test_the_table_that_was_there_comes_back_and_where_there_was_none_it_goes(nft: Nft) -> None:
+    assert firewall.loaded() is None
+    firewall.load(TABLE)
+    first = firewall.loaded()
+    firewall.load(TABLE.replace("10.103.0.0/24, ", ""))
+    assert firewall.loaded() != first
+    firewall.put_back(first)
+    assert firewall.loaded() == first
+    firewall.put_back(None)
+    assert firewall.loaded() is None
+    firewall.put_back(None)
+    assert nft("list", "tables") == ""
+
+
+def test_a_table_that_nobody_wants_any_more_is_named() -> None:
+    assert firewall.differences(None) == []
+    firewall.load(TABLE)
+    assert firewall.differences(None) == ["table inet trellis is loaded, and should not be"]
+
+
+def test_a_host_without_nft_is_refused_before_anything_and_has_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(Fault, match="this host has none"):
+        firewall.check(TABLE)
+    assert firewall.loaded() is None
+    assert firewall.differences(None) == []
