@@ -26,8 +26,8 @@ from trellis.plan import Plan, plan
 from trellis.site import load_site
 
 COMMITTED = {"homelab": "fabric-homelab.svg", "scale-32x16": "fabric-32x16.svg"}
-LARGE = {"wide": 6, "first-narrow": 7, "sixty": 60}
-"""Drawn sites by their number of hosts: the most with wide columns, one more, and many."""
+LARGE = {"wide": 6, "first-narrow": 7, "last-level": 12, "sixty": 60}
+"""Drawn sites by their number of hosts: at the limits between kinds of columns, and many."""
 
 
 def large_site(hosts: int) -> Data:

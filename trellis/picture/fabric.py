@@ -19,6 +19,8 @@ from trellis.site.resolved import AttachedGuest
 
 Kind = Literal["link", "ibgp", "ebgp"]
 
+COLOURS = 7
+"""How many colours tell zones apart; with more zones they come again, and the names tell."""
 LINKS_DRAWN_EACH = 24
 """Up to this many links each has a lane; beyond it, point-to-point links that are alike share one."""
 
@@ -110,12 +112,12 @@ class ZoneBand:
     """A zone, its VRF on each host that carries it, and its VNets.
 
     Attributes:
-        number: The zone's id, which its colour follows from.
+        colour: Which of the palette's colours it has, from 0.
         facts: What is said of the zone, a few words each.
     """
 
     name: str
-    number: int
+    colour: int
     facts: tuple[str, ...]
     vrfs: tuple[tuple[str, Vrf], ...]
     vnets: tuple[VnetBand, ...]
@@ -147,6 +149,8 @@ def fabric_of(site: Site, plan: Plan) -> Fabric:
         plan: Its plan.
     """
     sessions = sessions_of(plan)
+    zones = sorted(plan.zones, key=lambda zone: zone.l3vni)
+    colours = _colours([site.zones[zone.name].id for zone in zones])
     return Fabric(
         name=plan.site_name,
         asn=plan.asn,
@@ -156,7 +160,7 @@ def fabric_of(site: Site, plan: Plan) -> Fabric:
         sessions=sessions,
         lanes=(*_edge_lanes(plan, sessions), *_mesh_lanes(plan, sessions), *_link_lanes(plan)),
         ports=_ports(plan),
-        zones=tuple(_zone(site, plan, zone) for zone in sorted(plan.zones, key=lambda zone: zone.l3vni)),
+        zones=tuple(_zone(site, plan, zone, colour) for zone, colour in zip(zones, colours, strict=True)),
         leaks=plan.firewall.leaks,
         guests=len(plan.guests),
     )
@@ -241,12 +245,17 @@ def _families(addresses: Iterable[str]) -> str:
 
 
 def _link_lanes(plan: Plan) -> Iterator[Lane]:
-    """Yield the links: wires first, as they are the fabric's own."""
-    wires = [link for link in plan.links if link.kind == "point-to-point"]
+    """Yield the links: wires first, as they are the fabric's own, in the order of the hosts that they begin at."""
+    nodes = (*(host.name for host in plan.hosts), *(edge.name for edge in plan.edges))
+    order = {name: index for index, name in enumerate(nodes)}
+    wires = sorted(
+        (link for link in plan.links if link.kind == "point-to-point"),
+        key=lambda link: (sorted(order[end.node] for end in link.ends), link.name),
+    )
     if len(plan.links) <= LINKS_DRAWN_EACH:
         yield from map(_link, wires)
     else:
-        alike = sorted(wires, key=lambda link: (link.cost, link.mtu, link.name))
+        alike = sorted(wires, key=lambda link: (link.cost, link.mtu))
         for (cost, mtu), group in groupby(alike, key=lambda link: (link.cost, link.mtu)):
             members = list(group)
             yield _bundle(members, cost, mtu) if len(members) > 1 else _link(members[0])
@@ -287,7 +296,16 @@ def _ports(plan: Plan) -> dict[str, tuple[tuple[str, str, str], ...]]:
     return {at: tuple(sorted(ports)) for at, ports in found.items()}
 
 
-def _zone(site: Site, plan: Plan, zone: ZonePlan) -> ZoneBand:
+def _colours(ids: list[int]) -> list[int]:
+    """Return the colour of each zone: the one that follows from its id, or the next that is free while one is."""
+    taken: list[int] = []
+    for number in ids:
+        wishes = [(number - 1 + step) % COLOURS for step in range(COLOURS)]
+        taken.append(next((wish for wish in wishes if wish not in taken), wishes[0]))
+    return taken
+
+
+def _zone(site: Site, plan: Plan, zone: ZonePlan, colour: int) -> ZoneBand:
     vrfs = [(host.name, vrf) for host in plan.hosts for vrf in host.vrfs if vrf.zone == zone.name]
     vnets = tuple(_vnet(site, plan, vnet, zone) for vnet in plan.vnets if vnet.zone == zone.name)
     target = allocate.route_target(plan.asn, zone.l3vni)
@@ -295,7 +313,7 @@ def _zone(site: Site, plan: Plan, zone: ZonePlan) -> ZoneBand:
     facts.append(f"VXLAN over {'IPv4' if zone.vtep == 'ipv4' else 'IPv6'}")
     if site.zones[zone.name].shared:
         facts.append("shared by tenants")
-    return ZoneBand(zone.name, site.zones[zone.name].id, tuple(facts), tuple(vrfs), vnets)
+    return ZoneBand(zone.name, colour, tuple(facts), tuple(vrfs), vnets)
 
 
 def _vnet(site: Site, plan: Plan, vnet: VnetPlan, zone: ZonePlan) -> VnetBand:

@@ -1,8 +1,9 @@
 """Where things are: a column for each host, a column of labels left of them, and sections from top to bottom.
 
 Everything about a host stands in its column, from its ends of links and sessions down to its guests; everything
-about a zone stands in its band.  A few hosts get columns wide enough for cards and guests in full; more get narrow
-ones, with numbers in the cells and the guests in a list below.
+about a zone stands in its band.  A few hosts get columns wide enough for cards and guests in full; some more get
+narrow ones with the guests' names in the cells; many get columns that are read from below, with numbers in the cells.
+What narrow cells leave out stands in a list of guests below.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ from trellis.site.resolved import AttachedGuest
 
 WIDE_UP_TO = 6
 """Most hosts that get wide columns: six of them fill a poster of A2."""
+LEVEL_UP_TO = 12
+"""Most hosts whose narrow columns are read as usual, not from below."""
+NARROW = 200
+"""Widest narrow column in px that is read as usual; longer names are read from below."""
+NAMES_UP_TO = 5
+"""Most guests that are named in a narrow cell; more are a number."""
 BRIEF_ABOVE = 6
 """More guests than this in a cell are drawn in brief."""
 CHIPS_UP_TO = 24
@@ -44,12 +51,14 @@ class Grid:
         labels: Left side and width of the column of labels.
         columns: Left side and width of each host's column.
         dense: Whether the columns are narrow.
+        upright: Whether they are so narrow that their cards are read from below.
         right: Where the last column ends.
     """
 
     labels: tuple[int, int]
     columns: dict[str, tuple[int, int]]
     dense: bool
+    upright: bool
     right: int
 
     @property
@@ -73,11 +82,13 @@ def grid_of(fabric: Fabric) -> Grid:
     dense = len(fabric.hosts) > WIDE_UP_TO
     x = MARGIN + LEAK_STEP * len(fabric.leaks) + (GAP if fabric.leaks else 0)
     labels = max(_label_widths(fabric, dense=dense)) + 2 * PAD
-    width = dense_column(fabric) if dense else max(_cell_widths(fabric)) + 2 * PAD
+    level = _narrow_width(fabric)
+    upright = dense and (len(fabric.hosts) > LEVEL_UP_TO or level > NARROW)
+    width = dense_column(fabric) if upright else level if dense else max(_cell_widths(fabric)) + 2 * PAD
     gap = 4 if dense else GAP
     left = x + labels + GAP
     columns = {host.name: (left + index * (width + gap), width) for index, host in enumerate(fabric.hosts)}
-    return Grid((x, labels), columns, dense, left + len(columns) * (width + gap) - gap)
+    return Grid((x, labels), columns, dense, upright, left + len(columns) * (width + gap) - gap)
 
 
 def _label_widths(fabric: Fabric, *, dense: bool) -> list[int]:
@@ -108,6 +119,16 @@ def _cell_widths(fabric: Fabric) -> list[int]:
             for guest in band.guests:
                 widths.append(chip_size(guest, len(zone.vrfs), brief=brief)[0] + 20)
     return widths
+
+
+def _narrow_width(fabric: Fabric) -> int:
+    """Return how wide a narrow column must be for its card and the names of guests."""
+    cards = (text_width(text, "note") for texts in dense_lines(fabric) for text in texts)
+    names = (text_width(f"{host.name} RR", "head") for host in fabric.hosts)
+    guests = (
+        text_width(guest.name, "note") + 12 for zone in fabric.zones for vnet in zone.vnets for guest in vnet.guests
+    )
+    return max([*cards, *names, *guests]) + 2 * PAD
 
 
 def is_brief(band: VnetBand) -> bool:

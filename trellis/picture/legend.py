@@ -67,7 +67,8 @@ def _marks(fabric: Fabric, grid: Grid) -> list[tuple[_Mark, str]]:
     if fabric.zones:
         marks.append((_vrf_mark, "VRF of a zone (colour: zone)"))
     if fabric.guests and grid.dense:
-        marks += [(_home_mark, "guests that start here"), (_away_mark, "guests may move here, the host listens")]
+        here = "number of guests that start here" if grid.upright else "guest that starts here, or how many"
+        marks += [(_home_mark, here), (_away_mark, "guests may move here, the host listens")]
     elif fabric.guests:
         marks.append((_chip_mark, "guest, its BGP session with the anycast gateway on the rail"))
     return [*marks, (_leak_mark, "leak: two zones that reach each other")] if fabric.leaks else marks

@@ -35,7 +35,7 @@ def register(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
 def _list(zone: ZoneBand, band: VnetBand, rows: Rows, box: Box) -> Element:
     return group(
         rect(box, "card"),
-        rect(Box(box.x, box.y, 6, box.height), f"fill {zone_class(zone.number)}"),
+        rect(Box(box.x, box.y, 6, box.height), f"fill {zone_class(zone.colour)}"),
         words(box.x + 6 + PAD, box.y + PAD + SIZES["body"], _heading(band), "body strong"),
         *table(box.x + 6 + PAD, box.y + PAD + LINE["head"] - 2, rows),
     )

@@ -11,7 +11,7 @@ from trellis.picture.svg import SIZES
 
 # Okabe and Ito's palette for all kinds of colour vision, without its black and its yellow, and Tol's olive.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#999933")
-"""Colours of zones, by id: a zone keeps its colour when others come and go."""
+"""Colours of zones; which zone has which is the fabric's part."""
 
 _MONO = 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace'
 
@@ -19,9 +19,9 @@ _LIGHT = {"page": "#ffffff", "card": "#ffffff", "ink": "#1b1f24", "quiet": "#576
 _DARK = {"page": "#0d1117", "card": "#161b22", "ink": "#e6edf3", "quiet": "#9aa4af", "rule": "#3d444d"}
 
 
-def zone_class(number: int) -> str:
-    """Return the class that gives a zone's colour."""
-    return f"c{(number - 1) % len(PALETTE)}"
+def zone_class(colour: int) -> str:
+    """Return the class of one of the palette's colours."""
+    return f"c{colour}"
 
 
 def style_sheet(width: int, height: int) -> str:

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 
 from trellis.picture.content import cell_tip, guest_role, guest_rows, leak_line, leaks_of, vnet_rows
 from trellis.picture.fabric import Cell, Fabric, VnetBand, ZoneBand
-from trellis.picture.layout import CHIPS_UP_TO, GAP, LEAK_STEP, MARGIN, PAD, Grid, chip_size, is_brief, vnet_heading
+from trellis.picture.layout import (
+    CHIPS_UP_TO,
+    GAP,
+    LEAK_STEP,
+    MARGIN,
+    NAMES_UP_TO,
+    PAD,
+    Grid,
+    chip_size,
+    is_brief,
+    vnet_heading,
+)
 from trellis.picture.style import zone_class
 from trellis.picture.svg import (
     LINE,
@@ -68,14 +79,14 @@ def zones(fabric: Fabric, grid: Grid, y: int) -> Bands:
             drawn.append(row)
         x = grid.labels[0]
         boxes[zone.name] = Box(x, top, grid.right - x, y - top)
-        drawn.append(rect(Box(x, top, 6, y - top), f"fill {zone_class(zone.number)}"))
+        drawn.append(rect(Box(x, top, 6, y - top), f"fill {zone_class(zone.colour)}"))
         y += 8 if grid.dense else GAP
     return Bands(tuple(drawn), tuple(captions), boxes, y)
 
 
 def _strip(fabric: Fabric, zone: ZoneBand, grid: Grid, y: int) -> tuple[Element, int]:
     """Return the head of a zone and its VRF on each host, and where its first VNet begins."""
-    colour = zone_class(zone.number)
+    colour = zone_class(zone.colour)
     x = grid.labels[0]
     height = (DENSE_STRIP if grid.dense else STRIP) + LINE["note"] * len(leaks_of(fabric, zone))
     box = Box(x, y, grid.right - x, height)
@@ -131,7 +142,7 @@ def _row(zone: ZoneBand, band: VnetBand, grid: Grid, y: int) -> tuple[Element, i
     cells = [_cell_size(zone, band, cell) for cell in band.cells]
     height = max(table_size(rows)[1] + LINE["head"] + 2 * PAD, *cells)
     x = grid.labels[0] + PAD + 6
-    colour = zone_class(zone.number)
+    colour = zone_class(zone.colour)
     boxes = [grid.cell(cell.host, y + 4, height - 4) for cell in band.cells]
     return group(
         words(x, y + PAD + SIZES["head"], band.vnet.name, "head"),
@@ -152,7 +163,7 @@ def _cell_size(zone: ZoneBand, band: VnetBand, cell: Cell) -> int:
 
 def _cell(zone: ZoneBand, band: VnetBand, cell: Cell, box: Box) -> Element:
     """Return a VNet on one host: its guests below the rail, each with the dot of its session."""
-    brief, colour = is_brief(band), zone_class(zone.number)
+    brief, colour = is_brief(band), zone_class(zone.colour)
     x, y = box.x + PAD, box.y - 4 + RAIL
     drawn: list[Element] = []
     chips: list[Element] = []
@@ -195,24 +206,30 @@ def _chip(guest: AttachedGuest, box: Box, colour: str, *, anywhere: bool, brief:
 def _dense_row(zone: ZoneBand, band: VnetBand, grid: Grid, y: int) -> tuple[Element, int]:
     """Return a VNet with the number of its guests on each host, and where the next row begins."""
     rows = vnet_rows(band, dense=True)
-    height = max(DENSE_ROW, LINE["note"] * (len(rows) + 1) + 8)
+    most = 0 if grid.upright else max((len(cell.at_home) for cell in band.cells), default=0)
+    named = 0 < most <= NAMES_UP_TO
+    height = max(DENSE_ROW, LINE["note"] * (len(rows) + 1) + 8, most * LINE["head"] + 10 if named else 0)
     x = grid.labels[0] + PAD + 6
-    colour = zone_class(zone.number)
+    colour = zone_class(zone.colour)
     return group(
         words(x, y + 16, vnet_heading(band, dense=True), "body strong"),
         *table(x, y + 20, rows, more="quiet"),
-        *(_dense_cell(band, cell, grid.cell(cell.host, y + 2, height - 2), colour) for cell in band.cells),
+        *(_dense_cell(band, cell, grid.cell(cell.host, y + 2, height - 2), colour, named=named) for cell in band.cells),
     ), y + height
 
 
-def _dense_cell(band: VnetBand, cell: Cell, box: Box, colour: str) -> Element:
-    number = str(len(cell.at_home))
+def _dense_cell(band: VnetBand, cell: Cell, box: Box, colour: str, *, named: bool) -> Element:
     x, y = box.middle, box.y + box.height // 2
     mark: list[Element] = []
     if cell.at_home:
-        width = max(22, text_width(number, "body") + 10)
-        mark.append(rect(Box(x - width // 2, y - 11, width, 22), f"home fill stroke {colour}", radius=11))
-        mark.append(words(x, y + 4, number, "body strong mid"))
+        said = [guest.name for guest in cell.at_home] if named else [str(len(cell.at_home))]
+        class_ = "note" if named else "body"
+        top = y - len(said) * LINE["head"] // 2
+        for index, text in enumerate(said):
+            width = max(20, text_width(text, class_) + 12)
+            pill = Box(x - width // 2, top + index * LINE["head"], width, LINE["head"] - 2)
+            mark.append(rect(pill, f"home fill stroke {colour}", radius=9))
+            mark.append(words(x, pill.y + 14, text, f"{class_} strong mid"))
     elif cell.may_come:
         mark.append(dot(x, y, 4, "away"))
     return group(rect(box, f"band fill {colour}"), *mark, tip=cell_tip(band, cell))
@@ -222,6 +239,9 @@ def host_names(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
     """Return the hosts' names again below narrow columns, so that a row far down can be read."""
     if not grid.dense:
         return [], y
+    if not grid.upright:
+        level = (words(grid.middle(host.name), y + SIZES["note"], host.name, "note mid") for host in fabric.hosts)
+        return list(level), y + LINE["note"] + GAP
     height = max(text_width(host.name, "note") for host in fabric.hosts)
     names = (words(grid.middle(host.name) + 4, y + height, host.name, "note", upright=True) for host in fabric.hosts)
     return list(names), y + height + GAP

@@ -30,6 +30,7 @@ from trellis.picture.svg import (
     title,
     words,
 )
+from trellis.plan.model import HostPlan
 
 LANE = 36
 """Px from lane to lane."""
@@ -68,9 +69,9 @@ def edge_cards(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], dict[
 def stems_of(fabric: Fabric, grid: Grid, edges: dict[str, Box]) -> Stems:
     """Return where each host's and edge's stem runs: an edge's is clear of all others and of what ports say."""
     stems = {host.name: grid.middle(host.name) for host in fabric.hosts}
-    taken = [_reach(x, _longest_port(fabric, name, dense=grid.dense)) for name, x in stems.items()]
+    taken = [_reach(x, _longest_port(fabric, name, dense=grid.upright)) for name, x in stems.items()]
     for name, box in edges.items():
-        port = _longest_port(fabric, name, dense=grid.dense)
+        port = _longest_port(fabric, name, dense=grid.upright)
         steps = sorted(range(12 - box.width // 2, box.width // 2 - 11, 2), key=lambda step: (abs(step), step))
         free = (box.middle + step for step in steps if _is_clear(_reach(box.middle + step, port), taken))
         stems[name] = next(free, box.middle)
@@ -103,7 +104,7 @@ def lanes(fabric: Fabric, grid: Grid, stems: Stems, y: int) -> tuple[list[Elemen
             height = y + 20
             for end in lane.ends:
                 met.setdefault(end.at, []).append(height)
-            drawn.append(_lane(lane, stems, (x + PAD, x + width), height, dense=grid.dense))
+            drawn.append(_lane(lane, stems, (x + PAD, x + width), height, dense=grid.upright))
             y += LANE
         y += GAP
     return drawn, met, y
@@ -147,7 +148,8 @@ def stem_lines(stems: Stems, met: dict[str, list[int]], edges: dict[str, Box], h
 def host_cards(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
     """Return the hosts' cards, and how high they are."""
     if grid.dense:
-        return _narrow_cards(fabric, grid, y)
+        cards, height = (_upright_cards if grid.upright else _level_cards)(fabric, grid, y)
+        return [*cards, *_common(fabric, grid, y)], height
     height = max(table_size(host_rows(fabric, host))[1] for host in fabric.hosts) + LINE["head"] + 2 * PAD
     drawn = []
     for host in fabric.hosts:
@@ -166,36 +168,58 @@ def host_cards(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
     return drawn, height
 
 
-def _narrow_cards(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
+def _level_cards(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
+    lines = dense_lines(fabric)
+    height = LINE["head"] + LINE["note"] * len(lines) + 2 * PAD
+    drawn = []
+    for index, host in enumerate(fabric.hosts):
+        box = grid.cell(host.name, y, height)
+        rows = [(texts[index],) for texts in lines]
+        parts = (
+            words(box.x + PAD, box.y + PAD + SIZES["head"], _short_name(fabric, host), "head"),
+            *table(box.x + PAD, box.y + PAD + LINE["head"], rows),
+        )
+        drawn.append(_narrow_card(fabric, host, box, *parts))
+    return drawn, height
+
+
+def _upright_cards(fabric: Fabric, grid: Grid, y: int) -> tuple[list[Element], int]:
     lines = dense_lines(fabric)
     longest = max(
-        *(text_width(f"{host.name} RR", "head") for host in fabric.hosts),
+        *(text_width(_short_name(fabric, host), "head") for host in fabric.hosts),
         *(text_width(text, "note") for texts in lines for text in texts),
     )
     height = longest + 2 * PAD
     drawn = []
     for index, host in enumerate(fabric.hosts):
         box = grid.cell(host.name, y, height)
-        name = f"{host.name} RR" if host.name in fabric.reflectors else host.name
-        drawn.append(
-            link(
-                f"host-{host.name}",
-                f"show {host.name} alone",
-                title(host_tip(fabric, host)),
-                rect(box, "card"),
-                words(box.x + 17, box.bottom - PAD, name, "head", upright=True),
-                *(
-                    words(box.x + 17 + LINE["note"] * (1 + place), box.bottom - PAD, texts[index], "note", upright=True)
-                    for place, texts in enumerate(lines)
-                ),
-            )
+        parts = (
+            words(box.x + 17, box.bottom - PAD, _short_name(fabric, host), "head", upright=True),
+            *(
+                words(box.x + 17 + LINE["note"] * (1 + place), box.bottom - PAD, texts[index], "note", upright=True)
+                for place, texts in enumerate(lines)
+            ),
         )
+        drawn.append(_narrow_card(fabric, host, box, *parts))
+    return drawn, height
+
+
+def _narrow_card(fabric: Fabric, host: HostPlan, box: Box, *parts: Element) -> Element:
+    tip = title(host_tip(fabric, host))
+    return link(f"host-{host.name}", f"show {host.name} alone", tip, rect(box, "card"), *parts)
+
+
+def _short_name(fabric: Fabric, host: HostPlan) -> str:
+    return f"{host.name} RR" if host.name in fabric.reflectors else host.name
+
+
+def _common(fabric: Fabric, grid: Grid, y: int) -> list[Element]:
+    """Return what is said once beside all narrow cards."""
     versions = {short_version(host) for host in fabric.hosts}
+    what = f"all {versions.pop()}; loopbacks" if len(versions) == 1 else "versions, loopbacks"
+    rows = [f"{len(fabric.hosts)} hosts", what, *(["RR: route reflector"] if fabric.reflectors else [])]
     x = grid.labels[0] + PAD
-    said = [f"{len(fabric.hosts)} hosts", *(["all " + versions.pop()] if len(versions) == 1 else [])]
-    rows = [*said, "name, loopbacks", *(["RR: route reflector"] if fabric.reflectors else [])]
-    drawn += [
+    return [
         words(x, y + 16 + index * LINE["note"], text, "body strong" if index == 0 else "note quiet")
         for index, text in enumerate(rows)
     ]
-    return drawn, height
