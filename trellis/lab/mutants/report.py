@@ -12,6 +12,8 @@ from trellis.lab.mutants.trial import Outcome, Verdict
 from trellis.lab.proof import row_as_json
 
 SCHEMA_VERSION = 1
+_SHOWN = 5
+"""How many rows are spelled out that fail and should not."""
 
 
 def as_table(outcome: Outcome) -> Table:
@@ -29,12 +31,17 @@ def as_table(outcome: Outcome) -> Table:
         table.add_row(sign, mutant.name, f"{mutant.what} ({len(verdict.seeded)} rules gone)", groups, *counts)
         for text in _faults(verdict):
             table.add_row("", "", Text(text, "red"), "", "", "", "")
+    for row in outcome.after[:_SHOWN]:
+        told = f"fails when all are gone again: {row.group}: {row.name}: {row.seen}"
+        table.add_row(Text("✗", "bold red"), "", Text(told, "red"), "", "", "", "")
     return table
 
 
 def _faults(verdict: Verdict) -> list[str]:
     missed = [f"not noticed by: {group}" for group in verdict.unnoticed]
-    return missed + [f"should not have turned red: {row.group}: {row.name}: {row.seen}" for row in verdict.strange[:5]]
+    return missed + [
+        f"should not have turned red: {row.group}: {row.name}: {row.seen}" for row in verdict.strange[:_SHOWN]
+    ]
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
