@@ -23,7 +23,7 @@ MOST_TIMES_EMPTY = 1.25
 """Design section 13."""
 
 EVENTS = {
-    "start": "before the process is spawned that runs the program inline (Automation API); the stack is there and empty",
+    "start": "before the process is spawned that runs the program inline (Automation API); the stack is empty",
     "stop": "its end is seen: the engine has answered and ended",
     "program": "this repository's __main__.py with the site in its configuration",
     "empty": "as many resources of the same kinds without any input (trellis/bench/empty/__main__.py)",
@@ -113,7 +113,7 @@ class _Bench:
     def compared(self, size: Size, repetitions: int, say: Callable[[str], None]) -> list[Comparison]:
         site = {"trellis:site": site_data(size)}
         # Not counted: it fills the system's cache, and says how many resources of which kinds there are.
-        made = self._pass(_PROJECT, site, "first")[0].made
+        made = self._pass(_PROJECT, site, f"{size}-first")[0].made
         empty = {"trellis:resources": made}
         programs: list[list[_Once]] = [[] for _ in OPERATIONS]
         empties: list[list[_Once]] = [[] for _ in OPERATIONS]

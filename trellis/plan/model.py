@@ -191,11 +191,13 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class BgpInstance:
-    """A ``router bgp`` block: the global one (``vrf`` is None) or a VRF's."""
+    """A ``router bgp`` block: the global one (``vrf`` is None) or a VRF's.
+
+    Its router id is the host's IPv4 loopback; without it an instance can be shared between hosts.
+    """
 
     asn: int
     vrf: str | None
-    router_id: str
     generated: bool
     keepalive_s: int
     hold_time_s: int

@@ -79,7 +79,6 @@ def global_instance(site: Site, name: str, peers: tuple[Loopbacks, ...], vrfs: t
     return BgpInstance(
         asn=site.fabric.asn,
         vrf=None,
-        router_id=own.ipv4,
         generated=host.kind == "pve",
         keepalive_s=site.fabric.keepalive_s,
         hold_time_s=site.fabric.hold_time_s,
@@ -202,21 +201,20 @@ def _clients(site: Site, host: str, peers: tuple[Loopbacks, ...], version: Versi
     return [FamilyPeer(peer.of(version), route_reflector_client=True) for peer in peers if peer.name not in reflectors]
 
 
-def vrf_instance(site: Site, zone: str, host_name: str, guests: tuple[AttachedGuest, ...]) -> BgpInstance:
+def vrf_instance(site: Site, zone: str, guests: tuple[AttachedGuest, ...], *, generated: bool) -> BgpInstance:
     """Return the BGP instance of a zone's VRF on a host, with a session for each guest that may run there.
 
     Args:
         site: The site.
         zone: Id of the zone.
-        host_name: The host.
-        guests: The zone's guests that may run on it.
+        guests: The zone's guests that may run on the host.
+        generated: Whether Proxmox writes the instance there.
     """
     groups = sorted({(guest.vnet, guest.resilience) for guest in guests})
     return BgpInstance(
         asn=site.fabric.asn,
         vrf=names.vrf_name(zone),
-        router_id=loopbacks(site, host_name).ipv4,
-        generated=site.hosts[host_name].kind == "pve",
+        generated=generated,
         keepalive_s=site.fabric.keepalive_s,
         hold_time_s=site.fabric.hold_time_s,
         sessions=(

@@ -6,7 +6,7 @@ it is remembered here by its identity while the rendering lasts.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,20 @@ class Stanzas:
         return self.fill("frr/vrfs.j2", vrfs=host.vrfs)
 
     def bgp(self, host: HostPlan, instance: BgpInstance) -> str:
-        """Return a ``router bgp`` block."""
-        timers = (instance.keepalive_s, instance.hold_time_s) != DEFAULTS[host.frr_version].timers_s
-        foreign = () if enforces_first_as(host) else _foreign(instance)
-        return self.fill("frr/bgp.j2", bgp=instance, timers=timers, always_printed=bgp_lines(host), first_as_of=foreign)
+        """Return a ``router bgp`` block; where Proxmox writes the router id, once for all hosts with the same one."""
+        router_id = None if instance.generated else host.ipv4
+        releases = host.frr_version, host.pve_version
+        return self._once(instance, (router_id, *releases), lambda: self._bgp(host, instance, router_id))
+
+    def _bgp(self, host: HostPlan, instance: BgpInstance, router_id: str | None) -> str:
+        return self.fill(
+            "frr/bgp.j2",
+            bgp=instance,
+            router_id=router_id,
+            timers=(instance.keepalive_s, instance.hold_time_s) != DEFAULTS[host.frr_version].timers_s,
+            always_printed=bgp_lines(host),
+            first_as_of=() if enforces_first_as(host) else _foreign(instance),
+        )
 
     def bare_vrf_routers(self, host: HostPlan, zones: tuple[EvpnZone, ...]) -> str:
         """Return what the VRF routers need that Proxmox writes on every node, also for zones of other nodes."""
@@ -95,16 +105,29 @@ class Stanzas:
 
     def policy(self, policy: Policy) -> str:
         """Return community-lists, prefix-lists and route-maps; rendered once per policy object."""
-        key = id(policy)
-        if key not in self._rendered:
-            self._alive.append(policy)  # an id is only unique while its object lives
-            self._rendered[key] = "".join(
-                (
-                    self.fill("frr/community_lists.j2", lists=policy.community_lists),
-                    self.fill("frr/prefix_lists.j2", lists=policy.prefix_lists),
-                    self.fill("frr/route_maps.j2", maps=policy.route_maps),
-                )
+        return self._once(policy, (), lambda: self._policy(policy))
+
+    def _policy(self, policy: Policy) -> str:
+        return "".join(
+            (
+                self.fill("frr/community_lists.j2", lists=policy.community_lists),
+                self.fill("frr/prefix_lists.j2", lists=policy.prefix_lists),
+                self.fill("frr/route_maps.j2", maps=policy.route_maps),
             )
+        )
+
+    def _once(self, shared: object, view: Hashable, make: Callable[[], str]) -> str:
+        """Return the text of an object that several hosts may share, made at the first of them.
+
+        Args:
+            shared: A part of the plan.
+            view: What else the text depends on.
+            make: Makes it.
+        """
+        key = id(shared), view
+        if key not in self._rendered:
+            self._alive.append(shared)  # an id is only unique while its object lives
+            self._rendered[key] = make()
         return self._rendered[key]
 
     def piece(self, text: str) -> Piece:
