@@ -22,6 +22,7 @@ Port = Annotated[int | None, typer.Option(min=1, max=65535, help="A destination 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
     app.command()(trace)
+    app.command(name="what-if")(what_if)
 
 
 def trace(
@@ -66,4 +67,40 @@ def trace(
     else:
         sys.stdout.write(trace_text(found))
     if not found.answered:
+        raise typer.Exit(1)
+
+
+def what_if(
+    down: Annotated[
+        list[str],
+        typer.Option("--down", help="A host, an edge, a link, or LINK:NODE for one port of it; repeatable."),
+    ],
+    stack: StackOption = "dev",
+    file: FileOption = None,
+    json: Json = False,
+) -> None:
+    """Show who loses what if something fails, on the plan alone. Exit code 1 if somebody loses reachability.
+
+    Examples:
+
+      trellis what-if --down pve02
+
+      trellis what-if --down edge1 --json
+
+      trellis what-if --down mesh-pve01-pve02 --down management:pve01
+    """
+    from trellis.reach.failure import down_of
+    from trellis.reach.what_if import what_if as consider
+    from trellis.reach.what_if_text import what_if_text
+
+    planned = make_plan(read_site(stack, file))
+    try:
+        found = consider(planned, down_of(planned, down))
+    except UnknownPlaceError as unknown:
+        raise Mistake(str(unknown)) from None
+    if json:
+        print_json(found)
+    else:
+        sys.stdout.write(what_if_text(found))
+    if not found.harmless:
         raise typer.Exit(1)

@@ -25,7 +25,7 @@ class Packet:
     Attributes:
         protocol: ``icmp`` stands for ICMPv6 too.
         port: Destination port; 0 for ICMP.
-        reply: Whether it answers another: of TCP, a packet other than the first.
+        reply: Whether it answers another: of TCP, a packet other than the first; of ICMP, an echo reply.
     """
 
     source: Address
@@ -148,6 +148,8 @@ class Gate:
             known = bool(service.to) and holds(service.to, packet.target) and holds(service.sources, packet.source)
             if known and _is_for(service, packet):
                 return Check(node, name, True, "R12", f"service {service.name}")
+        if packet.reply and packet.protocol != "udp":
+            return Check(node, name, True, "R12", "it answers what the infrastructure began")
         why = f"{packet.target} is infrastructure"
         vnet = self._fabric.vnet_with(packet.source) or self._vnet_of(packet.source)
         if packet.protocol == "icmp":

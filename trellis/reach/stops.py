@@ -53,7 +53,7 @@ class Stops:
     def guest_without_route(self, planned: GuestPlan, packet: Packet) -> Stop:
         """Return why a guest has no route."""
         guest = planned.guest
-        why = f"{guest.name} is told no route to {packet.target}"
+        why = f"the guest is told no route to {packet.target}"
         edges = [edge for edge in self._fabric.edges if self._fabric.is_up(edge)]
         if not edges:
             why += ": no edge is up, and the default goes with it (R10)"

@@ -6,7 +6,7 @@ against a running host.  Addresses of routers themselves are looked up by owner,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from trellis.plan.model import HostPlan
 from trellis.plan.rules.filters import Route, route_of
@@ -47,6 +47,11 @@ class Table:
             if found is not None:
                 return found
         return None
+
+    def routes(self) -> Iterator[TableRoute]:
+        """Yield every route."""
+        for of_length in self._routes.values():
+            yield from of_length.values()
 
     def exactly(self, prefix: str) -> TableRoute | None:
         """Return the route of exactly that prefix."""

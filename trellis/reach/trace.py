@@ -102,7 +102,7 @@ def trace(
             continue
         packet = Packet(*ends, protocol=protocol, port=port)
         there = start(walk, begin, packet)
-        found.append(_judged(packet, there, _answers(walk, begin, there)))
+        found.append(_judged(packet, there, answers(walk, there)))
     return Trace(begin, end, protocol, port, tuple(found), tuple(missing))
 
 
@@ -134,7 +134,7 @@ def start(walk: Walk, begin: Place, packet: Packet) -> tuple[Path, ...]:
     return walk.from_table(begin.owner, None, packet)
 
 
-def _answers(walk: Walk, begin: Place, there: tuple[Path, ...]) -> tuple[Path, ...]:
+def answers(walk: Walk, there: tuple[Path, ...]) -> tuple[Path, ...]:
     """Return the paths of the answers, one set for each place where a packet arrived."""
     found: dict[tuple[str, str | None], tuple[Path, ...]] = {}
     for path in there:

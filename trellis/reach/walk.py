@@ -245,9 +245,19 @@ class Walk:
         elif owner is not None:
             prefix = f"{packet.target}/{packet.target.max_prefixlen}"
             hop = replace(hop, prefix=prefix, learned="OSPF", next_hops=(owner[0],))
-            yield from self._plain(trail, hop, node, owner[0])
+            yield from self._to_router(trail, hop, node, *owner)
         else:
             yield from self._by_main_table(trail, hop, node)
+
+    def _to_router(self, trail: Trail, hop: Hop, node: str, owner: str, where: str) -> Iterator[Path]:
+        """Follow a packet to an address of a router: its loopback, or its end of a link that is perhaps ours too."""
+        link = self.fabric.links.get(where)
+        if link is None or not {node, owner} <= set(self.underlay.adjacent(link.name)):
+            yield from self._plain(trail, hop, node, owner)
+            return
+        onward = Onward("link", owner, link.mtu, links=(_crossed(Step(node, link, owner)),), cost=link.cost)
+        trail = trail.then(replace(hop, prefix=link.name, learned="connected", onward=onward))
+        yield from self._main(trail, owner)
 
     def _by_main_table(self, trail: Trail, hop: Hop, node: str) -> Iterator[Path]:
         link = self._on_a_link(node, trail.packet.target)
