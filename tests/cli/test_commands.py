@@ -84,12 +84,21 @@ def test_a_stack_file_that_is_none_is_refused_without_a_traceback(tmp_path: Path
     assert "remedy:" in done.stderr
 
 
+def test_map_prints_the_picture_or_writes_it_or_says_what_it_shows(tmp_path: Path) -> None:
+    printed = trellis("map").stdout
+    assert printed.startswith("<svg ")
+    assert trellis("map", "--output", str(tmp_path / "fabric.svg")).stdout == ""
+    assert (tmp_path / "fabric.svg").read_text() == printed
+    lanes = json.loads(trellis("map", "--json").stdout)["lanes"]
+    assert {lane["name"]: lane["count"] for lane in lanes if lane["kind"] != "link"} == {"edge1": 6, "full mesh": 6}
+
+
 def test_the_committed_schema_is_current() -> None:
     assert trellis("schema").stdout == (REPOSITORY / "site.schema.json").read_text()
 
 
 @pytest.mark.parametrize(
-    "command", [["plan"], ["render"], ["schema"], ["engine"], ["demo"], ["lab", "up"], ["lab", "shell"]]
+    "command", [["plan"], ["render"], ["schema"], ["map"], ["engine"], ["demo"], ["lab", "up"], ["lab", "shell"]]
 )
 def test_help_of_every_command_has_an_example(command: list[str]) -> None:
     done = trellis(*command, "--help")

@@ -41,6 +41,7 @@ MARGIN = 36
 PAD = 10
 GAP = 14
 LEAK_STEP = 14
+FACTS_GAP = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +97,16 @@ def _label_widths(fabric: Fabric, *, dense: bool) -> list[int]:
     widths += [text_width(lane.name, "body") + 90 for lane in fabric.lanes]
     for zone in fabric.zones:
         if dense:  # the head of a zone stands in the column of labels; else it has the whole width
-            widths.append(text_width(zone.name, "head") + text_width("  ".join(zone.facts[1:3]), "note") + 18)
+            widths.append(text_width(zone.name, "head") + table_size([zone.facts[1:3]], gap=FACTS_GAP)[0] + 18)
         for band in zone.vnets:
             widths.append(table_size(vnet_rows(band, dense=dense))[0])
-            widths.append(text_width(vnet_heading(band, dense=dense), "body"))
+            widths.append(table_size([vnet_heading(band)], "body")[0])
     return widths
 
 
-def vnet_heading(band: VnetBand, *, dense: bool) -> str:
-    """Return the first line of a VNet's label."""
-    return f"{band.vnet.name}  VNI {band.vnet.vni}  {band.vnet.tenant}" if dense else band.vnet.name
+def vnet_heading(band: VnetBand) -> tuple[str, ...]:
+    """Return the first line of a VNet's label beside narrow columns."""
+    return band.vnet.name, f"VNI {band.vnet.vni}", band.vnet.tenant
 
 
 def _cell_widths(fabric: Fabric) -> list[int]:
@@ -161,7 +162,7 @@ def page_right(fabric: Fabric, grid: Grid) -> int:
     summaries = (MARGIN + text_width(line, "body") for line in summary(fabric))
     across = (grid.labels[0] + 2 * PAD + text_width(leak_line(leak), "note") for leak in fabric.leaks)
     heads = (
-        grid.labels[0] + 3 * PAD + text_width(zone.name, "head") + text_width("   ".join(zone.facts), "note")
+        grid.labels[0] + 3 * PAD + text_width(zone.name, "head") + table_size([zone.facts], gap=FACTS_GAP)[0]
         for zone in fabric.zones
     )
     return max(grid.right, grid.left + edges, *summaries, *across, *heads)

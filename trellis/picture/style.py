@@ -34,7 +34,7 @@ def style_sheet(width: int, height: int) -> str:
     return "\n".join(
         (
             "",
-            f"text {{ font-family: {_MONO}; white-space: pre }}",
+            f"text {{ font-family: {_MONO} }}",
             sizes,
             _SHAPES,
             hues,

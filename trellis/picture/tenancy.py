@@ -11,6 +11,7 @@ from trellis.picture.content import cell_tip, guest_role, guest_rows, leak_line,
 from trellis.picture.fabric import Cell, Fabric, VnetBand, ZoneBand
 from trellis.picture.layout import (
     CHIPS_UP_TO,
+    FACTS_GAP,
     GAP,
     LEAK_STEP,
     MARGIN,
@@ -108,9 +109,9 @@ def _strip(fabric: Fabric, zone: ZoneBand, grid: Grid, y: int) -> tuple[Element,
 def _captions(fabric: Fabric, zone: ZoneBand, grid: Grid, y: int) -> list[Element]:
     """Return what is said of a zone beside its name, and its leaks below that."""
     x = grid.labels[0] + PAD + 6
-    facts = "  ".join(zone.facts[1:3]) if grid.dense else "   ".join(zone.facts)
+    facts = zone.facts[1:3] if grid.dense else zone.facts
     return [
-        words(x + text_width(zone.name, "head") + 12, y + 18, facts, "note"),
+        *table(x + text_width(zone.name, "head") + 12, y + 18 - SIZES["note"], [facts], gap=FACTS_GAP),
         *(
             words(x, y + _leak_line(index, dense=grid.dense), leak_line(leak), "note strong")
             for index, leak in enumerate(leaks_of(fabric, zone))
@@ -212,7 +213,7 @@ def _dense_row(zone: ZoneBand, band: VnetBand, grid: Grid, y: int) -> tuple[Elem
     x = grid.labels[0] + PAD + 6
     colour = zone_class(zone.colour)
     return group(
-        words(x, y + 16, vnet_heading(band, dense=True), "body strong"),
+        *table(x, y + 4, [vnet_heading(band)], "body", more="strong"),
         *table(x, y + 20, rows, more="quiet"),
         *(_dense_cell(band, cell, grid.cell(cell.host, y + 2, height - 2), colour, named=named) for cell in band.cells),
     ), y + height
