@@ -28,6 +28,9 @@ case "$1" in
   reload) exec /usr/lib/frr/frrinit.sh reload ;;
   restart) exec /usr/lib/frr/frrinit.sh restart ;;
   show) echo 0 ;;
+  is-enabled) if [ -e "/run/enabled/$2" ]; then echo enabled; else echo disabled; exit 1; fi ;;
+  enable) [ -e "/etc/systemd/system/$2" ] && mkdir -p /run/enabled && touch "/run/enabled/$2" ;;
+  disable) [ -e "/etc/systemd/system/$2" ] && rm "/run/enabled/$2" ;;
 esac
 """
 
