@@ -1,6 +1,6 @@
 # Every target sets up what it misses first; a second run reuses what the first one built.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mutants test check lint fast slow down
+.PHONY: help setup demo mutants test check lint fast slow down properties
 .ONESHELL:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -8,9 +8,10 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 TRELLIS := .venv/bin/trellis
 PYTEST := $(PYTHON) -m pytest
+PROPERTIES := tests/core/test_order_of_entries.py tests/core/test_text_injection.py
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: ## Install what is missing: Debian packages, uv, the locked Python environment
 	@tools/setup.sh
@@ -36,6 +37,9 @@ lint: setup
 fast: setup
 	@echo "== fast tests"
 	$(PYTEST) -q -n 2 -m "not frr and not engine and not lab"
+
+properties: setup ## The two long property runs, 100000 cases each: text in any field, entries in any order (~25 min)
+	@nice -n 10 $(PYTEST) -q -n 2 --cases 100000 --timeout 0 $(PROPERTIES)
 
 test: check slow ## Everything fast, then scratch FRR, the engine, and the lab's main job
 

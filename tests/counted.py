@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 FEWEST = 1000
@@ -29,27 +30,37 @@ class Cases:
     wanted: int
     ended: Counter[str]
 
-    def run(self, judge: Callable[..., str], parts: int, **strategies: st.SearchStrategy[Any]) -> None:
-        """Judge this part's share of the cases, and simplify the first one that fails.
+    def run(
+        self,
+        judge: Callable[..., Iterable[str]],
+        parts: int,
+        *,
+        of: str = "",
+        simplify: bool = True,
+        **strategies: st.SearchStrategy[Any],
+    ) -> None:
+        """Judge one part's share of the cases, and stop at the first one that fails.
 
         Args:
-            judge: Takes what is drawn, returns how the case ended, and raises if it is a bad one.
-            parts: How many parts there are.
+            judge: Takes what is drawn, returns how each case of it ended, and raises if there is a bad one.
+            parts: How many parts there are: cases of one draw times tests of one property.
+            of: What this part is about: each part of a short run draws its own cases, always the same.
+            simplify: Whether what fails can become simpler; a seed can't.
             strategies: What is drawn, by the name of its argument.
         """
 
         def judged(**drawn: Any) -> None:
-            how = judge(**drawn)
-            self.ended[how] += 1
+            self.ended.update(judge(**drawn))
 
-        share = -(-self.wanted // parts)
-        settings(
-            max_examples=share,
+        test = settings(
+            max_examples=-(-self.wanted // parts),
             database=None,
-            phases=[Phase.generate, Phase.shrink],
+            deadline=None,
+            derandomize=False,
+            phases=[Phase.generate, Phase.shrink] if simplify else [Phase.generate],
             suppress_health_check=list(HealthCheck),
-            derandomize=self.wanted <= FEWEST,
-        )(given(**strategies)(judged))()
+        )(given(**strategies)(judged))
+        (seed(crc32(of.encode()))(test) if self.wanted <= FEWEST else test)()
 
 
 def summary(noted: Iterable[tuple[str, Mapping[str, int]]]) -> list[str]:

@@ -195,14 +195,17 @@ def _leaks(draw: Random, site: Data) -> Data:
     zones = sorted({vnet["zone"] for vnet in site["vnets"].values()})
     pairs = [(one, other) for one in zones for other in zones if one < other]
     return {
-        f"l-{'-'.join(pair)}": {"between": draw.sample(pair, 2), "prefixes": _some(draw, _subnets(site, pair))}
+        f"l-{'-'.join(pair)}": {"between": draw.sample(pair, 2), "prefixes": _leaked(draw, site, pair)}
         for pair in draw.sample(pairs, draw.randint(0, len(pairs)))
     }
 
 
-def _subnets(site: Data, zones: tuple[str, ...]) -> list[str]:
-    vnets = [vnet for vnet in site["vnets"].values() if vnet["zone"] in zones]
-    return [subnet["prefix"] for vnet in vnets for subnet in vnet["subnets"].values()]
+def _leaked(draw: Random, site: Data, zones: tuple[str, str]) -> list[str]:
+    """Return some subnets of two zones in an order, of IPv4 all or none: both zones take part with one family."""
+    subnets = [vnet["subnets"] for vnet in site["vnets"].values() if vnet["zone"] in zones]
+    ipv4 = [found["ipv4"]["prefix"] for found in subnets if "ipv4" in found]
+    chosen = _some(draw, [found["ipv6"]["prefix"] for found in subnets]) + draw.choice([ipv4, []])
+    return draw.sample(chosen, len(chosen))
 
 
 def _services(draw: Random, site: Data) -> Data:

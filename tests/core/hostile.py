@@ -105,6 +105,8 @@ _PIECES = st.sampled_from([*LINE_ENDS, *_UNSEEN, *_SYNTAX])
 # Beyond an interface (15), a label (63), free text (80), a DNS name (253), vtysh's line (4095), an argument (128 KiB).
 _LENGTHS = (16, 64, 81, 254, 4096, 140_000)
 
+_DIGITS = st.sampled_from("0123456789abcdef")
+
 _WORD = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -126,12 +128,12 @@ def texts(sound: str) -> st.SearchStrategy[str]:
         cuts.map(lambda cut: sound[:cut] + sound[cut:].swapcase()),
         cuts.map(lambda cut: sound[:cut]),
         st.sampled_from(_LENGTHS).map(lambda length: (sound * length)[:length]),
-        _plausible(),
+        *(_plausible(sound),) * 3,
     )
 
 
-def _plausible() -> st.SearchStrategy[str]:
-    """Draw texts that some field takes: names, ids, descriptions, addresses, prefixes."""
+def _plausible(sound: str) -> st.SearchStrategy[str]:
+    """Draw texts that some field takes: names, ids, descriptions, addresses, prefixes, others like the sound one."""
     return st.one_of(
         st.text(_WORD + "-", min_size=1, max_size=63),
         st.text(_WORD, min_size=2, max_size=8).map(lambda word: f"a{word[1:]}"),
@@ -139,4 +141,5 @@ def _plausible() -> st.SearchStrategy[str]:
         st.ip_addresses().map(str),
         st.ip_addresses(v=6).map(lambda address: str(address).upper()),
         st.builds(lambda address, length: f"{address}/{length}", st.ip_addresses(), st.integers(0, 129)),
+        st.builds(lambda cut, digit: sound[:cut] + digit + sound[cut + 1 :], st.integers(0, len(sound)), _DIGITS),
     )

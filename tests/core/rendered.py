@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from trellis.picture import draw
 from trellis.plan import Plan
 from trellis.render import manifest, render
 from trellis.render.documents import cluster_document, guest_document, tenant_document
+from trellis.site import Site
 
 Text = tuple[str, str]
 """What a text is, the same for each host or guest, and the text."""
 
 
-def texts(planned: Plan) -> Iterator[Text]:
-    """Yield each text that is rendered for ``planned``, always in the same order.
+def texts(site: Site, planned: Plan) -> Iterator[Text]:
+    """Yield each text that is rendered for a site, always in the same order; its picture comes last.
 
     Args:
-        planned: The plan of a site that was accepted.
+        site: A site that was accepted.
+        planned: Its plan.
     """
     for bundle in render(planned):
         yield from ((file.path, file.text) for file in bundle.files)
         yield "manifest", manifest(bundle)
     yield from _documents(planned)
+    yield "picture", draw(site, planned)
 
 
 def _documents(planned: Plan) -> Iterator[Text]:

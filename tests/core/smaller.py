@@ -80,7 +80,7 @@ def _leaks_and_services(left: Data) -> None:
     left["leaks"] = {
         key: leak
         for key, leak in left["leaks"].items()
-        if _keep(leak["prefixes"], subnets) and zones.issuperset(leak["between"])
+        if zones.issuperset(leak["between"]) and set(subnets).issuperset(leak["prefixes"])
     }
     left["firewall"] = {
         key: service for key, service in left["firewall"].items() if _keep(service["vnets"], left["vnets"])

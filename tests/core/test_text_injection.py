@@ -11,7 +11,9 @@ import re
 from collections import Counter
 from functools import cache
 from ipaddress import ip_address
+from textwrap import fill
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import reject
@@ -22,7 +24,9 @@ from tests.core.text_fields import Place, names_of, places, text_fields, with_te
 from tests.core.whole_site import REFUSED_WHATEVER_IT_HOLDS, WHOLE
 from tests.counted import Cases
 from trellis.plan import plan
+from trellis.render.stanzas import Stanzas
 from trellis.site import Site, SiteRefused, load_site
+from trellis.site.model import Service
 
 PLACES = places(WHOLE)
 TAKEN = names_of(WHOLE)
@@ -37,12 +41,20 @@ Lines = Counter[tuple[str, str]]
 
 
 def lines_of(site: Site) -> Lines:
-    """Return how often each line is rendered for a site; names decide the order, so that it counts for nothing."""
-    return Counter(
-        (what, re.sub(r'"digest": "[0-9a-f]{64}"', '"digest"', line.rstrip(",")))
-        for what, text in texts(plan(site))
-        for line in re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)
-    )
+    """Return how often each line is rendered for a site; names decide the order, so that it counts for nothing.
+
+    Of a picture, the elements: where they stand and how wide they are follows from the length of what they say.
+    """
+    lines: Lines = Counter()
+    for what, text in texts(site, plan(site)):
+        if what == "picture":
+            lines.update(
+                (what, f"{element.tag} {element.get('class')}") for element in ElementTree.fromstring(text).iter()
+            )
+        else:
+            ended = re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)
+            lines.update((what, re.sub(r'"digest": "[0-9a-f]{64}"', '"digest"', line.rstrip(","))) for line in ended)
+    return lines
 
 
 @cache
@@ -74,8 +86,8 @@ def judged(place: Place, text: str) -> str:
         assert re.fullmatch(r"[0-9a-f.:/]+", str(parsed).lower())
         assert found == lines_of(load_site(with_text(WHOLE, place, str(parsed))))
         return "rendered"
-    assert WITHIN_A_TOKEN.fullmatch(text), "an accepted text holds what means something"
     assert found == with_another_text(*harmless(place), text)
+    assert WITHIN_A_TOKEN.fullmatch(text), "an accepted text holds what means something"
     return "rendered"
 
 
@@ -124,7 +136,8 @@ def assert_well_formed(refused: SiteRefused) -> None:
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place.path)))
 def test_a_text_is_refused_or_stays_within_its_own_token(place: Place, cases: Cases) -> None:
-    cases.run(lambda text: judged(place, text), len(PLACES), text=hostile.texts(place.text(WHOLE)))
+    drawn = hostile.texts(place.text(WHOLE))
+    cases.run(lambda text: [judged(place, text)], len(PLACES), of=repr(place), text=drawn)
 
 
 def test_every_field_that_holds_text_is_among_the_places() -> None:
@@ -135,3 +148,37 @@ def test_every_field_that_holds_text_is_among_the_places() -> None:
 def test_the_whole_site_is_accepted_and_most_places_take_a_harmless_text() -> None:
     told = [place for place in PLACES if not place.is_unknown and harmless(place)[0] == HARMLESS]
     assert {"name", "hosts.(name)", "vnets.*.alias", "leaks.(name)", "firewall.(name)"} <= {p.field for p in told}
+
+
+def place_of(field: str) -> Place:
+    return next(place for place in PLACES if place.field == field)
+
+
+@pytest.mark.parametrize("text", ['x" accept comment "', "x\n        accept\n#", "{{ 7 * 7 }}", "caf\u00e9"])
+def test_a_field_that_takes_anything_would_be_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Open(Site):
+        firewall: dict[str, Service]  # names of any text
+
+    monkeypatch.setattr("trellis.site.load.Site", Open)
+    with pytest.raises(AssertionError):
+        judged(place_of("firewall.(name)"), text)
+
+
+def test_a_renderer_that_breaks_long_lines_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled, place, longest = Stanzas.fill, place_of("firewall.(name)"), "s" * 63
+
+    def broken(stanzas: Stanzas, template: str, **view: Any) -> str:
+        text = filled(stanzas, template, **view)
+        return "".join(fill(line, 120) + "\n" for line in text.splitlines()) if "firewall.j2" in template else text
+
+    assert judged(place, longest) == "rendered"
+    monkeypatch.setattr(Stanzas, "fill", broken)
+    with pytest.raises(AssertionError):
+        judged(place, longest)
+
+
+@pytest.mark.parametrize("message", ["x: 1\n  rule:   none", "x\x1b[2K", "x" * 9999])
+def test_a_message_that_lets_a_value_through_would_be_noticed(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trellis.site.refusal.Refusal.__str__", lambda refusal: f"{message}\n\n\n")
+    with pytest.raises(AssertionError):
+        judged(place_of("name"), "not a name")

@@ -60,6 +60,11 @@ def text_fields() -> frozenset[str]:
     return frozenset(_fields(_ROOT, ""))
 
 
+def list_fields() -> frozenset[str]:
+    """Return the patterns of all fields that are lists."""
+    return frozenset(_fields(_ROOT, "", wanted="array"))
+
+
 def places(site: Data) -> tuple[Place, ...]:
     """Return every place of ``site`` that holds text."""
     return tuple(_places(_ROOT, site, "", ()))
@@ -73,22 +78,23 @@ def _shapes(schema: Schema) -> list[Schema]:
     return [shape for alternative in alternatives for shape in _shapes(alternative)] if alternatives else [schema]
 
 
-def _fields(schema: Schema, field: str) -> Iterator[str]:
+def _fields(schema: Schema, field: str, wanted: str = "string") -> Iterator[str]:
     for shape in _shapes(schema):
-        if shape.get("type") == "string" or "enum" in shape:
+        if shape.get("type") == wanted:
             yield field
         for key, below in shape.get("properties", {}).items():
-            yield from _fields(below, _below(field, key))
+            yield from _fields(below, _below(field, key), wanted)
         if isinstance(shape.get("additionalProperties"), dict):
-            yield _below(field, NAMES)
-            yield from _fields(shape["additionalProperties"], _below(field, "*"))
-        for below in (*shape.get("prefixItems", ()), *([shape["items"]] if "items" in shape else [])):
-            yield from _fields(below, _below(field, "*"))
+            if wanted == "string":
+                yield _below(field, NAMES)
+            yield from _fields(shape["additionalProperties"], _below(field, "*"), wanted)
+        if "items" in shape:
+            yield from _fields(shape["items"], _below(field, "*"), wanted)
 
 
 def _places(schema: Schema, value: Any, field: str, path: tuple[str | int, ...]) -> Iterator[Place]:
     for shape in _shapes(schema):
-        if isinstance(value, str) and (shape.get("type") == "string" or "enum" in shape):
+        if isinstance(value, str) and shape.get("type") == "string":
             yield Place(field, path, tuple(shape.get("enum", ())))
         elif isinstance(value, dict) and "properties" in shape:
             yield Place(_below(field, UNKNOWN), (*path, UNKNOWN), ())

@@ -115,7 +115,7 @@ WHOLE: Data = {
             },
         }
     },
-    "leaks": {"leak1": {"between": ["zone1", "zone2"], "prefixes": ["10.101.0.0/24", "fd00:102::/64"]}},
+    "leaks": {"leak1": {"between": ["zone1", "zone2"], "prefixes": ["fd00:101::/64", "fd00:102::/64"]}},
     "firewall": {
         "service1": {"vnets": ["vnet1"], "protocol": "udp", "ports": [123]},
         "service2": {"vnets": ["vnet2"], "protocol": "tcp", "ports": [8006], "to": ["10.10.0.2/32", "fd00:10::/64"]},
