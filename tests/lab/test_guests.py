@@ -233,3 +233,14 @@ def test_a_guest_that_left_the_site_is_ended_where_it_was(twin: Twin) -> None:
     told(twin).clear()
     Twin("x", REPOSITORY, data, load_site(data), twin.lab).start_guests(print, [])
     assert told(twin) == [("pve03", stop_script("debian-test-1"))]
+
+
+def test_a_guests_tap_is_on_the_bridge_long_before_its_card_has_a_link() -> None:
+    """zebra misses for good what a bridge learns on a port that it does not know: other hosts never find the guest."""
+    site = site_of("homelab")
+    guest = guest_of(site, "solwk02")
+    prepared, plugged = prepare_script(site, guest), plug_script(site, guest)
+    on_the_bridge = prepared.index("master vnet101 up")
+    assert on_the_bridge < prepared.index("/usr/lib/frr/$daemon")
+    assert "dev eth0 up" not in prepared
+    assert "dev eth0 up" in plugged

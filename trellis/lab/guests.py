@@ -79,7 +79,10 @@ def _bgp(site: Site, guest: AttachedGuest) -> Iterator[str]:
 
 
 def prepare_script(site: Site, guest: AttachedGuest) -> str:
-    """A shell script that makes a guest on a host and starts its speaker, not yet plugged in.
+    """A shell script that makes a guest on a host and starts its speaker, its network card still without a link.
+
+    Its tap is on the VNet's bridge from the beginning, as Proxmox has it: zebra (10.3) drops what the bridge learns on
+    a port that it has not heard of yet, and never hears of that MAC again.
 
     Args:
         site: The site.
@@ -93,6 +96,7 @@ def prepare_script(site: Site, guest: AttachedGuest) -> str:
 set -e
 ip netns add {name}
 ip link add dev {_tap(guest)} mtu {mtu} type veth peer name eth0 mtu {mtu} address {guest.mac} netns {name}
+ip link set dev {_tap(guest)} master {guest.vnet} up
 ip netns exec {name} sysctl -qw {" ".join(_SETTINGS)}
 ip -n {name} -batch - <<'END'
 {batch}
@@ -113,7 +117,7 @@ END
 
 
 def plug_script(site: Site, guest: AttachedGuest) -> str:
-    """A shell script that plugs a prepared guest into its VNet.
+    """A shell script that gives a prepared guest's network card its link.
 
     The guest asks for its gateway at once, by both families: so its host learns where it is now, and tells the
     others by EVPN, before anybody has to look for it.
@@ -125,7 +129,6 @@ def plug_script(site: Site, guest: AttachedGuest) -> str:
     )
     return f"""
 set -e
-ip link set dev {_tap(guest)} master {guest.vnet} up
 ip -n {guest.name} link set dev eth0 up
 {asking}
 """
