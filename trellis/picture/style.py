@@ -56,7 +56,7 @@ def _colours(of: dict[str, str]) -> str:
             f".quiet {{ fill: {of['quiet']} }}",
             f".card {{ fill: {of['card']}; stroke: {of['quiet']} }}",
             f".halo {{ stroke: {of['page']} }}",
-            f".stem, .leader, .rule {{ stroke: {of['rule']} }}",
+            f".stem, .leader {{ stroke: {of['rule']} }}",
             f".lane, .rail {{ stroke: {of['ink']} }}",
             f".port, .lead {{ fill: {of['ink']}; stroke: {of['page']} }}",
             f".end, .away {{ fill: {of['page']}; stroke: {of['ink']} }}",
@@ -75,7 +75,6 @@ _SHAPES = """\
 .strip { fill-opacity: 0.24 }
 .stem { stroke-width: 2 }
 .leader { stroke-width: 1; stroke-dasharray: 1 4 }
-.rule { stroke-width: 1 }
 .lane { stroke-width: 2 }
 .ibgp { stroke-dasharray: 2 4 }
 .ebgp { stroke-dasharray: 9 4 }
