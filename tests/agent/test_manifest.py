@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.agent.documents import document, file
-from trellis.agent.manifest import HEADING, BadManifest, digest_of, parse, sealed
+from trellis.agent.manifest import HEADING, BadManifest, digest_of, parse, parse_preparation, sealed
 
 
 def _problems(content: dict[str, Any]) -> str:
@@ -108,6 +108,86 @@ def test_unknown_missing_and_mistyped_fields_are_all_named_at_once() -> None:
 )
 def test_a_value_out_of_its_range_is_named(changes: dict[str, Any], problem: str) -> None:
     assert problem in _problems(_changed(**changes))
+
+
+STANZA = ["auto lo0", "iface lo0 inet static", "    address 10.255.0.1/32", "    link-type dummy", "# ours", ""]
+LOOPBACKS = {"interface": "lo0", "addresses": ["10.255.0.1/32", "fd00::1/128"], "stanza": STANZA}
+LINK = {"name": "vmbr0.10", "path": "links.a.ends.pve01", "mtu": 9000, "why": "a", "addresses": ["10.0.0.0/31"]}
+
+
+def test_what_a_host_needs_first_is_read_and_may_be_left_out() -> None:
+    needed = {"packages": ["frr"], "interfaces": [LINK]}
+    read = parse(json.dumps(_changed(loopbacks=LOOPBACKS, preconditions=needed)))
+    assert read.loopbacks
+    assert read.loopbacks.addresses == ("10.255.0.1/32", "fd00::1/128")
+    assert read.preconditions.interfaces[0].mtu == 9000
+    for nothing in ({}, {"loopbacks": None, "preconditions": None, "nftables": None, "units": []}):
+        assert parse(json.dumps(_changed(**nothing))).loopbacks is None
+    plain = "    pre-up ip link add lo0 type dummy || true"
+    parse(json.dumps(_changed(loopbacks={**LOOPBACKS, "stanza": [*STANZA, plain]})))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    up rm -rf /",
+        "    pre-up ip link add lo0 type dummy; reboot",
+        "auto eth0",
+        "iface eth0 inet static",
+        "iface lo0 inet dhcp",
+        "source /tmp/x",
+        "    address 10.255.0.1/32 gateway",
+        "    hwaddress $(reboot)",
+        "# `reboot`",
+        "# a\\",
+    ],
+)
+def test_a_line_that_is_none_of_the_loopbacks_stanza_is_refused(line: str) -> None:
+    problems = _problems(_changed(loopbacks={**LOOPBACKS, "stanza": [*STANZA, line]}))
+    assert f"loopbacks.stanza: {line!r} is no line of lo0's" in problems
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"loopbacks": {**LOOPBACKS, "interface": "a b"}}, "'a b' is no interface"),
+        ({"loopbacks": {**LOOPBACKS, "interface": "-x"}}, "'-x' is no interface"),
+        ({"loopbacks": {**LOOPBACKS, "interface": "x" * 16}}, "is no interface"),
+        ({"loopbacks": {**LOOPBACKS, "addresses": ["10.255.0.1"]}}, "no address with its length"),
+        ({"loopbacks": {**LOOPBACKS, "addresses": ["FD00::1/128"]}}, "canonical"),
+        ({"loopbacks": {**LOOPBACKS, "addresses": [7]}}, "no address"),
+        ({"loopbacks": {**LOOPBACKS, "stanza": ["a\nb"]}}, "no text of one line"),
+        ({"loopbacks": {"interface": "lo0"}}, "loopbacks.addresses: missing"),
+        ({"preconditions": {"packages": ["a b"], "interfaces": []}}, "'a b' is no package"),
+        ({"preconditions": {"packages": ["--x"], "interfaces": []}}, "'--x' is no package"),
+        (
+            {"preconditions": {"packages": [], "interfaces": [{**LINK, "mtu": "9000"}]}},
+            "mtu: '9000' is of the wrong type",
+        ),
+        ({"preconditions": {"packages": [], "interfaces": [{**LINK, "name": "x/y"}]}}, "'x/y' is no interface"),
+        ({"preconditions": {"packages": [], "interfaces": [{**LINK, "why": "a\nb"}]}}, "no text of one line"),
+        ({"preconditions": {"packages": []}}, "preconditions.interfaces: missing"),
+        ({"nftables": "/etc/trellis/firewall.nft"}, "none of the files"),
+        ({"units": ["trellis-firewall.service"]}, "with a file of its own"),
+        ({"units": ["ssh.service"]}, "'ssh.service' is none of"),
+    ],
+)
+def test_what_a_host_may_not_be_asked_for_first_is_named(changes: dict[str, Any], problem: str) -> None:
+    assert problem in _problems(_changed(**changes))
+
+
+def test_the_part_that_makes_a_host_ready_is_read_as_strictly() -> None:
+    part = {"schema_version": 1, "host": "pve01", "kind": "pve", "loopbacks": LOOPBACKS}
+    assert parse_preparation(HEADING + json.dumps(sealed(part))).loopbacks
+    spoilt = {**part, "loopbacks": {**LOOPBACKS, "stanza": ["up reboot"]}}
+    for bad in ({**part, "files": []}, {**part, "kind": "x"}, {**part, "schema_version": 2}, spoilt, {"host": "pve01"}):
+        with pytest.raises(BadManifest):
+            parse_preparation(json.dumps(sealed(bad)))
+    with pytest.raises(BadManifest, match="cut or edited"):
+        parse_preparation(json.dumps({**sealed(part), "host": "pve02"}))
+    for text in ("", "[]"):
+        with pytest.raises(BadManifest):
+            parse_preparation(text)
 
 
 def test_a_file_named_twice_is_refused() -> None:

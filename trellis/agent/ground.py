@@ -14,7 +14,7 @@ from typing import Any
 
 from trellis.agent.shape import field_problems, text_problems
 
-_NAME = r"[a-zA-Z][a-zA-Z0-9._-]{0,14}"
+_NAME = r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,14}"
 _PACKAGE = r"[a-z0-9][a-z0-9+.-]*"
 
 

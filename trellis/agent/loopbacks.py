@@ -120,7 +120,7 @@ def _elsewhere(wanted: Loopbacks, now: Now) -> Iterator[Refusal]:
                     f"{name} has {address}",
                     f"this host's loopbacks are on {wanted.interface} alone",
                     "with an address on two interfaces the underlay announces it twice, at two costs",
-                    f"remove it from {name}, or set fabric.loopback_interface to {name}",
+                    f"remove it from {name}, or name the interface that it belongs on as fabric.loopback_interface",
                 )
 
 

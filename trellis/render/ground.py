@@ -18,9 +18,6 @@ PACKAGES = ("frr", "frr-pythontools", "nftables")
 VXLAN_OVERHEAD = {"ipv4": 50, "ipv6": 70}
 """Bytes that VXLAN adds to a packet, by the family of the outer header (RFC 7348)."""
 
-LINUX_LOOPBACK = "lo"
-"""An interface that every host has, with a stanza of the distribution's: ours to check, not to make."""
-
 
 @dataclass(frozen=True, slots=True)
 class NeededInterface:
@@ -68,34 +65,21 @@ def preconditions(plan: Plan, host: HostPlan) -> Preconditions:
         host: One of its hosts.
     """
     zones = tuple(zone for zone in plan.zones if host.name in zone.hosts)
-    found = [needed for link in plan.links for needed in _ends(link, zones, host.name)]
-    if loopback_interface(host) == LINUX_LOOPBACK:
-        found.append(NeededInterface(LINUX_LOOPBACK, "fabric.loopbacks", 0, "", _addresses(host)))
-    return Preconditions(PACKAGES, tuple(found))
+    ends = (needed for link in plan.links for needed in _ends(link, zones, host.name))
+    return Preconditions(PACKAGES, tuple(ends))
 
 
-def loopbacks(stanzas: Stanzas, host: HostPlan) -> Loopbacks | None:
-    """Return the interface that holds ``host``'s loopbacks, or None where it is Linux's own.
+def loopbacks(stanzas: Stanzas, host: HostPlan) -> Loopbacks:
+    """Return the interface that holds ``host``'s loopbacks, the underlay's passive one, and its stanzas.
 
     Args:
         stanzas: The renderer.
         host: One of the plan's hosts.
     """
-    name = loopback_interface(host)
-    if name == LINUX_LOOPBACK:
-        return None
-    ipv4, ipv6 = _addresses(host)
+    name = next(interface.name for interface in host.interfaces if interface.passive)
+    ipv4, ipv6 = f"{host.ipv4}/32", f"{host.ipv6}/128"
     text = stanzas.fill("host/interfaces.j2", name=name, kind=host.kind, ipv4=ipv4, ipv6=ipv6)
     return Loopbacks(name, (ipv4, ipv6), tuple(text.splitlines()))
-
-
-def loopback_interface(host: HostPlan) -> str:
-    """Return the name of the interface that holds ``host``'s loopbacks: the underlay's passive one."""
-    return next(interface.name for interface in host.interfaces if interface.passive)
-
-
-def _addresses(host: HostPlan) -> tuple[str, str]:
-    return f"{host.ipv4}/32", f"{host.ipv6}/128"
 
 
 def _ends(link: LinkPlan, zones: tuple[ZonePlan, ...], host: str) -> Iterator[NeededInterface]:
