@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -79,20 +78,6 @@ class Growth:
     product: Median
     cpu_us_per_line: float
     exponent: float | None
-
-
-def machine() -> dict[str, str]:
-    """Return what the figures were taken on."""
-    model = ""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [line for line in cpuinfo.read_text(encoding="utf-8").splitlines() if line.startswith("model name")]
-        model = f"{len(names)} x {names[0].partition(': ')[2]}" if names else ""
-    return {
-        "processors": model or platform.processor(),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-    }
 
 
 def compare(sizes: Sequence[Size], repetitions: int, say: Callable[[str], None]) -> tuple[Comparison, ...]:

@@ -60,7 +60,7 @@ def site_data(size: Size) -> Data:
             "asn": 4200001000,
             "loopbacks": {"ipv4": "10.255.0.0/22", "ipv6": "fd00:0:0:ffff::/64"},
             "infrastructure": ["10.10.0.0/22", "fd00:10::/64"],
-            "route_reflectors": [_host_name(1), _host_name(size.hosts)],
+            "route_reflectors": [_host_name(number) for number in sorted({1, size.hosts})],
         },
         "proxmox": {"endpoint": "https://10.10.3.200:8006"},
         "hosts": {_host_name(number): _host(number) for number in hosts},

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from trellis.bench import engine as engine_bench
 from trellis.bench import rendering
+from trellis.bench.machine import machine
 from trellis.bench.processes import BenchError, Median
 from trellis.bench.sites import Size
 from trellis.cli.console import Mistake, err, out, print_json, say
+from trellis.engine import EngineMissingError, find
 
 app = typer.Typer(no_args_is_help=True, help="Measure the product beside the least that the same work can cost.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Sizes = Annotated[str, typer.Option("--sizes", help="Hosts x tenants, comma-separated.")]
 Runs = Annotated[int, typer.Option("--runs", min=1, help="Counted runs of each side; one more comes before.")]
+
+_RENDER_SIZES = ",".join(map(str, rendering.SIZES))
+_ENGINE_SIZES = ",".join(map(str, engine_bench.SIZES))
 
 
 @app.command()
 def render(
-    sizes: Annotated[str, typer.Option("--sizes", help="Hosts x tenants, comma-separated.")] = ",".join(
-        map(str, rendering.SIZES)
-    ),
+    sizes: Sizes = _RENDER_SIZES,
     scale: Annotated[bool, typer.Option("--scale", help="The product alone up to 256 hosts: is time linear?")] = False,
     runs: Runs = rendering.REPETITIONS,
     json: Json = False,
@@ -47,10 +53,43 @@ def render(
         raise Mistake(str(error), exit_code=1) from None
     missed = rendering.misses(compared)
     if json:
-        print_json({**_heading(), "budget_missed": missed, "sizes": [asdict(one) for one in compared]})
+        print_json({**_heading(rendering.EVENTS), "budget_missed": missed, "sizes": [asdict(one) for one in compared]})
     else:
         out.print(_comparisons(compared))
-        _print_events()
+        _print_heading(rendering.EVENTS)
+    if missed:
+        raise Mistake("\n".join(missed), exit_code=1)
+
+
+@app.command()
+def engine(
+    sizes: Annotated[str, typer.Option("--sizes", help="Hosts x tenants, comma-separated.")] = ",".join(
+        map(str, engine_bench.SIZES)
+    ),
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="Counted runs of each program.")
+    ] = engine_bench.REPETITIONS,
+    json: Json = False,
+) -> None:
+    """Run the program on the real engine beside an empty one with as many resources; exit 1 over the budget.
+
+    Examples:
+
+      trellis bench engine
+
+      trellis bench engine --sizes 3x1 --runs 5 --json
+    """
+    try:
+        compared = engine_bench.compare(find(say).path, [_size(text) for text in sizes.split(",")], runs, say)
+    except (BenchError, EngineMissingError) as error:
+        raise Mistake(str(error), exit_code=1) from None
+    missed = engine_bench.misses(compared)
+    if json:
+        content = [asdict(one) for one in compared]
+        print_json({**_heading(engine_bench.EVENTS), "budget_missed": missed, "comparisons": content})
+    else:
+        out.print(_programs(compared))
+        _print_heading(engine_bench.EVENTS)
     if missed:
         raise Mistake("\n".join(missed), exit_code=1)
 
@@ -62,12 +101,12 @@ def _size(text: str) -> Size:
         raise Mistake(str(error)) from None
 
 
-def _heading() -> dict[str, object]:
-    return {"machine": rendering.machine(), "events": rendering.EVENTS}
+def _heading(events: Mapping[str, str]) -> dict[str, object]:
+    return {"machine": machine(), "events": events}
 
 
-def _print_events() -> None:
-    for name, text in {**rendering.machine(), **rendering.EVENTS}.items():
+def _print_heading(events: Mapping[str, str]) -> None:
+    for name, text in {**machine(), **events}.items():
         err.print(f"[dim]{name:>10}[/]  ", end="")
         err.print(text, markup=False)
 
@@ -87,9 +126,25 @@ def _figures(taken: Median) -> tuple[str, str, str]:
     return wall, f"{taken.cpu_s:.2f}", f"{taken.peak_bytes / 1e6:.1f}"
 
 
+def _programs(compared: tuple[engine_bench.Comparison, ...]) -> Table:
+    heads = ("hosts x tenants", "operation", "resources", "program", "wall s (fastest-slowest)", "CPU s")
+    table = Table(*heads, "peak MB: program", "engine", "x empty, wall", "x empty, CPU", title="On the real engine")
+    for one in compared:
+        about = (one.size, one.operation, f"{one.resources:,}")
+        ratios = (f"{one.ratio:.2f}", f"{one.cpu_ratio:.2f}")
+        table.add_row(*about, "trellis", *_taken(one.program), *ratios)
+        table.add_row("", "", "", "empty", *_taken(one.empty), "1", "1", end_section=True)
+    return table
+
+
+def _taken(side: engine_bench.Taken) -> tuple[str, ...]:
+    wall, cpu, _ = _figures(side.time)
+    return wall, cpu, f"{side.program_peak_bytes / 1e6:.1f}", f"{side.engine_peak_bytes / 1e6:.1f}"
+
+
 def _print_growth(growth: tuple[rendering.Growth, ...], json: bool) -> None:
     if json:
-        print_json({**_heading(), "sizes": [asdict(one) for one in growth]})
+        print_json({**_heading(rendering.EVENTS), "sizes": [asdict(one) for one in growth]})
         return
     heads = ("hosts x tenants", "guests", "lines", "wall s (fastest-slowest)", "CPU s", "peak MB", "CPU us per line")
     table = Table(*heads, "exponent since the size before", title="Time by size; an exponent of 1 is linear")
@@ -98,4 +153,4 @@ def _print_growth(growth: tuple[rendering.Growth, ...], json: bool) -> None:
         about = (one.size, f"{one.guests:,}", f"{one.lines:,}")
         table.add_row(*about, *_figures(one.product), f"{one.cpu_us_per_line:.2f}", exponent)
     out.print(table)
-    _print_events()
+    _print_heading(rendering.EVENTS)
