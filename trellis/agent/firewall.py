@@ -87,9 +87,7 @@ def differences(text: str | None) -> list[str]:
         return [f"table {' '.join(TABLE)} is loaded, and should not be"] if actual is not None else []
     if actual is None:
         return [f"table {' '.join(TABLE)} is not loaded"]
-    changes = difflib.ndiff(_meant(actual.splitlines()), check(text))
-    words = {"+": "missing", "-": "unexpected"}
-    return [f"{words[line[0]]}: {' '.join(line[1:].split())}" for line in changes if line[0] in words]
+    return _changed(_meant(actual.splitlines()), check(text))
 
 
 def load(text: str) -> None:
@@ -128,3 +126,13 @@ def put_back(earlier: str | None) -> None:
 
 def _meant(lines: list[str]) -> tuple[str, ...]:
     return tuple(line for line in lines if line.strip())
+
+
+def _changed(actual: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
+    """The lines that two tables do not have in common; their order counts, as it does among rules."""
+    found = []
+    for what, i, j, k, m in difflib.SequenceMatcher(None, actual, wanted, autojunk=False).get_opcodes():
+        if what != "equal":
+            found += [f"unexpected: {' '.join(line.split())}" for line in actual[i:j]]
+            found += [f"missing: {' '.join(line.split())}" for line in wanted[k:m]]
+    return found

@@ -57,7 +57,7 @@ def _installed(package: str) -> bool:
         return Path(shown).exists() if shown.startswith("/") else shutil.which(shown) is not None
     # A package that was removed is still known, as `config-files`.
     ended = run(["dpkg-query", "--show", "--showformat=${db:Status-Status}", package], _ASK_S)
-    return ended.status == 0 and ended.out.strip() == "installed"
+    return ended.out.strip() == "installed"
 
 
 def _of_interface(wanted: Interface, devices: Mapping[str, Device]) -> Iterator[Refusal]:
