@@ -132,9 +132,7 @@ class Control:
 
 def has_session(fabric: Fabric, host: str, zone: str, address: str) -> bool:
     """Return whether a host has a neighbour of that address in a zone's VRF."""
-    vrf = fabric.zones[zone].vrf
-    instances = (instance for instance in fabric.hosts[host].bgp if instance.vrf == vrf)
-    return any(session.name == address for instance in instances for session in instance.sessions)
+    return address in fabric.neighbours.get((host, fabric.zones[zone].vrf), ())
 
 
 def unicast_family(version: Version) -> str:

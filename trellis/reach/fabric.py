@@ -48,15 +48,14 @@ def network(prefix: str) -> Network:
 
 def holds(prefixes: tuple[str, ...], address: Address) -> bool:
     """Return whether one of ``prefixes`` holds ``address``."""
-    return any(_key(network(prefix)) == _part(network(prefix), address) for prefix in prefixes)
+    value = int(address)
+    return any(value & mask == first for first, mask in _masks(prefixes, address.version))
 
 
-def _key(prefix: Network) -> tuple[int, int]:
-    return prefix.version, int(prefix.network_address)
-
-
-def _part(prefix: Network, address: Address) -> tuple[int, int]:
-    return address.version, int(address) & int(prefix.netmask)
+@cache
+def _masks(prefixes: tuple[str, ...], version: int) -> tuple[tuple[int, int], ...]:
+    known = (prefix for prefix in map(network, prefixes) if prefix.version == version)
+    return tuple((int(prefix.network_address), int(prefix.netmask)) for prefix in known)
 
 
 class Fabric:
@@ -76,6 +75,7 @@ class Fabric:
         self.vnets: dict[str, VnetPlan] = {vnet.name: vnet for vnet in plan.vnets}
         self.guests: dict[str, GuestPlan] = {planned.guest.name: planned for planned in plan.guests}
         self.links: dict[str, LinkPlan] = {link.name: link for link in plan.links}
+        self._zone_of: dict[Address, str | None] = {}
 
     def is_up(self, node: str) -> bool:
         """Return whether a host or edge has power."""
@@ -97,6 +97,15 @@ class Fabric:
     def vnets_of(self, zone: str) -> tuple[VnetPlan, ...]:
         """Return the VNets of a zone."""
         return self._vnets_of.get(zone, ())
+
+    @cached_property
+    def neighbours(self) -> dict[tuple[str, str | None], frozenset[str]]:
+        """The addresses with which a host may have sessions, by host and VRF."""
+        return {
+            (host.name, instance.vrf): frozenset(session.name for session in instance.sessions)
+            for host in self.plan.hosts
+            for instance in host.bgp
+        }
 
     @cached_property
     def territories(self) -> dict[str, tuple[str, ...]]:
@@ -159,10 +168,10 @@ class Fabric:
 
     def zone_with(self, address: Address) -> str | None:
         """Return the zone whose guests may use an address."""
-        for zone in self.plan.firewall.zones:
-            if holds(zone.prefixes, address):
-                return zone.zone
-        return None
+        if address not in self._zone_of:
+            known = (zone.zone for zone in self.plan.firewall.zones if holds(zone.prefixes, address))
+            self._zone_of[address] = next(known, None)
+        return self._zone_of[address]
 
     def is_infrastructure(self, address: Address) -> bool:
         """Return whether guests reach an address by a declared service only."""

@@ -82,6 +82,7 @@ class Announcements:
         self._fabric = fabric
         self._filters: dict[int, Filters] = {}
         self._judged: dict[tuple[int, str | None, Route], tuple[Route | None, int]] = {}
+        self._speakers: dict[tuple[str, str | None, Version], dict[str, Neighbour]] = {}
         self._of_vrf: dict[tuple[str, str, Version], tuple[Announced, ...]] = {}
 
     def judge(self, host: HostPlan, route_map: str | None, route: Route) -> tuple[Route | None, int]:
@@ -170,21 +171,24 @@ class Announcements:
 
     def speaker(self, host: HostPlan, address: str, version: Version) -> Neighbour | None:
         """Return a neighbour of a host's global instance in one family."""
-        family = global_family(host, version)
-        found = active(host.bgp[0], family) if family is not None else ()
-        return next((neighbour for neighbour in found if neighbour.session.name == address), None)
+        return self._active(host, None, version).get(address)
 
     def neighbours(self, host: HostPlan, zone: str, version: Version) -> dict[str, Neighbour]:
         """Return the guests' neighbours in a zone's VRF by address."""
-        vrf = self._fabric.zones[zone].vrf
-        return {
-            neighbour.session.name: neighbour
-            for instance in host.bgp
-            if instance.vrf == vrf
-            for family in instance.families
-            if family.name == unicast_family(version)
-            for neighbour in active(instance, family)
-        }
+        return self._active(host, self._fabric.zones[zone].vrf, version)
+
+    def _active(self, host: HostPlan, vrf: str | None, version: Version) -> dict[str, Neighbour]:
+        key = (host.name, vrf, version)
+        if key not in self._speakers:
+            self._speakers[key] = {
+                neighbour.session.name: neighbour
+                for instance in host.bgp
+                if instance.vrf == vrf
+                for family in instance.families
+                if family.name == unicast_family(version)
+                for neighbour in active(instance, family)
+            }
+        return self._speakers[key]
 
     def _accepted(self, host: HostPlan, planned: GuestPlan, neighbour: Neighbour, version: Version) -> list[Announced]:
         found = []

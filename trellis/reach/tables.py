@@ -75,6 +75,7 @@ class Tables:
         self.announcements = Announcements(fabric)
         self._made: dict[tuple[str, str | None, Version], Table] = {}
         self._upstream: dict[tuple[str, Version], tuple[TableRoute, ...]] = {}
+        self._own: dict[tuple[str, Version], tuple[TableRoute, ...]] = {}
 
     def vrf(self, host: str, zone: str, version: Version) -> Table:
         """Return the table of a zone's VRF on a host."""
@@ -95,10 +96,11 @@ class Tables:
         """Return the default, and what is accepted beside it, in a host's global table."""
         key = (host, version)
         if key not in self._upstream:
-            own = self._from_edges(self._fabric.hosts[host], version)
+            own = self._from_edges(host, version)
             known = {route.prefix for route in own}
-            others = (route for route in self._from_hosts(host, version) if route.prefix not in known)
-            self._upstream[key] = (*own, *others)
+            lacking = any(prefix not in known for edge in self._fabric.edges for prefix in self._brought(edge, version))
+            others = self._from_hosts(host, version) if lacking else ()
+            self._upstream[key] = (*own, *(route for route in others if route.prefix not in known))
         return self._upstream[key]
 
     def _vrf(self, host: HostPlan, zone: str, version: Version) -> Table:
@@ -168,8 +170,14 @@ class Tables:
                 table.add(TableRoute(prefix, "static", (Via("upstream", edge),)))
         return table
 
-    def _from_edges(self, host: HostPlan, version: Version) -> tuple[TableRoute, ...]:
+    def _from_edges(self, name: str, version: Version) -> tuple[TableRoute, ...]:
         """Return what the edges with which a host has sessions announce, of equal ones the nearest (R6)."""
+        key = (name, version)
+        if key not in self._own:
+            self._own[key] = self._offered(self._fabric.hosts[name], version)
+        return self._own[key]
+
+    def _offered(self, host: HostPlan, version: Version) -> tuple[TableRoute, ...]:
         offers: dict[str, list[tuple[int, int, str, Passed]]] = {}
         for edge in self._control.edges_of(host.name):
             speaker = self.announcements.speaker(host, str(self._fabric.loopback(edge, version)), version)
@@ -190,7 +198,7 @@ class Tables:
         own = filters.get(f"ipv{version} unicast")
         for other in self._telling(host) if own is not None else ():
             assert own is not None
-            for told in self._from_edges(self._fabric.hosts[other], version):
+            for told in self._from_edges(other, version):
                 sent, _ = self.announcements.judge(self._fabric.hosts[other], own.route_map_out, route_of(told.prefix))
                 taken: tuple[Route | None, int] = (None, 0)
                 if sent is not None:
