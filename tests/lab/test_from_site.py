@@ -53,9 +53,9 @@ def test_a_mesh_link_is_a_cable_and_the_management_link_a_switch() -> None:
     assert kinds["management"] is NetworkKind.SEGMENT
 
 
-def test_hosts_and_edges_have_their_loopbacks() -> None:
+def test_proxmox_nodes_boot_without_loopbacks_which_the_program_brings_and_edges_have_theirs() -> None:
     topology = topology_of(site_of("homelab"), "x")
-    assert node(topology, "pve03").loopbacks == ("10.255.0.3/32", "fd00:0:0:ffff::3/128")
+    assert node(topology, "pve03").loopbacks == ()
     assert node(topology, "edge1").loopbacks == ("10.255.0.254/32", "fd00:0:0:ffff::fffe/128")
 
 

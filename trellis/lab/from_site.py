@@ -191,10 +191,13 @@ def _host(site: Site, name: str) -> MachineSpec:
     return MachineSpec(
         name=name,
         interfaces=tuple(_interface(link_name, link, end) for link_name, link, end in ends),
+        # A Proxmox node boots without: the program brings them, and Proxmox's networking at each boot from then on.
         loopbacks=(
             f"{allocate.suffix_address(pools.ipv4, number)}/32",
             f"{allocate.suffix_address(pools.ipv6, number)}/128",
-        ),
+        )
+        if site.hosts[name].kind == "frr"
+        else (),
     )
 
 

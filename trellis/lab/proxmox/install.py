@@ -1,7 +1,7 @@
 """What a host's disk holds to be a node of the simulated cluster, before its first boot.
 
-Two units: one makes the devices from /etc/network/interfaces.d/sdn before FRR starts, as ifupdown2 does
-at boot; the other comes after FRR, as Proxmox's own `pve-sdn-commit`.
+Two units: one makes the devices from /etc/network/interfaces and interfaces.d/sdn before FRR starts, as ifupdown2
+does at boot; the other comes after FRR, as Proxmox's own `pve-sdn-commit`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ CA_FILE: Final = "/etc/pve/pve-root-ca.pem"
 _COMMAND = f"""#!/bin/sh
 # A node of the lab's simulated Proxmox cluster.
 PYTHONPATH={LIBRARY} exec python3 -m pve_node "$@"
+"""
+
+# As Proxmox's installer leaves it, but for the interfaces that the lab sets up itself; no loopback of the fabric's.
+_INTERFACES = """auto lo
+iface lo inet loopback
+
+source /etc/network/interfaces.d/*
 """
 
 _NETWORKING = f"""[Unit]
@@ -91,6 +98,7 @@ def installation(config: SimulatorConfig, node: NodeConfig) -> Installation:
         FileSpec("/usr/bin/pveversion", f'#!/bin/sh\necho "{version}"\n', mode=0o755),
         FileSpec("/etc/pve-lab/node.json", json.dumps(settings, indent=1) + "\n"),
         FileSpec(CA_FILE, authority),
+        FileSpec("/etc/network/interfaces", _INTERFACES),
         FileSpec("/etc/systemd/system/pve-networking.service", _NETWORKING),
         FileSpec("/etc/systemd/system/pve-sdn-commit.service", _COMMIT),
     )

@@ -73,6 +73,7 @@ def reload_network(document: dict[str, Any], settings: Settings, regenerate_frr:
         MergeError: Proxmox's generator would fail on frr.conf.local.
     """
     config = configuration.parse(document)
+    kernel.bring_dummies(say)
     underlays = kernel.find_underlays(config)
     say(f"{settings.node}: reloading network config")
     before = interfaces.read(INTERFACES.read_text()) if INTERFACES.exists() else []
@@ -85,7 +86,8 @@ def reload_network(document: dict[str, Any], settings: Settings, regenerate_frr:
 
 
 def bring_up(say: Say) -> None:
-    """Make the devices of the file that is there: what happens at boot, before FRR starts."""
+    """Make the devices of the files that are there: what happens at boot, before FRR starts."""
+    kernel.bring_dummies(say)
     if INTERFACES.exists():
         kernel.bring(interfaces.read(INTERFACES.read_text()), [], say)
 

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from . import dummies
 from .configuration import LocalAddress, RunningConfig, Underlay, find_underlay, split_list
 from .devices import Live, Plan, plan, read_kernel
 from .interfaces import Stanza
@@ -112,6 +113,16 @@ def bring(wanted: list[Stanza], previous: list[Stanza], say: Say) -> Plan:
         subprocess.run(command.split(), capture_output=True, check=False, timeout=30)
     _write_table_map(steps.tables)
     return steps
+
+
+def bring_dummies(say: Say) -> None:
+    """Make the dummy interfaces of /etc/network/interfaces, where something of them is missing.
+
+    Raises:
+        CommandError: The kernel refused something.
+    """
+    text = dummies.INTERFACES.read_text() if dummies.INTERFACES.exists() else ""
+    _batch(dummies.commands(dummies.read(text), read_live()), say)
 
 
 def _batch(lines: list[str], say: Say) -> None:
