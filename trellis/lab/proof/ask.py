@@ -64,25 +64,36 @@ def ping(host: str, guest: str, source: Address, target: Address) -> Question:
     return Question(host, (*in_guest(guest), "ping", *how, "-I", str(source), str(target)), at_once=True)
 
 
+def ping_from(node: str, source: Address, target: Address) -> Question:
+    """Pings from a host or edge itself, from an address of its own."""
+    how = ("-n", "-c", str(PINGS), "-i", str(PING_INTERVAL_S), "-W", str(PING_PATIENCE_S))
+    return Question(node, ("ping", *how, "-I", str(source), str(target)), at_once=True)
+
+
+def tcp_from(node: str, target: Address, port: int) -> Question:
+    """A TCP connection from a host or edge itself."""
+    return _connection(node, (), f"exec 3<>/dev/tcp/{target}/{port}", TCP_LONG_PATIENCE_S)
+
+
 def tcp(host: str, guest: str, target: Address, port: int, patience_s: int = TCP_PATIENCE_S) -> Question:
     """A TCP connection from inside a guest, and the first line that the other side says."""
-    return _connection(host, guest, f"exec 3<>/dev/tcp/{target}/{port}", patience_s)
+    return _connection(host, in_guest(guest), f"exec 3<>/dev/tcp/{target}/{port}", patience_s)
 
 
 def tcp_to_link_local_gateway(host: str, guest: str, port: int) -> Question:
     """The same to the link-local address that is the guest's default gateway."""
     return _connection(
         host,
-        guest,
+        in_guest(guest),
         "set -- $(ip -6 -o route show default); while [ $# -gt 0 ] && [ $1 != via ]; do shift; done; "
         f"exec 3<>/dev/tcp/$2%eth0/{port}",
         TCP_PATIENCE_S,
     )
 
 
-def _connection(host: str, guest: str, opened: str, patience_s: int) -> Question:
+def _connection(node: str, inside: tuple[str, ...], opened: str, patience_s: int) -> Question:
     script = f'{opened} && echo {CONNECTED} && IFS= read -r said <&3; echo "$said"'
-    return Question(host, (*in_guest(guest), "timeout", str(patience_s), "bash", "-c", script), at_once=True)
+    return Question(node, (*inside, "timeout", str(patience_s), "bash", "-c", script), at_once=True)
 
 
 def drops(node: str, moment: str) -> Question:

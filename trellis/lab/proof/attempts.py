@@ -92,6 +92,25 @@ def permitted(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
                 yield judged(name, Group.TCP_UPSTREAM, "connected", made.told, made.state == "connected", answer)
 
 
+def managed(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """What hosts and edges open towards guests: whoever manages guests from there gets their answers back."""
+    for guest in speakers(fabric):
+        others = [host for host in fabric.hosts if host != fabric.place(guest)][:1]
+        for node in (fabric.place(guest), *others, *sorted(fabric.site.edges)):
+            for version in VERSIONS:
+                if (target := own_address(guest, version)) is None:
+                    continue
+                source, name = fabric.loopback(node, version), f"{node} to {guest.name} ({target})"
+                answer = evidence[ask.ping_from(node, source, target)]
+                echoed = echoes(answer.output)
+                seen = f"{len(echoed.answered)} of {echoed.sent} answered"
+                yield judged(f"{name}, ping", Group.MANAGED, "answered", seen, echoed.steady, answer)
+                answer = evidence[ask.tcp_from(node, target, BGP)]
+                made = connection(answer)
+                connected = made.state == "connected"
+                yield judged(f"{name}, TCP {BGP}", Group.MANAGED, "connected", made.told, connected, answer)
+
+
 def _ping(
     fabric: Fabric,
     evidence: Evidence,

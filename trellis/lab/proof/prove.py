@@ -32,6 +32,7 @@ STATE: Sequence[Chapter] = (
 TRAFFIC: Sequence[Chapter] = (
     reach.pings,
     attempts.permitted,
+    attempts.managed,
     attempts.zones,
     attempts.infrastructure,
     attempts.own_host,

@@ -28,6 +28,7 @@ class Group(StrEnum):
     PING_FABRIC = "ping, guests of different hosts"
     PING_UPSTREAM = "ping, guests to behind the edge"
     PING_GATEWAY = "ping, guests to their gateway"
+    MANAGED = "ping and TCP, hosts and edges to guests"
     TCP_UPSTREAM = "TCP, guests to behind the edge"
     ISOLATION = "no route of a zone in another zone"
     LEAKS = "between zones, as far as a leak says: ping and TCP pass"
