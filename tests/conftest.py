@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def cases(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Cases:
     """Return what counts the cases of a property; the sums are printed at the end of the run."""
-    ended: Counter[str] = Counter()
+    ended: dict[str, int] = {}
     record_property(NOTE, ended)  # noted before the test, filled by it, read after it
     return Cases(request.config.getoption("--cases"), ended)
 
@@ -56,7 +55,7 @@ def cases(request: pytest.FixtureRequest, record_property: Callable[[str, object
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many cases the counted properties ran."""
     noted = [
-        (report.location[2].split("[")[0], dict(ended))
+        (report.location[2].split("[")[0], ended)
         for outcome in ("passed", "failed")
         for report in terminalreporter.getreports(outcome)
         for key, ended in report.user_properties
