@@ -27,10 +27,20 @@ echo "$*" >> /run/systemctl.log
 case "$1" in
   reload) exec /usr/lib/frr/frrinit.sh reload ;;
   restart) exec /usr/lib/frr/frrinit.sh restart ;;
-  show) echo 0 ;;
-  is-enabled) if [ -e "/run/enabled/$2" ]; then echo enabled; else echo disabled; exit 1; fi ;;
-  enable) [ -e "/etc/systemd/system/$2" ] && mkdir -p /run/enabled && touch "/run/enabled/$2" ;;
-  disable) [ -e "/etc/systemd/system/$2" ] && rm "/run/enabled/$2" ;;
+  show)
+    case "$2" in
+      *ControlPID*) echo 0 ;;
+      *)
+        [ -e "/run/units/enabled/$3" ] && echo UnitFileState=enabled || echo UnitFileState=disabled
+        [ -e "/run/units/active/$3" ] && echo ActiveState=active || echo ActiveState=inactive ;;
+    esac ;;
+  enable | start)
+    [ -e "/etc/systemd/system/$2" ] || exit 5
+    [ "$1" = enable ] && state=enabled || state=active
+    [ "$1" = enable ] || eval "$(sed -n 's/^ExecStart=//p' "/etc/systemd/system/$2")" || exit 1
+    mkdir -p "/run/units/$state" && touch "/run/units/$state/$2" ;;
+  disable) [ -e "/etc/systemd/system/$2" ] && rm "/run/units/enabled/$2" ;;
+  stop) rm "/run/units/active/$2" ;;
 esac
 """
 

@@ -28,7 +28,7 @@ class Differences:
         sysctls: `key = found, not wanted`.
         loopbacks: In what their interface, or its stanza, is not as wanted.
         firewall: Lines of the host's table that are missing or unexpected.
-        units: Units that do not come up at boot.
+        units: Units that are not up, or do not come up at boot.
     """
 
     files: dict[str, list[str]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Differences:
             "sysctl(s) differ": len(self.sysctls),
             "loopback(s) differ": len(self.loopbacks),
             "line(s) of the firewall differ": len(self.firewall),
-            "unit(s) not enabled": len(self.units),
+            "unit(s) differ": len(self.units),
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "none"
 
@@ -85,8 +85,7 @@ def differences_outside(manifest: Manifest, found: Differences) -> None:
     if manifest.loopbacks:
         found.loopbacks = loopbacks.differences(manifest.loopbacks, manifest.kind)
     found.firewall = firewall.differences(outside.table(manifest))
-    there = units.enabled(manifest.units)
-    found.units = [unit for unit in manifest.units if unit not in there]
+    found.units = units.differences(manifest.units)
 
 
 def file_differences(manifest: Manifest, file: ManagedFile) -> list[str]:

@@ -52,11 +52,10 @@ def file_to_write(wanted: Manifest) -> list[ManagedFile]:
 
 def before(wanted: Manifest) -> dict[str, Any]:
     """All of it as it is, for `put_back`; JSON's values only."""
-    there = units.enabled(wanted.units)
     return {
         "loopbacks": loopbacks.before(wanted.loopbacks) if wanted.loopbacks else None,
         "firewall": firewall.loaded(),
-        "units": {unit: unit in there for unit in wanted.units},
+        "units": units.lacking(wanted.units),
     }
 
 

@@ -174,9 +174,7 @@ class _Transaction:
             step.detail = f"{sysctl.load(self.sysctls)} set"
         with self.report.step("firewall") as step:
             # Before FRR gets new routes: no packet may pass between zones in the meantime.
-            step.detail = outside.load_table(self.manifest)
-            added = units.enable(self.manifest.units)
-            step.detail += f"; enabled {', '.join(added)}" if added else ""
+            step.detail = "; ".join([outside.load_table(self.manifest), *units.bring_up(self.manifest.units)])
         with self.report.step("reload FRR"):
             self.pids = frr.alive()
             self.said = frr.reload(self.manifest.timeout_s)

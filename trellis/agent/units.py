@@ -1,4 +1,7 @@
-"""Units of systemd that are to come up at boot. What they do now, the agent does itself: none is started here."""
+"""Units of systemd that are to come up at boot, and to be up now: one that is not up misses what others tell it.
+
+(Debian's nftables.service empties every table when it is restarted, and hands that on to units that are up.)
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from trellis.agent.report import Fault, some
 ANSWER_S = 90.0
 """What one order to systemd may take."""
 
+_ENABLED = "not enabled"
+_ACTIVE = "not active"
 
-def systemctl(*words: str) -> None:
-    """Give systemd an order.
+
+def systemctl(*words: str) -> str:
+    """Give systemd an order, and return what it says.
 
     Raises:
         Fault: It fails.
@@ -18,29 +24,46 @@ def systemctl(*words: str) -> None:
     ended = run(["systemctl", *words], ANSWER_S)
     if ended.status:
         raise Fault(f"systemctl {' '.join(words)}", some(ended.complaints), "see `systemctl status` and the journal")
+    return ended.out
 
 
-def enabled(units: tuple[str, ...]) -> list[str]:
-    """Those of some units that come up at boot."""
-    return [unit for unit in units if run(["systemctl", "is-enabled", unit], ANSWER_S).out.strip() == "enabled"]
+def lacking(units: tuple[str, ...]) -> dict[str, list[str]]:
+    """What each unit is not: enabled, active."""
+    found = {}
+    for unit in units:
+        said = systemctl("show", "--property=UnitFileState,ActiveState", unit).split()
+        pairs = {"UnitFileState=enabled": _ENABLED, "ActiveState=active": _ACTIVE}
+        found[unit] = [what for fact, what in pairs.items() if fact not in said]
+    return found
 
 
-def enable(units: tuple[str, ...]) -> list[str]:
-    """Have units come up at boot, and return those that did not before."""
-    there = enabled(units)
-    added = [unit for unit in units if unit not in there]
-    for unit in added:
-        systemctl("enable", unit)
-    return added
+def differences(units: tuple[str, ...]) -> list[str]:
+    """The units that are not as they should be."""
+    return [f"{unit} is {' and '.join(what)}" for unit, what in lacking(units).items() if what]
 
 
-def put_back(earlier: dict[str, bool]) -> None:
-    """Have units come up at boot or not, as they did; call it before their files go.
+def bring_up(units: tuple[str, ...]) -> list[str]:
+    """Enable and start what is not yet, and say what that took."""
+    orders = []
+    for unit, what in lacking(units).items():
+        orders += [("enable", unit)] if _ENABLED in what else []
+        orders += [("start", unit)] if _ACTIVE in what else []
+    for order in orders:
+        systemctl(*order)
+    return [" ".join(order) for order in orders]
+
+
+def put_back(earlier: dict[str, list[str]]) -> None:
+    """Take back what `bring_up` did; call it before the units' files go.
 
     Args:
-        earlier: By unit, whether it came up.
+        earlier: What `lacking` said before.
+
+    Raises:
+        Fault: systemd refuses.
     """
-    now = enabled(tuple(earlier))
-    for unit, was_enabled in earlier.items():
-        if was_enabled != (unit in now):
-            systemctl("enable" if was_enabled else "disable", unit)
+    for unit, what in lacking(tuple(earlier)).items():
+        if _ACTIVE in earlier[unit] and _ACTIVE not in what:
+            systemctl("stop", unit)
+        if _ENABLED in earlier[unit] and _ENABLED not in what:
+            systemctl("disable", unit)
