@@ -42,7 +42,7 @@ def nft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nft]:
 
     monkeypatch.setattr(firewall, "run", run_inside)
     monkeypatch.setattr(firewall, "_SCRATCH", tmp_path)
-    firewall.check.cache_clear()
+    firewall.meant.cache_clear()
     yield nft_inside
     holder.stdin.close()
     holder.wait(10)

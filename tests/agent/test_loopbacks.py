@@ -139,6 +139,8 @@ def test_an_address_that_nobody_declared_is_refused_and_one_of_an_earlier_commit
         kernel.devices[NAME]["addresses"].append("10.255.0.9/32")
     [refusal] = loopbacks.refusals(WANTED, "pve", NOBODY)
     assert refusal.value == "dummy_underlay has 10.255.0.9/32"
+    if not written:
+        assert loopbacks.differences(WANTED, "pve") == ["dummy_underlay has 10.255.0.9/32, which it should not"]
     ours = frozenset({"10.255.0.9/32"})
     assert loopbacks.refusals(WANTED, "pve", ours) == []
     loopbacks.bring_up(WANTED, NOBODY)
@@ -186,6 +188,14 @@ def test_the_device_is_put_back_as_it_was(kernel: FakeIp, there: tuple[str, ...]
     count = len(kernel.orders)
     loopbacks.put_back(earlier)
     assert len(kernel.orders) == count
+
+
+def test_a_device_that_went_in_the_meantime_is_made_again(kernel: FakeIp) -> None:
+    kernel.add(NAME, "10.9.9.9/32", kind="dummy")
+    earlier = loopbacks.before(WANTED)
+    del kernel.devices[NAME]
+    loopbacks.put_back(earlier)
+    assert kernel.devices[NAME] == {"kind": "dummy", "mtu": 1500, "up": True, "addresses": ["10.9.9.9/32"]}
 
 
 def test_a_kernel_without_dummy_devices_is_a_fault_that_names_the_order(kernel: FakeIp) -> None:

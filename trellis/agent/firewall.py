@@ -7,9 +7,11 @@ again: it keeps its counts. No device needs to exist for a rule that names it.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from trellis.agent.files import write_whole
@@ -32,40 +34,36 @@ _OURS = f"table {' '.join(TABLE)} {{"
 _IN_A_NAMESPACE = 'nft add table inet bystander && nft -f "$1" && nft -s list ruleset'
 
 
-@functools.lru_cache(maxsize=1)
-def check(text: str) -> tuple[str, ...]:
+def check(text: str) -> None:
     """Have nft judge a text without loading it on the host.
-
-    Args:
-        text: What `nft -f` is to load.
-
-    Returns:
-        The table as nft prints it, without counts.
 
     Raises:
         Fault: nft is not there, refuses the text, or would change more than our table.
     """
     if shutil.which("nft") is None:
         raise Fault("nft", "this host has none", "apt install nftables")
-    _SCRATCH.mkdir(mode=0o700, exist_ok=True)
-    draft = _SCRATCH / "firewall-check.nft"
-    write_whole(draft, text.encode())
-    try:
-        for argv in (
-            ["nft", "-c", "-f", str(draft)],
-            ["unshare", "--net", "sh", "-c", _IN_A_NAMESPACE, "sh", str(draft)],
-        ):
-            ended = run(argv, ANSWER_S)
-            if ended.status:
-                raise Fault("nft", some(ended.complaints), "mend what renders the table; `trellis render` shows it")
-    finally:
-        draft.unlink(missing_ok=True)
-    lines = ended.out.splitlines()
+    with _draft(text) as draft:
+        _must(["nft", "-c", "-f", draft])
+    meant(text)
+
+
+@functools.lru_cache(maxsize=1)
+def meant(text: str) -> tuple[str, ...]:
+    """The table that a text makes, as nft prints it, without counts.
+
+    Args:
+        text: What `nft -f` is to load.
+
+    Raises:
+        Fault: nft refuses the text, or it would change more than our table.
+    """
+    with _draft(text) as draft:
+        lines = _must(["unshare", "--net", "sh", "-c", _IN_A_NAMESPACE, "sh", draft]).splitlines()
     tables = [line for line in lines if line.startswith("table ")]
     if tables != [_BYSTANDER, _OURS]:
         why = f"after it the tables are {', '.join(tables) or 'none'}"
         raise Fault("the table", f"the text changes more than table {' '.join(TABLE)}: {why}", "mend what renders it")
-    return _meant(lines[lines.index(_OURS) :])
+    return _lines(lines[lines.index(_OURS) :])
 
 
 def loaded() -> str | None:
@@ -87,7 +85,7 @@ def differences(text: str | None) -> list[str]:
         return [f"table {' '.join(TABLE)} is loaded, and should not be"] if actual is not None else []
     if actual is None:
         return [f"table {' '.join(TABLE)} is not loaded"]
-    return _changed(_meant(actual.splitlines()), check(text))
+    return _changed(_lines(actual.splitlines()), meant(text))
 
 
 def load(text: str) -> None:
@@ -96,15 +94,8 @@ def load(text: str) -> None:
     Raises:
         Fault: nft refuses it; the table is as it was.
     """
-    _SCRATCH.mkdir(mode=0o700, exist_ok=True)
-    draft = _SCRATCH / "firewall.nft"
-    write_whole(draft, text.encode())
-    try:
-        ended = run(["nft", "-f", str(draft)], ANSWER_S)
-    finally:
-        draft.unlink(missing_ok=True)
-    if ended.status:
-        raise Fault("nft -f", some(ended.complaints), "see `nft list ruleset`; mend what renders the table")
+    with _draft(text) as draft:
+        _must(["nft", "-f", draft])
 
 
 def put_back(earlier: str | None) -> None:
@@ -119,12 +110,29 @@ def put_back(earlier: str | None) -> None:
     if earlier is not None:
         load(REPLACING + earlier)
         return
-    ended = run(["nft", "delete", "table", *TABLE], ANSWER_S)
+    _must(["nft", "delete", "table", *TABLE])
+
+
+@contextlib.contextmanager
+def _draft(text: str) -> Iterator[str]:
+    """A file with a text, for as long as nft reads it."""
+    _SCRATCH.mkdir(mode=0o700, exist_ok=True)
+    draft = _SCRATCH / "draft.nft"
+    write_whole(draft, text.encode())
+    try:
+        yield str(draft)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _must(argv: list[str]) -> str:
+    ended = run(argv, ANSWER_S)
     if ended.status:
-        raise Fault("nft delete table", some(ended.complaints), "nft delete table " + " ".join(TABLE))
+        raise Fault("nft", some(ended.complaints), "mend what renders the table; `trellis render` shows it")
+    return ended.out
 
 
-def _meant(lines: list[str]) -> tuple[str, ...]:
+def _lines(lines: list[str]) -> tuple[str, ...]:
     return tuple(line for line in lines if line.strip())
 
 
