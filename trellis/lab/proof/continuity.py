@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,17 +58,19 @@ class Comparison:
     came_up: tuple[Key, ...]
 
 
-def sessions(twin: Twin, *, bare: bool = False) -> dict[Key, SessionState]:
+def sessions(twin: Twin, *, bare: bool = False, without: Collection[str] = ()) -> dict[Key, SessionState]:
     """Every BGP session that a host or edge has configured, as it is now.
 
     Args:
         twin: The twin.
         bare: Whether a node may run no bgpd, as before its first deployment, or after one that failed.
+        without: Nodes that are not asked.
 
     Raises:
         LabError: A node did not answer: what is not known can't be compared.
     """
-    asked = [ask.vtysh(node, "show bgp vrf all summary json") for node in (*twin.site.hosts, *twin.site.edges)]
+    nodes = [node for node in (*twin.site.hosts, *twin.site.edges) if node not in without]
+    asked = [ask.vtysh(node, "show bgp vrf all summary json") for node in nodes]
     evidence = ask_twin(twin, asked)
     speaking = [evidence[question] for question in asked if not (bare and _runs_no_bgp(evidence[question]))]
     return {key: state for answer in speaking for key, state in sessions_of(_answered(answer)).items()}

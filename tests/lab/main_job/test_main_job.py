@@ -1,6 +1,6 @@
 """The main job on the lab: a typed site becomes a converged fabric of real FRR, applied by the real engine.
 
-One lab serves all tests here, in the order in which they stand; each leaves it converged.
+What happens when a host loses its power stands in `test_power`.
 """
 
 from __future__ import annotations
@@ -9,63 +9,18 @@ import copy
 import json
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.lab.main_job.standing import REPOSITORY, STACK, agent_differences, await_sessions_back, failing, say
 from trellis.lab import main_job, network, twin
 from trellis.lab.deployment import DeploymentError
 from trellis.lab.main_job import Outcome
-from trellis.lab.proof import Row, compare, sessions, wait_until_converged
+from trellis.lab.proof import compare, sessions
 from trellis.lab.twin import Twin
-from trellis.site import site_data_of_stack
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.timeout(900)]
-
-REPOSITORY = Path(__file__).parents[2]
-STACK = "test"
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-@pytest.fixture(scope="module")
-def site_data() -> dict[str, Any]:
-    return site_data_of_stack((REPOSITORY / "Pulumi.dev.yaml").read_text())
-
-
-@pytest.fixture(scope="module")
-def first(site_data: dict[str, Any]) -> Iterator[Outcome]:
-    """The first run of the main job; its lab is gone when the module ends."""
-    twin.down(STACK, say)
-    try:
-        yield main_job.run(STACK, REPOSITORY, site_data, say)
-    finally:
-        twin.down(STACK, say)
-
-
-@pytest.fixture
-def dev(first: Outcome, site_data: dict[str, Any]) -> Twin:
-    return twin.find(STACK, REPOSITORY, site_data, say)
-
-
-def failing(rows: tuple[Row, ...]) -> list[str]:
-    return [f"{row.group}: {row.name}: expected {row.expected}, saw {row.seen}" for row in rows if row.fails]
-
-
-def agent_differences(dev: Twin, host: str) -> dict[str, Any]:
-    """What the agent's own comparison with the last commit lists on a host."""
-    answer = dev.lab.access.run(host, "python3 /usr/local/lib/trellis/agent.py check", check=False)
-    differences: dict[str, Any] = json.loads(answer.stdout)["differences"]
-    return {what: found for what, found in differences.items() if found}
-
-
-def await_sessions_back(dev: Twin) -> None:
-    dev.start_guests(say)
-    wait_until_converged(dev, say, main_job.CONVERGED_WITHIN_S)
 
 
 def test_every_row_of_the_proof_holds(first: Outcome) -> None:
@@ -120,16 +75,6 @@ def test_an_sdn_apply_by_somebody_else_leaves_configuration_and_sessions_as_they
         assert agent_differences(dev, host) == {}
     changes = compare(before, sessions(dev))
     assert (changes.reset, changes.gone) == ((), ())
-
-
-def test_a_host_that_loses_power_comes_back_with_the_intended_configuration(dev: Twin) -> None:
-    """Incidents I1 and I2: what runs after a boot is what was intended, without the program being run again."""
-    machine = dev.lab.machine("pve02")
-    machine.power_cut()
-    machine.power_on()
-    machine.wait_until_booted(time.monotonic() + 120)
-    await_sessions_back(dev)
-    assert agent_differences(dev, "pve02") == {}
 
 
 def test_a_guest_added_changes_its_hosts_alone_and_resets_no_other_session(
