@@ -1,13 +1,21 @@
 """Errors as data: each file here says how to spoil a site and which message a person must get.
 
 A file holds either ``base`` with ``set`` (path: value) and ``remove`` (paths), or ``text``, the text of a whole stack
-file; then ``expect``, the exact message, always last.  ``pytest tests/errors --update-golden`` writes ``expect`` anew;
-review it as you would any text that is written for people.
+file; then ``expect``, the exact message, always last.  What no site can bring about, a defect of a template can: a
+file may add ``templates``, for each template of ``templates/`` the pieces of it that are replaced.  A name that begins
+with a number is that case of the list of bad inputs, 01-90.
+
+``pytest tests/errors --update-golden`` writes ``expect`` anew; review it as you would any text that is written for
+people.  ``python -m tests.errors 49`` runs `trellis plan` on the stack file of each case of that number.
 """
 
 from __future__ import annotations
 
 import copy
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +23,13 @@ from typing import Any
 
 import yaml
 
-from trellis.site import load_site, site_of_stack
+from trellis.plan import plan
+from trellis.render import render, stanzas
+from trellis.site import site_of_stack
+
+# In C where there is one: a case is read, written and read again.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 FOLDER = Path(__file__).parent
 CASES = sorted(FOLDER.glob("*.yaml"))
@@ -34,22 +48,56 @@ class Case:
     document: dict[str, Any]
     expect: str
 
-    def load(self) -> None:
-        """Load the spoiled site, as the program does; it is expected to be refused."""
+    def stack_file(self) -> str:
+        """Return the text of a ``Pulumi.<stack>.yaml`` that holds the spoiled site."""
         if "text" in self.document:
-            site_of_stack(self.document["text"])
-        else:
-            load_site(spoiled(self.document))
+            return str(self.document["text"])
+        stack = {"config": {"trellis:site": spoiled(self.document)}}
+        text: str = yaml.dump(stack, Dumper=_Dumper, sort_keys=False, width=1000)
+        return text
+
+    def load(self) -> None:
+        """Load, plan and render the spoiled site, as the program does; it is expected to be refused."""
+        with self.templates():
+            render(plan(site_of_stack(self.stack_file())))
+
+    @contextmanager
+    def templates(self) -> Iterator[None]:
+        """Have everything rendered from templates that are spoiled as the case says."""
+        changes = self.document.get("templates") or {}
+        if not changes:
+            yield
+            return
+        whole = stanzas._TEMPLATES
+        with tempfile.TemporaryDirectory() as folder:
+            stanzas._TEMPLATES = Path(shutil.copytree(whole, folder, dirs_exist_ok=True))
+            for name, pieces in changes.items():
+                _replace(Path(folder) / name, pieces)
+            stanzas._environment.cache_clear()
+            try:
+                yield
+            finally:
+                stanzas._TEMPLATES = whole
+                stanzas._environment.cache_clear()
 
 
+def _replace(template: Path, pieces: dict[str, str]) -> None:
+    text = template.read_text(encoding="utf-8")
+    for old, new in pieces.items():
+        assert old in text, f"{template.name} does not hold {old!r}"
+        text = text.replace(old, new, 1)
+    template.write_text(text, encoding="utf-8")
+
+
+@cache
 def read(path: Path) -> Case:
     """Return the case in a file.
 
     Args:
         path: One of ``CASES``.
     """
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    known = {"text", "expect"} if "text" in document else {"base", "set", "remove", "expect"}
+    document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    known = {"text", "expect"} if "text" in document else {"base", "set", "remove", "templates", "expect"}
     assert document.keys() <= known, f"{path.name}: unknown keys {document.keys() - known}"
     return Case(path, document, (document.get("expect") or "").rstrip("\n"))
 
@@ -68,7 +116,7 @@ def base(name: str) -> dict[str, Any]:
 
 @cache
 def _read_base(name: str) -> dict[str, Any]:
-    site: dict[str, Any] = yaml.safe_load((FOLDER / "bases" / f"{name}.yaml").read_text(encoding="utf-8"))
+    site: dict[str, Any] = yaml.load((FOLDER / "bases" / f"{name}.yaml").read_text(encoding="utf-8"), Loader=_Loader)
     return site
 
 

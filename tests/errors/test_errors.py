@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.errors.cases import CASES, Case, base, read, write_expectation
+from tests.errors.command_line import plan_of_case
 from tests.sites import REPOSITORY
 from trellis.site import SiteRefused, load_site
 
@@ -27,7 +28,28 @@ def test_a_spoiled_site_is_refused_with_exactly_this_message(path: Path, request
     message = str(refused(path))
     if request.config.getoption("--update-golden"):
         write_expectation(path, message)
+        read.cache_clear()
     assert message == read(path).expect
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_trellis_plan_says_it_on_standard_error_and_ends_with_2(path: Path, tmp_path: Path) -> None:
+    done = plan_of_case(read(path), tmp_path)
+    assert done.stderr == f"trellis: {read(path).expect}\n"
+    assert done.stdout == ""
+    assert done.exit_code == 2
+
+
+def test_each_of_the_90_bad_inputs_has_a_case() -> None:
+    numbers = {path.stem.partition("-")[0] for path in CASES}
+    assert {f"{number:02}" for number in range(1, 91)} - numbers == set()
+    assert {number for number in numbers if number.isdigit()} == {f"{number:02}" for number in range(1, 91)}
+
+
+def test_trellis_plan_accepts_the_stack_file_of_a_site_that_is_not_spoiled(tmp_path: Path) -> None:
+    done = plan_of_case(Case(Path("x.yaml"), {"base": "homelab-small"}, ""), tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "solcp01" in done.stdout
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -61,7 +83,8 @@ def test_reasons_are_sorted_by_place_and_given_once() -> None:
 def _messages_in_source() -> dict[str, list[str]]:
     """Return where in the source a refusal is made, and the constant pieces of its rule or its reason."""
     found: dict[str, list[str]] = {}
-    for path in sorted((REPOSITORY / "trellis" / "site").rglob("*.py")):
+    sources = [*(REPOSITORY / "trellis" / "site").rglob("*.py"), *(REPOSITORY / "trellis" / "render").glob("sound*.py")]
+    for path in sorted(sources):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
@@ -88,8 +111,19 @@ def test_every_refusal_in_the_source_has_a_file_here() -> None:
     every_message = "\n".join(read(path).expect for path in CASES)
     made = _messages_in_source()
     assert len(made) > 40, "the source is not read as it is written now"
+    every_message += ONLY_IN_JSON
     missing = {where: pieces for where, pieces in made.items() if not all(piece in every_message for piece in pieces)}
     assert missing == {}
+
+
+ONLY_IN_JSON = "text is Unicode"
+"""The rule that a stack file cannot break, for YAML refuses it before; what Pulumi hands over can."""
+
+
+def test_what_pulumi_hands_over_is_unicode_as_well() -> None:
+    with pytest.raises(SiteRefused) as caught:
+        load_site({**base("homelab-small"), "name": "\ud800"})
+    assert [(refusal.path, refusal.rule) for refusal in caught.value.refusals] == [("name", ONLY_IN_JSON)]
 
 
 def test_every_shape_that_the_loader_words_has_a_file_here() -> None:

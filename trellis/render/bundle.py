@@ -14,6 +14,7 @@ from trellis.plan.model import HostPlan, Plan
 from trellis.pve import Loss, Node, Piece, SdnState, carry_in_router, effective_of_pieces, pve_version
 from trellis.render.firewall import FIREWALL, FIREWALL_UNIT, Firewalls
 from trellis.render.ground import NOTHING_NEEDED, Loopbacks, Preconditions, loopbacks, preconditions
+from trellis.render.sound import Soundness
 from trellis.render.stanzas import Stanzas
 from trellis.site.refusal import Refusal, raise_if_any
 
@@ -22,6 +23,8 @@ FRR_CONF_LOCAL = "/etc/frr/frr.conf.local"
 DAEMONS = "/etc/frr/daemons"
 DAEMONS_BESIDE_PROXMOX = "/etc/frr/daemons.conf"
 """FRR starts what this file or ``/etc/frr/daemons`` names; Proxmox never writes it (incident I2)."""
+INTERFACES = "/etc/network/interfaces"
+"""Proxmox's and the operator's file; the stanzas of the loopbacks in it are ours."""
 SYSCTLS = "/etc/sysctl.d/90-trellis.conf"
 
 # In the order of FRR's own daemons file; zebra, mgmtd and staticd always run.
@@ -88,7 +91,9 @@ class Bundle:
     loopbacks: Loopbacks | None = None
 
     def text(self, path: str) -> str:
-        """Return the text of the file at ``path``; KeyError if the bundle has none."""
+        """Return the text of the file at ``path``, or our part of it; KeyError if the bundle has none."""
+        if path == INTERFACES and self.loopbacks is not None:
+            return "\n".join((*self.loopbacks.stanza, ""))
         for file in self.files:
             if file.path == path:
                 return file.text
@@ -102,7 +107,8 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
         plan: What shall run.
 
     Raises:
-        SiteRefused: If Proxmox's merge would change what a host's text means; every such line is named.
+        SiteRefused: If Proxmox's merge would change what a host's text means, or a text holds what none may hold;
+            every such line is named.
     """
     stanzas = Stanzas()
     firewalls = Firewalls(plan, stanzas)
@@ -115,6 +121,11 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
         )
         for host in plan.hosts
     )
+    sound = Soundness()
+    for bundle in bundles:
+        own = FRR_CONF_LOCAL if bundle.kind == "pve" else FRR_CONF
+        texts = ((file.path, file.text) for file in bundle.files if own == FRR_CONF or file.path != FRR_CONF)
+        refusals.extend(sound.refusals(bundle.host, texts, own, bundle.text(FRR_CONF)))
     raise_if_any(refusals)
     return bundles
 
