@@ -72,6 +72,8 @@ def source(fabric: Fabric, name: str) -> Place:
         UnknownPlaceError: If nobody is known to send from there.
     """
     found = place(fabric, name)
+    if found.kind == "internet" and not fabric.edges:
+        raise UnknownPlaceError(f"{name} is on the internet, and the plan has no edge: nothing comes from there")
     if found.owner is None and found.kind != "internet":
         what = {"gateway": "a gateway, which every host of its zone has"}.get(found.kind, "an address that nobody has")
         raise UnknownPlaceError(f"{name} is {what}: name the guest, host or edge that sends")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from trellis.reach.consequences import Consequences, MovedPath, Redundancy, Separated
+from trellis.reach.consequences import Consequences, LostUpstream, MovedPath, Redundancy, Separated
 
-_MOST = 12
-"""Lines of one kind that are told; the rest is counted."""
+_MOST_LINES, _MOST_NAMES = 12, 6
+"""Lines of one kind, and names on a line, that are told; the rest is counted."""
 
 
 def what_if_text(found: Consequences) -> str:
@@ -45,17 +45,27 @@ def _guests(found: Consequences) -> list[str]:
 
 
 def _upstream(found: Consequences) -> Iterator[str]:
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[str, list[LostUpstream]] = {}
     for lost in found.lost_upstream:
-        alike.setdefault((lost.family, lost.why), []).append(lost.guest)
-    for (family, why), guests in alike.items():
-        yield f"{_listed(guests)}, {_ip(family)}: {why}"
+        alike.setdefault(lost.why.partition(":")[0], []).append(lost)
+    for group in alike.values():
+        guests = dict.fromkeys(lost.guest for lost in group)
+        yield f"{_listed(list(guests))}, {_families(group)}; {group[0].guest}: {group[0].why}"
 
 
 def _apart(found: tuple[Separated, ...]) -> Iterator[str]:
+    """Yield each reason once, with the hosts that it parts."""
+    titles = {"loopback": "loopbacks", "own": "addresses on the VNet", "pods": "pods"}
+    alike: dict[tuple[str, str], list[Separated]] = {}
     for apart in found:
-        what = {"loopback": "loopbacks", "own": "addresses on the VNet", "pods": "pods"}[apart.addresses]
-        yield f"{apart.zone} on {apart.a} and {apart.b}, {_ip(apart.family)}, {what}: {apart.why}"
+        alike.setdefault((apart.addresses, apart.why.partition(":")[0]), []).append(apart)
+    for (addresses, _), group in alike.items():
+        pairs = dict.fromkeys(f"{one.zone} {one.a}" + (f"-{one.b}" if one.a != one.b else "") for one in group)
+        yield f"{titles[addresses]}, {_families(group)}: {_listed(list(pairs))}; the first: {group[0].why}"
+
+
+def _families(found: Iterable[LostUpstream | Separated]) -> str:
+    return " and ".join(map(_ip, sorted({one.family for one in found})))
 
 
 def _clusters(found: Consequences) -> list[str]:
@@ -123,11 +133,13 @@ def _paths(paths: tuple[tuple[str, ...], ...]) -> str:
 
 
 def _short(told: list[str]) -> Iterable[str]:
-    return told if len(told) <= _MOST else [*told[:_MOST], f"and {len(told) - _MOST} more (--json has all)"]
+    left = len(told) - _MOST_LINES
+    return told if left <= 0 else [*told[:_MOST_LINES], f"and {left} more (--json has all)"]
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
+    left = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {left} more" if left > 0 else "")
 
 
 def _ip(family: str) -> str:
