@@ -8,7 +8,7 @@ import pulumi_proxmoxve
 from components.host import Host, Login
 from components.router import Router
 from components.sdn import Sdn
-from components.tenancy import Cluster, Guest, Tenant
+from components.tenancy import Cluster, Edge, Guest, Tenant
 from trellis.plan import plan
 from trellis.render import render
 from trellis.render.documents import guest_document
@@ -44,4 +44,6 @@ for guest in planned.guests:
     Guest(guest.guest.name, planned)
 for name in sorted(site.clusters):
     pulumi.export(f"cluster_{name}", Cluster(name, planned).document)
+for edge in planned.edges:
+    pulumi.export(f"edge_{edge.name}", Edge(edge.name, planned).document)
 pulumi.export("guests", json.dumps({g.guest.name: guest_document(planned, g.guest.name) for g in planned.guests}))

@@ -1,4 +1,4 @@
-"""Tenants, guests and clusters: no resources of their own, but what changes for each is seen in a preview.
+"""Tenants, guests, clusters and edges: no resources of their own, but what changes for each is seen in a preview.
 
 Their sessions and filters are part of the hosts' bundles; their outputs are what people and other stacks read.
 """
@@ -10,7 +10,7 @@ import json
 import pulumi
 
 from trellis.plan import Plan
-from trellis.render.documents import cluster_document, guest_document, tenant_document
+from trellis.render.documents import cluster_document, edge_document, guest_document, tenant_document
 
 
 class Tenant(pulumi.ComponentResource):
@@ -37,4 +37,13 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, name: str, plan: Plan, opts: pulumi.ResourceOptions | None = None) -> None:
         self.document = json.dumps(cluster_document(plan, name), indent=2)
         super().__init__("trellis:tenancy:Cluster", name, {"document": self.document}, opts)
+        self.register_outputs({"document": self.document})
+
+
+class Edge(pulumi.ComponentResource):
+    """An edge: its sessions and its filter, which its owner puts there; what would change is seen in a preview."""
+
+    def __init__(self, name: str, plan: Plan, opts: pulumi.ResourceOptions | None = None) -> None:
+        self.document = json.dumps(edge_document(plan, name), indent=2)
+        super().__init__("trellis:tenancy:Edge", name, {"document": self.document}, opts)
         self.register_outputs({"document": self.document})

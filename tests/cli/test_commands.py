@@ -46,7 +46,29 @@ def test_a_host_that_is_not_there_is_answered_with_those_that_are() -> None:
     done = trellis("render", "pve09")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "trellis: the site has no host pve09; it has pve01, pve02, pve03\n"
+    assert done.stderr == "trellis: the site has no host or edge pve09; it has pve01, pve02, pve03, edge1\n"
+
+
+def test_render_prints_an_edges_filter_for_its_kind_or_for_who_is_named() -> None:
+    routeros, nftables = trellis("render", "edge1").stdout, trellis("render", "edge1", "--format", "nftables").stdout
+    assert '/ip firewall raw add chain="trellis-$generation"' in routeros
+    assert "table inet trellis {" in nftables
+    document = json.loads(trellis("render", "edge1", "--json", "--format", "nftables").stdout)
+    assert document["filter"] == {"format": "nftables", "lines": nftables.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (("edge1", "--effective"), "edge1 is an edge: it gets one text, and --effective and --path are for hosts"),
+        (("pve01", "--format", "nftables"), "--format is for an edge's filter: name an edge"),
+    ],
+)
+def test_an_option_of_hosts_on_an_edge_or_the_other_way_round_is_a_mistake(
+    arguments: tuple[str, ...], answer: str
+) -> None:
+    done = trellis("render", *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"trellis: {answer}\n")
 
 
 def test_a_file_that_a_host_does_not_get_is_answered_with_those_that_it_gets() -> None:

@@ -35,6 +35,7 @@ def test_every_component_registers_its_outputs_once(program: tuple[Recorder, dic
         "trellis:tenancy:Tenant",
         "trellis:tenancy:Guest",
         "trellis:tenancy:Cluster",
+        "trellis:tenancy:Edge",
     }
     assert {component.name: component.outputs_registered for component in components} == {
         component.name: 1 for component in components
@@ -167,6 +168,24 @@ def test_the_outputs_are_one_document_per_cluster_with_asns_as_text(program: tup
     assert node["loopbacks"] == ["10.101.254.11/32", "fd00:101:fe::11/128"]
     assert node["gateway"] == {"asn": "4200001000", "ipv4": "10.101.0.254", "ipv6": "fd00:101::fffe"}
     assert json.loads(exported["guests"])["debian-test-1"]["asn"] == "4200101006"
+
+
+def test_an_edge_is_one_document_with_its_sessions_and_its_filter(program: tuple[Recorder, dict[str, Any]]) -> None:
+    _, exported = program
+    document = json.loads(exported["edge_edge1"])
+    assert (document["schema_version"], document["edge"], document["kind"]) == (1, "edge1", "routeros")
+    assert (document["asn"], document["fabric_asn"]) == ("4200000000", "4200001000")
+    assert document["peers"]["pve01"] == ["10.255.0.1", "fd00:0:0:ffff::1"]
+    assert document["filter"]["format"] == "routeros"
+    assert any("R12 other zone" in line for line in document["filter"]["lines"])
+
+
+def test_what_an_edge_would_have_to_change_is_seen_in_a_preview(run_program: Run, dev_site: dict[str, Any]) -> None:
+    _, before = run_program(dev_site, preview=True)
+    dev_site["leaks"] = {"backup": {"between": ["evpnz1", "evpnz2"]}}
+    _, after = run_program(dev_site, preview=True)
+    assert before["edge_edge1"] != after["edge_edge1"]
+    assert "leak backup" in after["edge_edge1"]
 
 
 def test_a_refused_site_ends_the_program_with_every_reason(run_program: Run, dev_site: dict[str, Any]) -> None:

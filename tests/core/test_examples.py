@@ -10,8 +10,8 @@ from tests.sites import EXAMPLES, REPOSITORY, plan_of, site_of
 from trellis.plan.rules.speakers import guests, mesh
 
 
-def test_the_examples_are_the_seeds_sites_a_mixed_fabric_and_a_large_one() -> None:
-    assert set(EXAMPLES) == {"homelab", "guest-peering", "delegated", "mixed", "scale-32x16"}
+def test_the_examples_are_the_seeds_sites_a_mixed_fabric_one_with_leaks_and_a_large_one() -> None:
+    assert set(EXAMPLES) == {"homelab", "guest-peering", "delegated", "mixed", "leaks", "scale-32x16"}
 
 
 def test_the_large_site_is_what_its_script_writes() -> None:
@@ -57,6 +57,16 @@ def test_the_mixed_fabric_has_both_merges_two_frr_versions_and_a_plain_router() 
     assert sdn is not None
     # Proxmox refuses the name of a node that it does not know: the plain router's.
     assert {zone.id: zone.nodes for zone in sdn.zones} == {"evpnz1": (), "evpnz2": ("pve02", "pve03")}
+
+
+def test_the_leaks_example_has_hosts_with_both_zones_of_a_leak_and_one_that_needs_an_edge() -> None:
+    planned = plan_of("leaks")
+    (leak,) = planned.firewall.leaks
+    both = {host.name for host in planned.hosts if set(leak.zones) <= {vrf.zone for vrf in host.vrfs}}
+    assert both == {"pve01", "pve02", "rtr01"}
+    led = {host.name for host in planned.hosts if any(route.vrf for vrf in host.vrfs for route in vrf.routes)}
+    assert led == both
+    assert {edge.kind for edge in planned.edges} == {"routeros", "frr"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -10,9 +10,10 @@ import pytest
 from tests.core import broken
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.plan import Plan
-from trellis.plan.model import RouteMapEntry, Session, SilencedInterface
+from trellis.plan.model import LeakPlan, RouteMapEntry, Session, SilencedInterface, VrfRoute
 from trellis.plan.rules import RULES, violations
 from trellis.render import Bundle
+from trellis.render.firewall import FIREWALL
 from trellis.render.rules import text_violations
 
 Change = Callable[[Plan], Plan]
@@ -72,7 +73,33 @@ def _silenced(interfaces: tuple[SilencedInterface, ...]) -> Change:
     return lambda plan: broken.on_every_host(plan, lambda host: replace(host, silenced=interfaces))
 
 
+def _firewall(**changes: object) -> Change:
+    return lambda plan: replace(plan, firewall=replace(plan.firewall, **changes))  # type: ignore[arg-type]
+
+
+def _zone_without(prefix: str) -> Change:
+    def changed(plan: Plan) -> Plan:
+        zones = tuple(
+            replace(zone, prefixes=tuple(found for found in zone.prefixes if found != prefix))
+            for zone in plan.firewall.zones
+        )
+        return replace(plan, firewall=replace(plan.firewall, zones=zones))
+
+    return changed
+
+
+def _zones_with_one_anothers(plan: Plan) -> Plan:
+    first, second = plan.firewall.zones
+    zones = (replace(first, prefixes=(*first.prefixes, *second.prefixes)), second)
+    return replace(plan, firewall=replace(plan.firewall, zones=zones))
+
+
+def _leaks(first: str, second: str) -> Change:
+    return _firewall(leaks=(LeakPlan("backup", ("evpnz1", "evpnz2"), ((first,), (second,))),))
+
+
 V1, MESH, EDGE, CP1 = "vrf_evpnz1", "VTEP", "10.255.0.254", "fd00:101::11"
+END = VrfRoute("::/0", None)
 FABRIC_CLASS = "4200001000:0:900"
 STRANGER = Session("fd00:101::66", remote_as=65066, passive=True)
 CP1_SESSION = Session(CP1, remote_as=4210101011, passive=True)
@@ -140,6 +167,14 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("R12", "two zones share a route target", _vrfs(route_target="59384:4096")),
     ("R12", "two zones share an L3VNI", _vrfs(l3vni=4096)),
     ("R12", "two VNets share a VNI", _vnets(vni=10101)),
+    ("R12", "a VRF leads to another without a leak", _vrfs(routes=(END, VrfRoute("10.200.0.0/24", "vrf_evpnz2")))),
+    ("R12", "a VRF's search goes on in the main table", _vrfs(routes=())),
+    ("R12", "a leak has no route on a host with both zones", _leaks("10.101.0.0/24", "10.200.0.0/24")),
+    ("R12", "a leak opens what is not its zone's", _leaks("10.101.0.0/24", "198.51.100.0/24")),
+    ("R12", "the filters do not know a subnet", _zone_without("10.200.0.0/24")),
+    ("R12", "the filters do not know a guest's loopback", _zone_without("fd00:200:fe::/64")),
+    ("R12", "two zones hold the same addresses", _zones_with_one_anothers),
+    ("R12", "the filters do not know the infrastructure", _firewall(infrastructure=("10.10.0.0/24",))),
     ("R13", "a guest's advertisement configures the host", _sysctl("net.ipv6.conf.vnet101.accept_ra", "1")),
     ("R13", "FRR advertises routers on a VNet", _silenced(())),
     ("R13", "FRR offers a prefix to make addresses from", _silenced((SilencedInterface("vnet101", ()),))),
@@ -199,6 +234,9 @@ def _with_line(bundle: Bundle, line: str) -> Bundle:
         ("R10", "neighbor fd00:101::11 default-originate"),
         ("R10", "default-originate ipv6"),
         ("R10", "ip route 0.0.0.0/0 10.10.0.254"),
+        ("R10", "ipv6 route ::/0 Null0"),
+        ("R12", "ip route 10.200.0.0/24 10.10.0.254"),
+        ("R12", "ip route 10.200.0.0/24 vrf_evpnz2 nexthop-vrf default"),
         ("R13", "no ipv6 nd suppress-ra"),
         ("R13", "ipv6 nd ra-interval 10"),
         ("R13", "ipv6 nd ra-lifetime 1800"),
@@ -226,3 +264,47 @@ def test_r1_notices_a_line_that_the_merge_lost() -> None:
     assert [violation.what for violation in found] == [
         "'neighbor fd00:101::11 remote-as 4210101011' is lost in Proxmox's merge"
     ]
+
+
+SERVICES = [
+    ("opens what is not the infrastructure's", {"to": ("198.51.100.7/32",)}),
+    ("is open to another zone's guests", {"sources": ("10.102.0.0/24",)}),
+]
+
+
+@pytest.mark.parametrize(("defect", "changes"), SERVICES, ids=[defect for defect, _ in SERVICES])
+def test_r12_notices_a_service_that(defect: str, changes: dict[str, tuple[str, ...]]) -> None:
+    plan = plan_of("leaks")
+    services = tuple(replace(found, **changes) if found.to else found for found in plan.firewall.services)  # type: ignore[arg-type]
+    mutated = replace(plan, firewall=replace(plan.firewall, services=services))
+    assert {found.rule for found in violations(mutated)} == {"R12"}, defect
+
+
+LINES_OF_THE_TABLE = [
+    ('        ip daddr @tenants_ip counter drop comment "R12 other zone"\n', ""),
+    ('        ip6 daddr @tenants_ip6 counter drop comment "R12 other zone"\n', ""),
+    ("        ip6 daddr @infrastructure_ip6 goto to_infrastructure\n", ""),
+    ('        counter drop comment "R12 infrastructure"\n', ""),
+    ('        counter drop comment "R12 host"\n', ""),
+    ('        counter drop comment "R12 host"\n', '        counter drop comment "R12 host"\n        accept\n'),
+    ('ip saddr != @zone_evpnz1_ip counter drop comment "R12 forged source"\n', "ip saddr @zone_evpnz1_ip return\n"),
+    ('            "vnet101" : jump zone_evpnz1,\n', ""),
+    ('            "vnet101",\n', ""),
+    ('            "vrf_evpnz1",\n            "vrf_evpnz2",\n', ""),
+    ("hook prerouting priority raw; policy accept;", "hook forward priority raw; policy accept;"),
+    ("hook input priority filter - 10; policy accept;", "hook output priority filter - 10; policy accept;"),
+    ("        ip6 saddr @tenants_ip6 ip6 daddr @infrastructure_ip6 goto from_outside\n", ""),
+    ("        meta l4proto { icmp", "        ct state established accept\n        meta l4proto { icmp"),
+    ("delete table inet trellis\n", ""),
+    ("delete table inet trellis\n", "delete table inet trellis\ntable inet other\n"),
+]
+
+
+@pytest.mark.parametrize(("line", "instead"), LINES_OF_THE_TABLE)
+def test_r12_notices_a_line_that_a_table_lacks_or_should_not_have(line: str, instead: str) -> None:
+    bundle = next(found for found in bundles_of("homelab") if found.host == "pve01")
+    assert line in bundle.text(FIREWALL)
+    files = tuple(
+        replace(file, text=file.text.replace(line, instead)) if file.path == FIREWALL else file for file in bundle.files
+    )
+    assert {found.rule for found in text_violations(replace(bundle, files=files))} == {"R12"}

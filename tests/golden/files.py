@@ -1,4 +1,4 @@
-"""Which files of which hosts are golden, and where they lie: ``tests/golden/<example>/<host>/<name>``."""
+"""Which files of which hosts and edges are golden, and where: ``tests/golden/<example>/<host or edge>/<name>``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.render import Bundle
+from trellis.render.edge import EdgeFormat, edge_filter
 
 FOLDER = Path(__file__).parent
 
@@ -25,6 +26,16 @@ def bundle_of(example: str, host: str) -> Bundle:
     return next(bundle for bundle in bundles_of(example) if bundle.host == host)
 
 
-def rendered_files(example: str, host: str) -> dict[Path, str]:
-    """Return the golden paths of a host and what is rendered for them now."""
-    return {FOLDER / example / host / Path(file.path).name: file.text for file in bundle_of(example, host).files}
+GOLDEN_EDGES = [(example, edge.name) for example in ("homelab", "leaks") for edge in plan_of(example).edges]
+"""Edges whose filter is golden: where zones are kept apart, and where leaks and services pass."""
+
+_FORMATS: tuple[tuple[EdgeFormat, str], ...] = (("nftables", "filter.nft"), ("routeros", "filter.rsc"))
+
+
+def rendered_files(example: str, name: str) -> dict[Path, str]:
+    """Return the golden paths of a host or an edge and what is rendered for them now."""
+    folder = FOLDER / example / name
+    for edge in plan_of(example).edges:
+        if edge.name == name:
+            return {folder / file: edge_filter(plan_of(example), edge, form) for form, file in _FORMATS}
+    return {folder / Path(file.path).name: file.text for file in bundle_of(example, name).files}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -12,11 +13,21 @@ from trellis.cli.console import Mistake, out, print_json
 from trellis.cli.stack import FileOption, StackOption, read_site
 from trellis.plan import Plan
 from trellis.plan import plan as make_plan
+from trellis.plan.model import EdgePlan
 from trellis.render import FRR_CONF, FRR_CONF_LOCAL, Bundle
 from trellis.render import render as make_bundles
+from trellis.render.documents import edge_document
+from trellis.render.edge import edge_filter
 from trellis.site.schema import schema_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class EdgeFormat(Enum):
+    """Who reads an edge's filter."""
+
+    NFTABLES = "nftables"
+    ROUTEROS = "routeros"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -45,16 +56,19 @@ def plan(stack: StackOption = "dev", file: FileOption = None, json: Json = False
 
 
 def render(
-    host: Annotated[str | None, typer.Argument(help="One host; all if none is named.")] = None,
+    name: Annotated[str | None, typer.Argument(help="One host or edge; all hosts if none is named.")] = None,
     effective: Annotated[
         bool, typer.Option("--effective", help="frr.conf as it will be after Proxmox's merge.")
     ] = False,
     path: Annotated[str | None, typer.Option("--path", help="Another file of the bundle, by its path.")] = None,
+    written_for: Annotated[
+        EdgeFormat | None, typer.Option("--format", help="Who shall read an edge's filter; by default its kind.")
+    ] = None,
     stack: StackOption = "dev",
     file: FileOption = None,
     json: Json = False,
 ) -> None:
-    """Print the text that hosts get: our own FRR configuration, or with --effective what will run.
+    """Print the text that hosts get: our own FRR configuration, or with --effective what will run; or an edge's filter.
 
     Examples:
 
@@ -63,12 +77,23 @@ def render(
       trellis render pve01 --effective | less
 
       trellis render --path /etc/sysctl.d/90-trellis.conf
+
+      trellis render edge1 --format nftables
     """
-    bundles = make_bundles(make_plan(read_site(stack, file)))
-    chosen = [bundle for bundle in bundles if host in (None, bundle.host)]
+    planned = make_plan(read_site(stack, file))
+    edge = next((edge for edge in planned.edges if edge.name == name), None)
+    if edge is not None:
+        if effective or path:
+            raise Mistake(f"{name} is an edge: it gets one text, and --effective and --path are for hosts")
+        _print_edge(planned, edge, written_for, json)
+        return
+    bundles = make_bundles(planned)
+    chosen = [bundle for bundle in bundles if name in (None, bundle.host)]
     if not chosen:
-        known = ", ".join(bundle.host for bundle in bundles)
-        raise Mistake(f"the site has no host {host}; it has {known}")
+        known = ", ".join((*(bundle.host for bundle in bundles), *(edge.name for edge in planned.edges)))
+        raise Mistake(f"the site has no host or edge {name}; it has {known}")
+    if written_for is not None:
+        raise Mistake("--format is for an edge's filter: name an edge")
     if json:
         print_json({bundle.host: {file.path: file.text for file in bundle.files} for bundle in chosen})
         return
@@ -87,6 +112,13 @@ def schema() -> None:
       trellis schema > site.schema.json
     """
     sys.stdout.write(schema_text())
+
+
+def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, json: bool) -> None:
+    if json:
+        print_json(edge_document(planned, edge.name, written_for.value if written_for else None))
+    else:
+        sys.stdout.write(edge_filter(planned, edge, written_for.value if written_for else None))
 
 
 def _text(bundle: Bundle, path: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from trellis.plan.model import GuestPlan, Plan
+from trellis.render.edge import FORMAT_OF_KIND, EdgeFormat, edge_filter
 
 SCHEMA_VERSION = 1
 
@@ -61,6 +62,32 @@ def tenant_document(plan: Plan, tenant: str) -> dict[str, Any]:
         "tenant": tenant,
         "vnets": {vnet.name: vnet.vni for vnet in plan.vnets if vnet.tenant == tenant},
         "guests": [guest.name for guest in guests],
+    }
+
+
+def edge_document(plan: Plan, name: str, written_for: EdgeFormat | None = None) -> dict[str, Any]:
+    """Return what an edge is to hold: its sessions with the hosts, and its filter, line by line so that diffs are read.
+
+    Args:
+        plan: The plan.
+        name: Name of the edge.
+        written_for: Who shall read its filter; by default what the edge's kind does.
+    """
+    edge = next(edge for edge in plan.edges if edge.name == name)
+    peers = {host.name: [host.ipv4, host.ipv6] for host in plan.hosts if host.name in edge.hosts}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "edge": name,
+        "kind": edge.kind,
+        "asn": str(edge.asn),
+        "loopbacks": [edge.ipv4, edge.ipv6],
+        "fabric_asn": str(plan.asn),
+        "peers": peers,
+        "accepts": list(edge.accepts),
+        "filter": {
+            "format": written_for or FORMAT_OF_KIND[edge.kind],
+            "lines": edge_filter(plan, edge, written_for).splitlines(),
+        },
     }
 
 

@@ -1,8 +1,10 @@
-"""The design's rules that only the text can tell: R1, and parts of R10, R13 and R14.
+"""The design's rules that only the text can tell: R1, and parts of R10, R12, R13 and R14.
 
 R1: what stands in frr.conf.local stands in frr.conf after Proxmox's merge.  R10 and R13: no statement makes up a
-default or sends router advertisements.  R14: nothing is written that FRR reads and does not print back.  That FRR
-prints back what is written is proved on real daemons, in the lab's tests; here is what was learned from them.
+default or sends router advertisements.  R12: a static route leads to another zone's table or nowhere, and the host's
+table of filters leaves no way open (``filter_rules``).  R14: nothing is written that FRR reads and does not print
+back.  That FRR prints back what is written is proved on real daemons, in the lab's tests; here is what was learned
+from them.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from collections.abc import Iterator
 
 from trellis.plan.rules import Violation
 from trellis.render.bundle import FRR_CONF, FRR_CONF_LOCAL, Bundle
+from trellis.render.filter_rules import filter_violations
 
 _MADE_UP = re.compile(
     r"neighbor \S+ default-originate.*|default-originate .*|network (0\.0\.0\.0/0|::/0).*"
-    r"|(ip|ipv6) route (?!(0\.0\.0\.0/0|::/0) reject 250$|(?!0\.0\.0\.0/0|::/0)\S+ (\S+) nexthop-vrf \3$).*"
+    r"|(ip|ipv6) route (0\.0\.0\.0/0|::/0) (?!reject 250$).*"
 )
+_STATIC = re.compile(r"(ip|ipv6) route (?!(0\.0\.0\.0/0|::/0) ).*")
+_LEAKED = re.compile(r"(ip|ipv6) route \S+ (?P<vrf>vrf_\S+) nexthop-vrf (?P=vrf)")
 _SILENCING = r"ipv6 nd ra-lifetime 0|ipv6 nd prefix \S+ off-link no-autoconfig"
 _ADVERTISING = re.compile(rf"(?!({_SILENCING})$)(no )?ipv6 nd .*")
 
@@ -61,7 +66,7 @@ def text_violations(bundle: Bundle) -> tuple[Violation, ...]:
     Args:
         bundle: What the host gets.
     """
-    return (*_merged_whole(bundle), *_statements(bundle))
+    return (*_merged_whole(bundle), *_statements(bundle), *filter_violations(bundle))
 
 
 def _merged_whole(bundle: Bundle) -> Iterator[Violation]:
@@ -84,6 +89,10 @@ def _statements(bundle: Bundle) -> Iterator[Violation]:
     for line in _lines(bundle.text(FRR_CONF)):
         if _MADE_UP.fullmatch(line):
             yield Violation("R10", bundle.host, f"'{line}'", "the default would stay when the edge is gone")
+        if _STATIC.fullmatch(line) and not _LEAKED.fullmatch(line):
+            yield Violation(
+                "R12", bundle.host, f"'{line}'", "it would lead out of the VRF by a way that nothing filters"
+            )
         if _ADVERTISING.fullmatch(line):
             yield Violation("R13", bundle.host, f"'{line}'", "advertisements are per VNet, opt-in, and not FRR's")
     for line in _lines(bundle.text(own)):

@@ -22,11 +22,18 @@ from trellis.plan.rules.guests import (
     r10_real_default,
     r11_class_of_each_route,
 )
+from trellis.plan.rules.isolation import r12_filters_know_everybody
 from trellis.plan.rules.sessions import r9_primary_source, r13_no_advertisements, r14_all_defined
 from trellis.plan.rules.tables import r4_default_alone_enters_a_vrf, r12_zones_apart
 from trellis.plan.rules.violation import Violation
 
 Rule = Callable[[Plan, HostPlan], Iterator[Violation]]
+
+
+def _r12_isolated(plan: Plan, host: HostPlan) -> Iterator[Violation]:
+    yield from r12_zones_apart(plan, host)
+    yield from r12_filters_know_everybody(plan, host)
+
 
 RULES: dict[str, Rule] = {
     "R2": r2_own_guests_only,
@@ -39,7 +46,7 @@ RULES: dict[str, Rule] = {
     "R9": r9_primary_source,
     "R10": r10_real_default,
     "R11": r11_class_of_each_route,
-    "R12": r12_zones_apart,
+    "R12": _r12_isolated,
     "R13": r13_no_advertisements,
     "R14": r14_all_defined,
 }

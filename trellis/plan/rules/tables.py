@@ -1,4 +1,4 @@
-"""R4 and R12: what crosses between the tables of a host, and between zones.
+"""R4 and R12: what crosses between the tables of a host, and between zones; what filters let pass is ``isolation``'s.
 
 An unfiltered leak in both directions broke guest sessions within a minute when it was measured; two zones that
 import from each other are one.
