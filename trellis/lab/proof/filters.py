@@ -156,6 +156,9 @@ def _out_of_the_guest(fabric: Fabric, guest: AttachedGuest, version: int) -> Ite
     for other in _strangers(fabric, guest, version):
         name = f"{guest.name} to {other.name}, IPv{version}"
         yield Trial(name, Group.ZONES_HOST, host, (crossing(own, _own(other, version), BGP),), control)
+    for other in _reached_on_the_host(fabric, guest, version):
+        name = f"{guest.name} to {other.name} without {' or '.join(edges)}, IPv{version}"
+        yield Trial(name, Group.LEAKS, host, (crossing(own, _own(other, version), BGP),), control)
     infrastructure = tuple(crossing(own, to, port) for _, to, port in routers(fabric) if to.version == version)
     yield Trial(f"{guest.name}, IPv{version}", Group.INFRASTRUCTURE_HOST, host, infrastructure, control)
     sources = [_NOBODYS[version], fabric.loopback(host, version)]
@@ -204,13 +207,21 @@ def _by_way_of(fabric: Fabric, guest: AttachedGuest, version: int, edge: str, nu
 
 def _strangers(fabric: Fabric, guest: AttachedGuest, version: int) -> list[AttachedGuest]:
     """The first guests of the zones that a guest must not reach."""
-    return [
-        other
-        for other in speakers(fabric)
-        if other.zone != guest.zone
-        and own_address(other, version) is not None
-        and not may_reach(fabric, _own(guest, version), guest.zone, _own(other, version), other.zone)
-    ]
+    return [other for other, reached in _of_other_zones(fabric, guest, version) if not reached]
+
+
+def _reached_on_the_host(fabric: Fabric, guest: AttachedGuest, version: int) -> list[AttachedGuest]:
+    """The first guests of the zones that a leak lets a guest reach, and that its own host carries too."""
+    host = fabric.place(guest)
+    found = _of_other_zones(fabric, guest, version)
+    return [other for other, reached in found if reached and host in fabric.nodes_of(other.zone)]
+
+
+def _of_other_zones(fabric: Fabric, guest: AttachedGuest, version: int) -> Iterator[tuple[AttachedGuest, bool]]:
+    for other in speakers(fabric):
+        if other.zone != guest.zone and own_address(other, version) is not None:
+            own, to = _own(guest, version), _own(other, version)
+            yield other, may_reach(fabric, own, guest.zone, to, other.zone)
 
 
 def _own(guest: AttachedGuest, version: int) -> Address:
