@@ -70,9 +70,14 @@ def ping_from(node: str, source: Address, target: Address) -> Question:
     return Question(node, ("ping", *how, "-I", str(source), str(target)), at_once=True)
 
 
-def tcp_from(node: str, target: Address, port: int) -> Question:
-    """A TCP connection from a host or edge itself."""
-    return _connection(node, (), f"exec 3<>/dev/tcp/{target}/{port}", TCP_LONG_PATIENCE_S)
+def tcp_from(node: str, source: Address, target: Address, port: int) -> Question:
+    """A TCP connection from a host or edge itself, from an address of its own.
+
+    Left to itself a host would take the anycast gateway's, whose answers end on the guest's own host.
+    """
+    ends = f"({str(target)!r}, {port}), {TCP_LONG_PATIENCE_S}, ({str(source)!r}, 0)"
+    script = f"import socket; socket.create_connection({ends}); print({CONNECTED!r})"
+    return Question(node, ("python3", "-c", script), at_once=True)
 
 
 def tcp(host: str, guest: str, target: Address, port: int, patience_s: int = TCP_PATIENCE_S) -> Question:

@@ -105,7 +105,7 @@ def managed(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
                 echoed = echoes(answer.output)
                 seen = f"{len(echoed.answered)} of {echoed.sent} answered"
                 yield judged(f"{name}, ping", Group.MANAGED, "answered", seen, echoed.steady, answer)
-                answer = evidence[ask.tcp_from(node, target, BGP)]
+                answer = evidence[ask.tcp_from(node, source, target, BGP)]
                 made = connection(answer)
                 connected = made.state == "connected"
                 yield judged(f"{name}, TCP {BGP}", Group.MANAGED, "connected", made.told, connected, answer)

@@ -209,7 +209,7 @@ class Connection:
 
 
 _NO_WAY = re.compile(
-    r"Connection refused|No route to host|Network is unreachable|Connection timed out|Permission denied"
+    r"Connection refused|No route to host|Network is unreachable|Connection timed out|Permission denied|timed out"
 )
 
 
