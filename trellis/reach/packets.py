@@ -79,8 +79,8 @@ class Gate:
         own = self._territory(guest.zone)
         if not holds(own, packet.source):
             why = f"{packet.source} is no address of zone {guest.zone}"
-            return Check(guest.host, name, False, "BCP 38", why, "send from an address of the zone")
-        return self._between(guest.host, name, packet, guest.zone)
+            return Check(guest.host, name, False, "R12 forged source", why, "send from an address of the zone")
+        return self._between(guest.host, name, packet, guest.zone, guest.vnet)
 
     def at_edge(self, edge: str, packet: Packet) -> Check | None:
         """Return what an edge says to a packet; None to one that no guest sent, which it does not judge."""
@@ -91,13 +91,14 @@ class Gate:
         """Return what a host says to a packet for itself, by a gateway's address."""
         if packet.protocol == "icmp":
             return Check(host, "firewall, to the host", True, "R12", "ICMP")
-        ports = {"tcp": BGP, "udp": BFD}
-        if packet.port == ports[packet.protocol] and vnet.listens:
-            return Check(host, "firewall, to the host", True, "R8", "guests of this VNet may speak BGP and BFD")
         if packet.reply and packet.protocol == "tcp":
             return Check(host, "firewall, to the host", True, "R12", "it answers what the host began")
+        near = holds(vnet.subnets, packet.source)
+        ports = {"tcp": BGP, "udp": BFD}
+        if near and vnet.listens and packet.version == 6 and packet.port == ports[packet.protocol]:
+            return Check(host, "firewall, to the host", True, "R8", "guests of this VNet may speak BGP and BFD")
         for service in self._firewall.services:
-            if not service.to and vnet.name in service.vnets and _is_for(service, packet):
+            if near and not service.to and vnet.name in service.vnets and _is_for(service, packet):
                 return Check(host, "firewall, to the host", True, "R12", f"service {service.name}")
         what = f"{packet.protocol} port {packet.port} of the host is no service of {vnet.name}"
         entry = f"{{vnets: [{vnet.name}], protocol: {packet.protocol}, ports: [{packet.port}]}}"
@@ -108,15 +109,15 @@ class Gate:
         zone = self._fabric.zone_with(packet.source)
         return None if zone is None else self._between(node, "firewall, to the host", packet, zone)
 
-    def _between(self, node: str, name: str, packet: Packet, zone: str) -> Check:
-        """Return what a filter says to a packet that a guest of ``zone`` sent."""
+    def _between(self, node: str, name: str, packet: Packet, zone: str, vnet: str | None = None) -> Check:
+        """Return what a filter says to a packet of ``zone``; ``vnet`` where the bridge tells it, not the source."""
         if holds(self._territory(zone), packet.target):
             return Check(node, name, True, "R12", f"within zone {zone}")
         other = self._fabric.zone_with(packet.target)
         if other is not None:
             return self._between_zones(node, name, packet, zone, other)
         if self._fabric.is_infrastructure(packet.target):
-            return self._infrastructure(node, name, packet)
+            return self._infrastructure(node, name, packet, vnet)
         return Check(node, name, True, "R12", "neither another zone's nor the infrastructure's")
 
     def _between_zones(self, node: str, name: str, packet: Packet, zone: str, other: str) -> Check:
@@ -143,27 +144,22 @@ class Gate:
             f"leaks: {{NAME: {{between: [{', '.join(sorted((zone, other)))}]}}}}",
         )
 
-    def _infrastructure(self, node: str, name: str, packet: Packet) -> Check:
+    def _infrastructure(self, node: str, name: str, packet: Packet, vnet: str | None) -> Check:
         for service in self._firewall.services:
-            known = bool(service.to) and holds(service.to, packet.target) and holds(service.sources, packet.source)
-            if known and _is_for(service, packet):
+            known = vnet in service.vnets if vnet is not None else holds(service.sources, packet.source)
+            if known and holds(service.to, packet.target) and _is_for(service, packet):
                 return Check(node, name, True, "R12", f"service {service.name}")
         if packet.reply and packet.protocol != "udp":
             return Check(node, name, True, "R12", "it answers what the infrastructure began")
         why = f"{packet.target} is infrastructure"
-        vnet = self._fabric.vnet_with(packet.source) or self._vnet_of(packet.source)
         if packet.protocol == "icmp":
             return Check(
                 node, name, False, "R12 infrastructure", why, "nothing for ICMP; TCP and UDP by a firewall entry"
             )
         prefix = network(str(packet.target))
-        entry = f"vnets: [{vnet.name if vnet else '...'}], protocol: {packet.protocol}, ports: [{packet.port}]"
+        entry = f"vnets: [{vnet or '...'}], protocol: {packet.protocol}, ports: [{packet.port}]"
         remedy = f"firewall: {{NAME: {{{entry}, to: [{prefix}]}}}}"
         return Check(node, name, False, "R12 infrastructure", f"{why}: {packet.protocol} {packet.port}", remedy)
-
-    def _vnet_of(self, address: Address) -> VnetPlan | None:
-        planned = self._fabric.guests_by_address.get(address)
-        return self._fabric.vnets[planned.guest.vnet] if planned is not None else None
 
     def _territory(self, zone: str) -> tuple[str, ...]:
         return self._fabric.territories[zone]

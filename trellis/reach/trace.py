@@ -91,7 +91,23 @@ def trace(
     Raises:
         UnknownPlaceError: If a name is not known.
     """
-    walk = Walk(Fabric(plan, down))
+    return follow(Walk(Fabric(plan, down)), source, target, versions=versions, protocol=protocol, port=port)
+
+
+def follow(
+    walk: Walk,
+    source: str,
+    target: str,
+    *,
+    versions: tuple[Version, ...] = VERSIONS,
+    protocol: Protocol = "icmp",
+    port: int = 0,
+) -> Trace:
+    """Follow a packet and its answer through one state of a fabric; see `trace`.
+
+    Raises:
+        UnknownPlaceError: If a name is not known.
+    """
     begin, end = places.source(walk.fabric, source), places.place(walk.fabric, target)
     found, missing = [], []
     named = [address.version for name in (source, target) for address in _address(name)]
