@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.core.generated import Data, reordered, site_of
 from tests.core.rendered import Text, texts
-from tests.core.text_fields import list_fields, places
+from tests.core.text_fields import containers, list_fields, places, put_in
 from tests.counted import Cases
 from tests.sites import REPOSITORY
 from trellis.plan import plan
@@ -87,27 +87,10 @@ def culprits(data: Data, number: int) -> list[str]:
     ]
 
 
-def containers(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield path and value of each mapping and list."""
-    if isinstance(value, dict | list):
-        yield path, value
-        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from containers(below, (*path, key))
-
-
 def shallowly_reordered(draw: Random, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: value[key] for key in draw.sample(list(value), len(value))}
     return draw.sample(value, len(value))
-
-
-def put_in(value: Any, path: tuple[str | int, ...], wanted: Any) -> Any:
-    """Return a copy of ``value`` with ``wanted`` at a path."""
-    if not path:
-        return wanted
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
-    changed = {key: put_in(below, path[1:], wanted) if key == path[0] else below for key, below in pairs}
-    return changed if isinstance(value, dict) else list(changed.values())
 
 
 def test_two_sites_that_differ_in_order_only_render_the_same_bytes(cases: Cases) -> None:

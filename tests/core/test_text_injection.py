@@ -19,6 +19,7 @@ import pytest
 from hypothesis import reject
 
 from tests.core import hostile
+from tests.core.refused import assert_well_formed
 from tests.core.rendered import texts
 from tests.core.text_fields import Place, names_of, places, text_fields, with_text
 from tests.core.whole_site import REFUSED_WHATEVER_IT_HOLDS, WHOLE
@@ -119,19 +120,6 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def assert_well_formed(refused: SiteRefused) -> None:
-    """Assert that a message has its heading and four lines for each reason, and nothing in them but printable ASCII."""
-    message = str(refused)
-    assert message.isascii()
-    assert message.replace("\n", "").isprintable()
-    heading, *rest = message.split("\n")
-    assert re.fullmatch(r"the site is refused for \d+ reasons?; nothing was changed", heading)
-    assert len(rest) == 4 * len(refused.refusals) > 0
-    for position, line in enumerate(rest):
-        assert line.startswith(("", "  rule:   ", "  why:    ", "  remedy: ")[position % 4])
-        assert len(line) <= 2010, f"{len(line)} characters: {line[:80]}..."
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place.path)))

@@ -11,6 +11,9 @@ from trellis.site import Site
 
 Schema = dict[str, Any]
 
+Path = tuple[str | int, ...]
+"""Keys and positions from the root of a site."""
+
 NAMES = "(name)"
 """Last part of the pattern of a mapping's keys."""
 
@@ -29,7 +32,7 @@ class Place:
     """
 
     field: str
-    path: tuple[str | int, ...]
+    path: Path
     choices: tuple[str, ...]
 
     @property
@@ -46,10 +49,9 @@ class Place:
         """Return what stands here in a site; the site is one that has the place."""
         if self.is_name or self.is_unknown:
             return str(self.path[-1])
-        for part in self.path:
-            site = site[part]
-        assert isinstance(site, str), self
-        return site
+        found = at(site, self.path)
+        assert isinstance(found, str), self
+        return found
 
 
 _ROOT: Schema = Site.model_json_schema()
@@ -92,7 +94,7 @@ def _fields(schema: Schema, field: str, wanted: str = "string") -> Iterator[str]
             yield from _fields(shape["items"], _below(field, "*"), wanted)
 
 
-def _places(schema: Schema, value: Any, field: str, path: tuple[str | int, ...]) -> Iterator[Place]:
+def _places(schema: Schema, value: Any, field: str, path: Path) -> Iterator[Place]:
     for shape in _shapes(schema):
         if isinstance(value, str) and shape.get("type") == "string":
             yield Place(field, path, tuple(shape.get("enum", ())))
@@ -129,7 +131,10 @@ def with_text(site: Any, place: Place, text: str) -> Any:
     before = place.text(site)
     if before in names_of(site):
         return renamed(site, before, text)
-    return _replaced(site, place.path, text)
+    *above, last = place.path
+    if last == UNKNOWN:
+        return put_in(site, tuple(above), {**at(site, tuple(above)), text: "x"})
+    return put_in(site, place.path, text)
 
 
 def renamed(value: Any, before: str, after: str) -> Any:
@@ -141,11 +146,26 @@ def renamed(value: Any, before: str, after: str) -> Any:
     return after if isinstance(value, str) and value == before else value
 
 
-def _replaced(value: Any, path: tuple[str | int, ...], text: str) -> Any:
+def containers(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield path and value of each mapping and list in ``value``, itself first."""
+    if isinstance(value, dict | list):
+        yield path, value
+        for key, below in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from containers(below, (*path, key))
+
+
+def at(value: Any, path: Path) -> Any:
+    """Return what stands at a path."""
+    for part in path:
+        value = value[part]
+    return value
+
+
+def put_in(value: Any, path: Path, wanted: Any) -> Any:
+    """Return a copy of ``value`` with ``wanted`` at a path, the last part of which may be new in a mapping."""
     if not path:
-        return text
-    if path[0] == UNKNOWN:
-        return {**value, text: "x"}
+        return wanted
+    key, *below = path
     if isinstance(value, list):
-        return [_replaced(below, path[1:], text) if n == path[0] else below for n, below in enumerate(value)]
-    return {key: _replaced(below, path[1:], text) if key == path[0] else below for key, below in value.items()}
+        return [put_in(found, tuple(below), wanted) if n == key else found for n, found in enumerate(value)]
+    return {**value, key: put_in(value.get(key), tuple(below), wanted)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterator
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -32,6 +33,7 @@ def site_data_of_stack(text: str | bytes) -> dict[str, Any]:
         document = yaml.load(decoded, Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader underneath)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SiteRefused([_unreadable(error)]) from None
+    raise_if_any(_endless(document))
     config = document.get("config") if isinstance(document, dict) else None
     raise_if_any(_secrets_in_the_clear(config))
     data = config.get(CONFIG_KEY) if isinstance(config, dict) else None
@@ -72,6 +74,37 @@ def _decoded(text: str | bytes) -> str:
 def _not_utf8(where: str, value: str, rule: str) -> Refusal:
     why = "FRR refuses a configuration with such bytes, and other tools read another text than is seen"
     return Refusal(where, value, rule, why, "save the file as UTF-8 without a byte order mark")
+
+
+_DEEPEST = 25
+"""Levels of nesting of a stack file: a site's own, which ``trellis.site.load`` judges, and those around it."""
+
+_MOST_VALUES = 1_000_000
+"""Values in a stack file, each as often as an alias names it; 128 hosts with 16 tenants have fewer than 10^5."""
+
+
+def _endless(document: Any) -> Iterator[Refusal]:
+    """Refuse a file in which aliases hold themselves or multiply: nobody could read it to its end."""
+    rest, config = document, document.get("config") if isinstance(document, dict) else None
+    site = config.get(CONFIG_KEY) if isinstance(config, dict) else None
+    if isinstance(config, dict) and isinstance(site, dict):  # how deep it may be is judged with the site
+        rest = {**document, "config": {key: value for key, value in config.items() if key != CONFIG_KEY}}
+    depths, of_site = (list(islice(_depths(part), _MOST_VALUES + 1)) for part in (rest, site))
+    if max(depths) > _DEEPEST or max(len(depths), len(of_site)) > _MOST_VALUES:
+        rule = f"a stack file has at most {_MOST_VALUES} values and {_DEEPEST} levels of nesting"
+        why = "aliases that hold themselves or multiply never end"
+        yield Refusal("the stack file", "...", rule, why, "write out what the aliases stand for, or remove them")
+
+
+def _depths(value: Any) -> Iterator[int]:
+    """Yield the depth of ``value`` and of each value in it, down to the first that is too deep."""
+    ahead = [(value, 0)]
+    while ahead:
+        found, depth = ahead.pop()
+        yield depth
+        if depth <= _DEEPEST:
+            below = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+            ahead += [(value, depth + 1) for value in below]
 
 
 def _secrets_in_the_clear(config: Any) -> Iterator[Refusal]:
