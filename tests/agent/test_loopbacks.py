@@ -171,6 +171,7 @@ def test_changes_pending_in_proxmox_that_would_take_the_stanza_away_are_refused(
     if pending is not None:
         Path(f"{interfaces}.new").write_text(pending)
     assert bool(loopbacks.refusals(WANTED, "pve", NOBODY)) is refused
+    assert loopbacks.refusals(WANTED, "frr", NOBODY) == []
 
 
 @pytest.mark.parametrize("there", [None, (), ADDRESSES[:1], (*ADDRESSES, "10.9.9.9/32")])
