@@ -92,6 +92,14 @@ def test_on_a_plain_host_something_else_may_have_set_the_device_up(kernel: FakeI
     kernel.devices[NAME]["addresses"].pop()
     [refusal] = loopbacks.refusals(WANTED, "frr", NOBODY)
     assert refusal.value == "missing"
+    assert loopbacks.refusals(WANTED, "pve", NOBODY) == []  # there Proxmox needs the file: it is made
+    interfaces.write_text(INSTALLED)
+    assert loopbacks.refusals(WANTED, "frr", NOBODY) == []
+    _write("frr")
+    loopbacks.bring_up(WANTED, NOBODY)
+    assert loopbacks.differences(WANTED, "frr") == []
+    interfaces.write_text(interfaces.read_text().replace("    address", "    # address"))
+    assert loopbacks.differences(WANTED, "frr") == [f"{interfaces} says otherwise of dummy_underlay: no address"]
 
 
 @pytest.mark.parametrize("at", range(3))
@@ -156,6 +164,9 @@ def test_an_interface_of_another_kind_is_refused_unless_it_is_right_already(kern
     kernel.devices[NAME]["addresses"].pop()
     [refusal] = loopbacks.refusals(WANTED, "pve", NOBODY)
     assert refusal.value == "dummy_underlay is of kind bridge"
+    kernel.devices[NAME]["kind"] = ""
+    [refusal] = loopbacks.refusals(WANTED, "pve", NOBODY)
+    assert refusal.value == "dummy_underlay is of kind hardware"
 
 
 def test_a_loopback_on_another_interface_is_refused(kernel: FakeIp, interfaces: Path) -> None:
@@ -164,7 +175,10 @@ def test_a_loopback_on_another_interface_is_refused(kernel: FakeIp, interfaces: 
     assert refusal.value == "lo has 10.255.0.1/32"
 
 
-@pytest.mark.parametrize(("pending", "refused"), [(INSTALLED, True), (INSTALLED + SEED, False), (None, False)])
+@pytest.mark.parametrize(
+    ("pending", "refused"),
+    [(INSTALLED, True), (INSTALLED + SEED, False), (SEED.replace("0.1/", "0.2/"), True), (None, False)],
+)
 def test_changes_pending_in_proxmox_that_would_take_the_stanza_away_are_refused(
     kernel: FakeIp, interfaces: Path, pending: str | None, refused: bool
 ) -> None:

@@ -206,9 +206,7 @@ def put_back(earlier: dict[str, Any]) -> None:
 
 def _is_to_be_written(wanted: Loopbacks, kind: str, now: Now) -> bool:
     """On a Proxmox host the stanza must be there; elsewhere something else may set the interface up."""
-    if kind == "pve" or now.file is not None:
-        return True
-    return now.device is None or any(_differences_live(wanted, now))
+    return kind == "pve" or now.file is not None or any(_differences_live(wanted, now))
 
 
 def _says(said: Described, wanted: Loopbacks) -> bool:
