@@ -40,7 +40,7 @@ class Question:
         node: The host or edge.
         argv: The command and its arguments; no shell is involved.
         at_once: Whether it may run beside others, as something that mostly waits (a ping) should.
-        stdin: What it reads from its standard input.
+        stdin: What it reads from its standard input; two that differ in it alone are the same question.
         moment: Tells the same command asked twice apart; one that begins with `before` is asked before those that run
             beside others, any other after them.
     """
@@ -48,7 +48,7 @@ class Question:
     node: str
     argv: tuple[str, ...]
     at_once: bool = False
-    stdin: str = field(default="", repr=False)
+    stdin: str = field(default="", repr=False, compare=False)
     moment: str = ""
 
     @property

@@ -60,7 +60,7 @@ def recording() -> Recording:
     fabric = Fabric(load_site(recorded["site"]), recorded["places"], tuple(map(ip_address, recorded["upstream"])))
     answers = (
         Answer(
-            Question(said["node"], tuple(said["argv"]), said["at_once"]),
+            Question(said["node"], tuple(said["argv"]), said["at_once"], moment=said["moment"]),
             said["status"],
             said["output"],
             said["errors"],

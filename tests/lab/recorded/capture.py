@@ -14,7 +14,7 @@ from trellis.lab import twin as twins
 from trellis.lab.evidence import Evidence
 from trellis.lab.proof import ask
 from trellis.lab.proof.fabric import VERSIONS
-from trellis.lab.proof.prove import STATE, TRAFFIC, ask_twin, fabric_of, questions
+from trellis.lab.proof.prove import ROUNDS, ask_twin, fabric_of, questions
 from trellis.site import site_data_of_stack
 
 RECORDING = Path(__file__).with_name("dev.json.gz")
@@ -28,8 +28,9 @@ def main(stack: str) -> None:
     nodes = (*fabric.hosts, *fabric.site.edges)
     further = [ask.vtysh(node, "show bgp vrf all summary json") for node in nodes]
     further += [ask.all_routes(edge, version) for edge in fabric.site.edges for version in VERSIONS]
-    evidence: Evidence = ask_twin(twin, (*questions(fabric, STATE), *further))
-    evidence |= ask_twin(twin, questions(fabric, TRAFFIC))
+    evidence: Evidence = ask_twin(twin, further)
+    for _, chapters, at_once in ROUNDS:
+        evidence |= ask_twin(twin, questions(fabric, chapters), at_once=at_once)
     recorded = {
         "site": data,
         "places": fabric.places,
@@ -39,6 +40,7 @@ def main(stack: str) -> None:
                 "node": answer.question.node,
                 "argv": answer.question.argv,
                 "at_once": answer.question.at_once,
+                "moment": answer.question.moment,
                 "status": answer.status,
                 "output": answer.output,
                 "errors": answer.errors,

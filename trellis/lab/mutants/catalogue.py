@@ -1,6 +1,7 @@
 """The defects, as data: which rules of a filter are taken away, and which rows of the proof have to notice.
 
-Rules are found by the name that the product gives them in their comment, and by the chain that they stand in.
+Rules are found by the chain that they stand in, and by the name that the product gives them in their comment or by
+the chain that they go on to.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ class Removal:
 
     Args:
         where: On all hosts, or on all edges.
-        comment: A regular expression that the whole comment of a rule matches.
-        chain: One that the whole name of its chain matches.
+        chain: A regular expression that the whole name of a rule's chain matches.
+        comment: One that its whole comment matches; a rule without has an empty one.
+        goes_to: One that the whole name of the chain matches that it goes on to; empty if it goes nowhere.
     """
 
     where: Literal["hosts", "edges"]
-    comment: str
     chain: str = ".*"
+    comment: str = ".*"
+    goes_to: str = ".*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,21 @@ class Mutant:
     red: frozenset[Group]
 
 
-_HOST_ZONES = Removal("hosts", "R12 other zone")
-_HOST_INFRASTRUCTURE = Removal("hosts", "R12 infrastructure", "zone_.*")
-_BACK = Removal("hosts", "R12 infrastructure", "from_outside")
-_EDGE_ZONES = Removal("edges", "R12 other zone")
-_EDGE_INFRASTRUCTURE = Removal("edges", "R12 infrastructure")
+_HOST_ZONES = Removal("hosts", comment="R12 other zone")
+_HOST_INFRASTRUCTURE = Removal("hosts", "zone_.*", goes_to="to_infrastructure")
+_BACK = Removal("hosts", "input", goes_to="from_outside")
+_EDGE_ZONES = Removal("edges", comment="R12 other zone")
+_EDGE_INFRASTRUCTURE = Removal("edges", comment="R12 infrastructure")
+_HOST_GROUPS = frozenset(
+    {
+        Group.ZONES_HOST,
+        Group.INFRASTRUCTURE_HOST,
+        Group.INFRASTRUCTURE_BACK,
+        Group.HOST_PORTS,
+        Group.FORGED,
+        Group.ADVERTISEMENTS,
+    }
+)
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant("host-zones", "hosts let guests into other zones", (_HOST_ZONES,), frozenset({Group.ZONES_HOST})),
@@ -92,19 +105,32 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "host-ports",
         "hosts show guests every port by the gateway's addresses",
-        (Removal("hosts", "R12 host", "to_host"),),
+        (Removal("hosts", "to_host", "R12 host"),),
         frozenset({Group.HOST_PORTS}),
     ),
     Mutant(
         "forged-sources",
         "hosts let guests send from addresses of others",
-        (Removal("hosts", "R12 forged source"),),
+        (Removal("hosts", comment="R12 forged source"),),
         frozenset({Group.FORGED}),
     ),
     Mutant(
         "advertisements",
         "hosts listen to router advertisements of guests",
-        (Removal("hosts", "R13 advertisement"),),
+        (Removal("hosts", comment="R13 advertisement"),),
         frozenset({Group.ADVERTISEMENTS}),
+    ),
+    Mutant(
+        "no-answers",
+        "guests can't answer what hosts and edges ask of them",
+        (Removal("hosts", "to_infrastructure", "answers"), Removal("edges", "to_infrastructure", "answers")),
+        frozenset({Group.MANAGED}),
+    ),
+    Mutant("no-host-filter", "hosts have no filter at all", (Removal("hosts", "ingress|input"),), _HOST_GROUPS),
+    Mutant(
+        "no-edge-filter",
+        "the edge has no filter at all",
+        (Removal("edges", "ingress"),),
+        frozenset({Group.ZONES_EDGE, Group.INFRASTRUCTURE_EDGE}),
     ),
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from trellis.lab import edge_filter, network
 from trellis.lab.errors import LabError
-from trellis.lab.mutants.catalogue import Mutant
+from trellis.lab.mutants.catalogue import Mutant, Removal
 from trellis.lab.processes import Completed, run
 
 if TYPE_CHECKING:
@@ -31,12 +31,29 @@ class Seeded:
     Args:
         node: The host or edge.
         chain: Its chain.
-        comment: Its name.
+        name: Its comment, or the chain that it went on to.
     """
 
     node: str
     chain: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as nft lists it.
+
+    Args:
+        chain: Its chain.
+        handle: What nft knows it by.
+        comment: Its name; empty without.
+        goes_to: The chain that it goes on to; empty without.
+    """
+
+    chain: str
+    handle: int
     comment: str
+    goes_to: str
 
 
 def seed(twin: Twin, mutant: Mutant) -> tuple[Seeded, ...]:
@@ -56,16 +73,16 @@ def seed(twin: Twin, mutant: Mutant) -> tuple[Seeded, ...]:
     for removal in mutant.removals:
         for node in twin.site.hosts if removal.where == "hosts" else twin.site.edges:
             listed = _nft(twin, node, "--json --handle list table " + _TABLE)
-            found = list(_rules(json.loads(listed.stdout), removal.chain, removal.comment))
+            found = list(rules_of(json.loads(listed.stdout), removal))
             if not found:
                 raise LabError(
                     f"mutant {mutant.name}",
-                    why=f"the filter of {node} has no rule {removal.comment!r} in a chain {removal.chain!r}",
+                    why=f"the filter of {node} has no rule like {removal}",
                     remedy=f"trellis lab shell {node} -- nft list table {_TABLE}",
                 )
-            lines = [f"delete rule {_TABLE} {chain} handle {handle}" for chain, handle, _ in found]
+            lines = [f"delete rule {_TABLE} {rule.chain} handle {rule.handle}" for rule in found]
             _nft(twin, node, "--file -", "\n".join(lines) + "\n")
-            gone += [Seeded(node, chain, comment) for chain, _, comment in found]
+            gone += [Seeded(node, rule.chain, rule.comment or rule.goes_to) for rule in found]
     return tuple(gone)
 
 
@@ -90,11 +107,17 @@ def _nodes(twin: Twin) -> tuple[str, ...]:
     return (*sorted(twin.site.hosts), *sorted(twin.site.edges))
 
 
-def _rules(said: Mapping[str, Any], chain: str, comment: str) -> Iterator[tuple[str, int, str]]:
+def rules_of(said: Mapping[str, Any], removal: Removal) -> Iterator[Rule]:
+    """Find the rules to take away in what `nft --json --handle list table` prints."""
     for entry in said["nftables"]:
-        rule = entry.get("rule", {})
-        if re.fullmatch(comment, rule.get("comment", "")) and re.fullmatch(chain, rule["chain"]):
-            yield rule["chain"], rule["handle"], rule["comment"]
+        if "rule" not in entry:
+            continue
+        rule = entry["rule"]
+        verdicts = [step[word]["target"] for step in rule["expr"] for word in ("goto", "jump") if word in step]
+        found = Rule(rule["chain"], rule["handle"], rule.get("comment", ""), "".join(verdicts))
+        wanted = ((removal.chain, found.chain), (removal.comment, found.comment), (removal.goes_to, found.goes_to))
+        if all(re.fullmatch(pattern, text) for pattern, text in wanted):
+            yield found
 
 
 def _nft(twin: Twin, node: str, words: str, stdin: str | None = None) -> Completed:

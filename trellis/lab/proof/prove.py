@@ -47,6 +47,7 @@ TRAFFIC_ROUNDS: Sequence[Round] = (
     ("each filter by itself", FILTERS, WAITING_AT_ONCE),
 )
 ROUNDS: Sequence[Round] = (("sessions, routes and configuration", STATE, AT_ONCE), *TRAFFIC_ROUNDS)
+CHAPTERS: Sequence[Chapter] = (*STATE, *TRAFFIC, *FILTERS)
 
 
 def prove(twin: Twin, say: Say, rounds: Sequence[Round] = ROUNDS) -> tuple[Row, ...]:
@@ -70,7 +71,9 @@ def prove(twin: Twin, say: Say, rounds: Sequence[Round] = ROUNDS) -> tuple[Row, 
     return judge(fabric, evidence, [chapter for _, chapters, _ in rounds for chapter in chapters])
 
 
-def judge(fabric: Fabric, evidence: Mapping[Question, Answer], chapters: Sequence[Chapter]) -> tuple[Row, ...]:
+def judge(
+    fabric: Fabric, evidence: Mapping[Question, Answer], chapters: Sequence[Chapter] = CHAPTERS
+) -> tuple[Row, ...]:
     """The rows that follow from the answers; nothing is asked here."""
     rows = [row for chapter in chapters for row in chapter(fabric, evidence)]
     order = list(Group)
