@@ -1,0 +1,52 @@
+"""Every table that an example renders is one that nft takes, and lists back with each of its rules."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.sites import EXAMPLES, bundles_of, plan_of
+from trellis.render import render
+from trellis.render.edge import edge_filter
+from trellis.render.firewall import FIREWALL
+
+TABLES = {
+    **{f"{example}/{found.host}": found.text(FIREWALL) for example in EXAMPLES for found in bundles_of(example)},
+    **{
+        f"{example}/{edge.name}": edge_filter(plan_of(example), edge, "nftables")
+        for example in EXAMPLES
+        for edge in plan_of(example).edges
+    },
+}
+DISTINCT = {text: name for name, text in reversed(TABLES.items())}
+
+
+@pytest.mark.parametrize("text", DISTINCT, ids=DISTINCT.values())
+def test_nft_takes_a_table_whole(nft: None, text: str) -> None:
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", 'nft -c "$0" && nft "$0" && nft -j list ruleset', text],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = json.loads(done.stdout)["nftables"]
+    assert {found["table"]["name"] for found in listed if "table" in found} == {"trellis"}
+    drops = [
+        found["rule"]["comment"] for found in listed if "drop" in json.dumps(found.get("rule", {}).get("expr", ""))
+    ]
+    assert sorted(drops) == sorted(
+        line.split('comment "')[1].rstrip('"') for line in text.splitlines() if "counter drop" in line
+    )
+
+
+def test_hosts_that_carry_the_same_zones_share_one_text() -> None:
+    texts = [bundle.text(FIREWALL) for bundle in render(plan_of("scale-32x16"))]
+    assert len({id(text) for text in texts}) == len(set(texts)) == 1
+
+
+def test_no_table_keeps_state() -> None:
+    for name, text in TABLES.items():
+        assert not any(word in text for word in (" ct ", "notrack", "fib ", "reject")), name
