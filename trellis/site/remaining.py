@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from trellis.site.refusal import Refusal
@@ -50,6 +51,7 @@ class Remaining:
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.data: Mapping[str, Any] | None = data
+        self._whole = data
         self._left_out: set[str] = set()
 
     def leave_out(self, misfits: Iterable[Misfit]) -> list[Refusal]:
@@ -63,7 +65,8 @@ class Remaining:
             left = copy.deepcopy(dict(self.data))
             if all(_drop(left, misfit, self._left_out) for misfit in found):
                 self._drop_what_refers(left)
-                self.data = left
+                # What could not be left out would be found for ever; without hosts there is nothing to judge.
+                self.data = left if left != self.data and _family(left, "hosts") else None
             else:
                 self.data = None
         return [misfit.refusal for misfit in found]
@@ -76,23 +79,21 @@ class Remaining:
         return [found for found in refusals if not gone.search(f"{found.path} {found.rule} {found.remedy}")]
 
     def _drop_what_refers(self, left: dict[str, Any]) -> None:
+        """Drop what refers to an entry that was left out; what refers to none is for the next gate to tell."""
         if not self._left_out:
             return
         # What a leak or a service may name follows from everything else: with less there, less could be named.
         left.pop("leaks", None)
         left.pop("firewall", None)
-        hosts, reflectors = _family(left, "hosts"), _family(left, "fabric").get("route_reflectors")
-        if isinstance(reflectors, list) and any(name not in hosts for name in reflectors):
-            left["fabric"]["route_reflectors"] = [name for name in reflectors if name in hosts]
+        while (gone := _Gone(self._whole, left)) and (entries := list(gone.referring(left))):
+            for family, name in entries:
+                family.pop(name, None)
+        reflectors = _family(left, "fabric").get("route_reflectors")
+        if isinstance(reflectors, list) and any(_is_text(name) and name in gone.hosts for name in reflectors):
+            left["fabric"]["route_reflectors"] = [
+                name for name in reflectors if not _is_text(name) or name not in gone.hosts
+            ]
             self._left_out.add("fabric.route_reflectors")
-        for zone in _family(left, "zones").values():
-            _keep_known(zone, "nodes", hosts)
-        for attached in _attached(left):
-            for entry in attached.values():
-                _keep_known(entry, "placement", hosts)
-        while gone := list(_referring(left)):
-            for family, name in gone:
-                del family[name]
 
 
 def _drop(left: dict[str, Any], misfit: Misfit, left_out: set[str]) -> bool:
@@ -107,13 +108,22 @@ def _drop(left: dict[str, Any], misfit: Misfit, left_out: set[str]) -> bool:
         left[location[0]] = copy.deepcopy(_STAND_INS[location[0]])
         left_out.update(first if location[0] != "name" else ())
         return True
-    if location[0] not in _FAMILIES or first == location == ("hosts",):
-        return False
-    node = location[:2] == ("clusters", *location[1:2]) and location[2:3] == ("nodes",) and len(location) > 3
-    entry = location[:4] if node else location[:2]
+    if location[0] not in _FAMILIES or first == location:
+        return False  # without a whole family nobody knows what refers to it
+    entry = location[: _depth_of_entry(left, location)]
     _delete(left, entry)
     left_out.add(".".join(entry))
     return True
+
+
+def _depth_of_entry(left: dict[str, Any], location: Location) -> int:
+    """Return how many keys lead to the entry that a location is in; one if the entries stand in no mapping by name."""
+    if not isinstance(left.get(location[0], {}), dict):
+        return 1
+    if location[0] == "clusters" and location[2:3] == ("nodes",):
+        cluster = _family(left, "clusters").get(location[1])
+        return 4 if isinstance(cluster, dict) and isinstance(cluster.get("nodes"), dict) else 2
+    return 2
 
 
 def _delete(left: Any, location: Location) -> None:
@@ -125,23 +135,49 @@ def _delete(left: Any, location: Location) -> None:
         left.pop(location[-1], None)
 
 
-def _referring(left: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield each entry that refers to something that is not there, as its family and its name."""
-    hosts, edges, zones = (_family(left, name) for name in ("hosts", "edges", "zones"))
-    tenants, vnets = _family(left, "tenants"), _family(left, "vnets")
-    for family, refers in (
-        ("links", lambda link: any(end not in hosts and end not in edges for end in link.get("ends") or ())),
-        ("zones", lambda zone: zone.get("nodes") == [None]),
-        ("vnets", lambda vnet: vnet.get("zone") not in zones or vnet.get("tenant") not in tenants),
-        ("clusters", lambda cluster: cluster.get("vnet") not in vnets),
-        ("guests", lambda guest: guest.get("vnet") not in vnets),
-    ):
-        entries = _family(left, family)
-        yield from [(entries, name) for name, entry in entries.items() if isinstance(entry, dict) and refers(entry)]
-    for entries in _attached(left):
-        for name, entry in entries.items():
-            if isinstance(entry, dict) and (entry.get("host") not in hosts or entry.get("placement") == [None]):
-                yield entries, name
+class _Gone:
+    """The names of the entries that were in the whole site and are not in what is left."""
+
+    def __init__(self, whole: Mapping[str, Any], left: Mapping[str, Any]) -> None:
+        self.hosts, self.edges, self.zones, self.tenants, self.vnets = (
+            _family(whole, family).keys() - _family(left, family).keys()
+            for family in ("hosts", "edges", "zones", "tenants", "vnets")
+        )
+
+    def referring(self, left: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+        """Yield each entry that refers to one that is gone, as its family and its name."""
+        rules: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+            ("links", lambda link: any(end in self.hosts or end in self.edges for end in _family(link, "ends"))),
+            ("zones", lambda zone: _without(zone, "nodes", self.hosts)),
+            ("vnets", lambda vnet: _names(vnet, "zone", self.zones) or _names(vnet, "tenant", self.tenants)),
+            ("clusters", lambda cluster: _names(cluster, "vnet", self.vnets)),
+            ("guests", lambda guest: _names(guest, "vnet", self.vnets)),
+        )
+        for family, refers in rules:
+            entries = _family(left, family)
+            yield from [(entries, name) for name, entry in entries.items() if refers(entry)]
+        for entries in _attached(left):
+            for name, entry in entries.items():
+                if _names(entry, "host", self.hosts) or _without(entry, "placement", self.hosts):
+                    yield entries, name
+
+
+def _names(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
+    name = entry.get(key) if isinstance(entry, dict) else None
+    return isinstance(name, str) and name in gone
+
+
+def _without(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
+    """Take names that are gone out of a list; return whether none is left, for an empty list would mean all."""
+    names = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(names, list) or not any(_is_text(name) and name in gone for name in names):
+        return False
+    entry[key] = [name for name in names if not _is_text(name) or name not in gone]
+    return not entry[key]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _attached(left: dict[str, Any]) -> list[dict[str, Any]]:
@@ -149,13 +185,6 @@ def _attached(left: dict[str, Any]) -> list[dict[str, Any]]:
     return [_family(left, "guests"), *(_family(cluster, "nodes") for cluster in _family(left, "clusters").values())]
 
 
-def _keep_known(entry: Any, key: str, known: Mapping[str, Any]) -> None:
-    """Keep those names of a list that are known; ``[None]`` where none is left, for an empty list means all."""
-    names = entry.get(key) if isinstance(entry, dict) else None
-    if isinstance(names, list) and names:
-        entry[key] = [name for name in names if name in known] or [None]
-
-
 def _family(parent: Any, name: str) -> dict[str, Any]:
-    found = parent.get(name) if isinstance(parent, dict) else None
+    found = parent.get(name) if isinstance(parent, Mapping) else None
     return found if isinstance(found, dict) else {}
