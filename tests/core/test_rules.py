@@ -10,7 +10,8 @@ import pytest
 from tests.core import broken
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.plan import Plan
-from trellis.plan.model import LeakPlan, RouteMapEntry, Session, SilencedInterface, VrfRoute
+from trellis.plan.firewall_model import LeakPlan
+from trellis.plan.model import RouteMapEntry, Session, SilencedInterface, VrfRoute
 from trellis.plan.rules import RULES, violations
 from trellis.render import Bundle
 from trellis.render.firewall import FIREWALL
@@ -222,7 +223,7 @@ def test_the_text_of_every_example_keeps_the_rules(example: str) -> None:
 
 def _with_line(bundle: Bundle, line: str) -> Bundle:
     files = tuple(
-        replace(file, text=file.text.replace("router bgp 4200001000\n", f"router bgp 4200001000\n {line}\n"))
+        replace(file, parts=(file.text.replace("router bgp 4200001000\n", f"router bgp 4200001000\n {line}\n"),))
         for file in bundle.files
     )
     return replace(bundle, files=files)
@@ -255,7 +256,7 @@ def test_a_rule_notices_a_line(rule: str, line: str) -> None:
 def test_r1_notices_a_line_that_the_merge_lost() -> None:
     bundle = next(found for found in bundles_of("homelab") if found.host == "pve01")
     files = tuple(
-        replace(file, text=file.text.replace(" neighbor fd00:101::11 remote-as 4210101011\n", ""))
+        replace(file, parts=(file.text.replace(" neighbor fd00:101::11 remote-as 4210101011\n", ""),))
         if file.path == "/etc/frr/frr.conf"
         else file
         for file in bundle.files
@@ -305,6 +306,7 @@ def test_r12_notices_a_line_that_a_table_lacks_or_should_not_have(line: str, ins
     bundle = next(found for found in bundles_of("homelab") if found.host == "pve01")
     assert line in bundle.text(FIREWALL)
     files = tuple(
-        replace(file, text=file.text.replace(line, instead)) if file.path == FIREWALL else file for file in bundle.files
+        replace(file, parts=(file.text.replace(line, instead),)) if file.path == FIREWALL else file
+        for file in bundle.files
     )
     assert {found.rule for found in text_violations(replace(bundle, files=files))} == {"R12"}

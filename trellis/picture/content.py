@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from trellis.picture.fabric import Cell, Fabric, VnetBand, ZoneBand
-from trellis.plan.model import EdgePlan, HostPlan, LeakPlan
+from trellis.plan.firewall_model import LeakPlan
+from trellis.plan.model import EdgePlan, HostPlan
 from trellis.site.resolved import AnyNetwork, AttachedGuest
 
 Rows = list[tuple[str, ...]]

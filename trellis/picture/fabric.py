@@ -13,7 +13,8 @@ from typing import Literal
 
 from trellis import allocate
 from trellis.plan import Plan, names
-from trellis.plan.model import EdgePlan, HostPlan, LeakPlan, LinkPlan, VnetPlan, Vrf, ZonePlan
+from trellis.plan.firewall_model import LeakPlan
+from trellis.plan.model import EdgePlan, HostPlan, LinkPlan, VnetPlan, Vrf, ZonePlan
 from trellis.site import Site
 from trellis.site.resolved import AttachedGuest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trellis.plan.model import AllowedService, FirewallPlan, LeakPlan, ZonePrefixes
+from trellis.plan.firewall_model import AllowedService, FirewallPlan, LeakPlan, ZonePrefixes
 from trellis.site.model import Leak, Service, Site
 from trellis.site.resolved import AnyNetwork, AttachedGuest
 from trellis.site.territory import collapsed, part_of, protected, vnet_prefixes, zone_prefixes

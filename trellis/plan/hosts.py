@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from trellis import allocate
 from trellis.plan import names
+from trellis.plan.firewall_model import FirewallPlan
 from trellis.plan.leaks import vrf_routes
-from trellis.plan.model import BgpInstance, FirewallPlan, HostPlan, SilencedInterface, Vrf
+from trellis.plan.model import BgpInstance, HostPlan, SilencedInterface, Vrf
 from trellis.plan.policy import Policies
 from trellis.plan.sessions import global_instance, loopbacks, mesh_peers, vrf_instance
 from trellis.plan.system import DAEMONS, sysctls

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trellis.plan import names
-from trellis.plan.model import FirewallPlan, VrfRoute
+from trellis.plan.firewall_model import FirewallPlan
+from trellis.plan.model import VrfRoute
 
 _DEFAULTS = {"pve": ("::/0",), "frr": ("0.0.0.0/0", "::/0")}
 """What is rejected where no real default is known: Linux would go on in the main table, where the underlay is.

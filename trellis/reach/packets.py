@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from trellis.plan.model import AllowedService, GuestPlan, LeakPlan, VnetPlan
+from trellis.plan.firewall_model import AllowedService, LeakPlan
+from trellis.plan.model import GuestPlan, VnetPlan
 from trellis.reach.fabric import Address, Fabric, Version, holds, network
 
 Protocol = Literal["icmp", "tcp", "udp"]

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from trellis.plan.model import EdgePlan, FirewallPlan, Plan
+from trellis.plan.firewall_model import FirewallPlan
+from trellis.plan.model import EdgePlan, Plan
 from trellis.render.nftables import (
     KEYWORDS,
     Pass,

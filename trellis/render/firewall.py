@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from trellis.plan.model import FirewallPlan, HostPlan, Plan, VnetPlan
+from trellis.plan.firewall_model import FirewallPlan
+from trellis.plan.model import HostPlan, Plan, VnetPlan
 from trellis.render.nftables import (
     KEYWORDS,
     Pass,

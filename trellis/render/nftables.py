@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from trellis.plan.model import AllowedService, FirewallPlan
+from trellis.plan.firewall_model import AllowedService, FirewallPlan
 from trellis.render.stanzas import Stanzas
 
 KEYWORDS = {4: "ip", 6: "ip6"}

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from trellis.plan import names
-from trellis.plan.model import HostPlan, LeakPlan, Plan
+from trellis.plan.firewall_model import LeakPlan
+from trellis.plan.model import HostPlan, Plan
 from trellis.plan.rules import expected
 from trellis.plan.rules.filters import AnyNetwork, network
 from trellis.plan.rules.violation import Violation
