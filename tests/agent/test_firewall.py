@@ -146,3 +146,14 @@ def test_a_host_without_nft_is_refused_before_anything_and_has_no_table(monkeypa
         firewall.check(TABLE)
     assert firewall.loaded() is None
     assert firewall.differences(None) == []
+
+
+def test_a_kernel_without_nf_tables_has_no_table_and_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    says = "Error: Could not process rule: Operation not supported"
+    monkeypatch.setattr(firewall, "run", lambda *_: Ended(1, "", says))
+    assert firewall.loaded() is None
+    with pytest.raises(Fault, match="Operation not supported"):
+        firewall.check(TABLE)
+    monkeypatch.setattr(firewall, "run", lambda *_: Ended(1, "", "Error: Permission denied"))
+    with pytest.raises(Fault, match="Permission denied"):
+        firewall.loaded()

@@ -67,13 +67,13 @@ def meant(text: str) -> tuple[str, ...]:
 
 
 def loaded() -> str | None:
-    """The host's table as nft prints it, without counts; None where there is none, or no nft."""
+    """The host's table as nft prints it, without counts; None where there is none, no nft, or no nf_tables."""
     if shutil.which("nft") is None:
         return None
     ended = run(["nft", "-s", "list", "table", *TABLE], ANSWER_S)
     if ended.status == 0:
         return ended.out
-    if "No such file or directory" in ended.err:
+    if "No such file or directory" in ended.err or "not supported" in ended.err:
         return None
     raise Fault("nft list table", some(ended.complaints), "see whether the kernel has nf_tables")
 
