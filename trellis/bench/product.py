@@ -23,7 +23,7 @@ def main() -> None:
     for bundle in render(plan(load_site(json.load(sys.stdin)))):
         for file in bundle.files:
             out.write(f"==== {bundle.host}:{file.path}\n")
-            out.write(file.text)
+            out.writelines(file.parts)
         if bundle.loopbacks is not None:
             out.write(f"==== {bundle.host}:{INTERFACES}\n")
             out.writelines(f"{line}\n" for line in bundle.loopbacks.stanza)

@@ -5,9 +5,12 @@ because each of its blocks goes to one place.  A property test holds the two to 
 is a piece of a file, and once, however many hosts' files it stands in.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from trellis.pve.generated import DEFAULT_VRF, Generated, Instance
 from trellis.pve.grammar import BLOCK, holds_stray_family
@@ -18,6 +21,20 @@ _STRIPPED_FROM_LINES = (" \n", "\t\n", "\r\n", "\f\n", "\v\n")
 
 
 @dataclass(frozen=True, slots=True)
+class _Family:
+    """An address family: what is in it, and the whole of it for where Proxmox does not generate it."""
+
+    name: str
+    inside: str
+    whole: str
+
+    @classmethod
+    def of(cls, name: str, text: str) -> _Family:
+        inside = _without_separators(text)
+        return cls(name, inside, f" address-family {name}\n{inside} exit-address-family\n")
+
+
+@dataclass(frozen=True, slots=True)
 class _Router:
     """A ``router bgp`` block: its own statements and its families as text, for where Proxmox generates it."""
 
@@ -25,11 +42,11 @@ class _Router:
     vrf: str
     header: str
     statements: str
-    families: tuple[tuple[str, str], ...]
+    families: tuple[_Family, ...]
 
     def whole(self) -> str:
         """The block where Proxmox does not generate it."""
-        families = "".join(_family(name, text) for name, text in self.families)
+        families = "".join(family.whole for family in self.families)
         return f"{self.header}{self.statements}{families}exit\n!\n"
 
 
@@ -65,7 +82,7 @@ class Piece:
     blocks: tuple[_Block, ...] | None = field(repr=False)
 
     @classmethod
-    def of(cls, text: str) -> "Piece":
+    def of(cls, text: str) -> Piece:
         """Take a text apart.
 
         Args:
@@ -77,7 +94,7 @@ class Piece:
 def _blocks(text: str) -> tuple[_Block, ...] | None:
     if holds_stray_family(text) or any(end in text for end in _STRIPPED_FROM_LINES):
         return None
-    custom: list[_Block] = []
+    others: list[_Block] = []
     maps: dict[str, list[str]] = {}
     position = 0
     while position < len(text):
@@ -91,9 +108,17 @@ def _blocks(text: str) -> tuple[_Block, ...] | None:
                 return None
             entries.append(f"{match[0]}!\n")
         else:
-            custom.extend(_other(match))
+            others.extend(_other(match))
     texts = {name: "".join(entries) for name, entries in maps.items()}
-    return (*custom, _RouteMaps(texts)) if texts else tuple(custom)
+    joined = _joined(others)
+    return (*joined, _RouteMaps(texts)) if texts else tuple(joined)
+
+
+def _joined(blocks: list[_Block]) -> Iterator[_Block]:
+    """Join neighbours that pass as they are: a policy has hundreds of lists."""
+    for passes, run in groupby(blocks, lambda block: isinstance(block, str)):
+        neighbours = list(run)
+        yield from ["".join(map(str, neighbours))] if passes else neighbours
 
 
 def _other(match: re.Match[str]) -> Iterator[_Block]:
@@ -102,7 +127,7 @@ def _other(match: re.Match[str]) -> Iterator[_Block]:
     if form == "lists":
         yield text
     elif form == "bgp":
-        families = tuple((name, _without_separators(inside)) for name, inside in _FAMILY.findall(match["families"]))
+        families = tuple(_Family.of(name, inside) for name, inside in _FAMILY.findall(match["families"]))
         header = text[: text.index("\n") + 1]
         statements = _without_separators(match["statements"])
         yield _Router(match["asn"], match["of"] or DEFAULT_VRF, header, statements, families)
@@ -116,10 +141,6 @@ def _without_separators(text: str) -> str:
     return _SEPARATOR.sub("", text)
 
 
-def _family(name: str, inside: str) -> str:
-    return f" address-family {name}\n{inside} exit-address-family\n"
-
-
 class _Places:
     """What goes to each place of a merged file."""
 
@@ -129,9 +150,9 @@ class _Places:
         self._vrfs = {name for name, _ in generated.vrfs}
         self._generated_maps = {name for name, _ in generated.route_maps}
         self.custom: list[str] = []
-        self.vrfs: dict[str, str] = {}
-        self.instances: dict[str, str] = {}
-        self.families: dict[tuple[str, str], str] = {}
+        self.vrfs: dict[str, list[str]] = {}
+        self.instances: dict[str, list[str]] = {}
+        self.families: dict[tuple[str, str], list[str]] = {}
         self.maps: dict[str, str] = {}
 
     def take(self, block: _Block) -> bool:
@@ -144,7 +165,7 @@ class _Places:
             self.maps |= block.texts
         elif isinstance(block, _Vrf):
             if block.name in self._vrfs:
-                self.vrfs[block.name] = self.vrfs.get(block.name, "") + block.statements
+                self.vrfs.setdefault(block.name, []).append(block.statements)
             else:
                 self.custom.append(block.whole)
         elif self._asns.get(block.vrf) == block.asn:
@@ -155,18 +176,18 @@ class _Places:
 
     def _extend(self, router: _Router) -> None:
         """Add to an instance that Proxmox generates; a family that it does not generate is one more statement."""
-        own = [self.instances.get(router.vrf, ""), router.statements]
-        for name, inside in router.families:
-            key = router.vrf, name
+        own = self.instances.setdefault(router.vrf, [])
+        own.append(router.statements)
+        for family in router.families:
+            key = router.vrf, family.name
             if key in self._families:
-                self.families[key] = self.families.get(key, "") + inside
+                self.families.setdefault(key, []).append(family.inside)
             else:
-                own.append(_family(name, inside))
-        self.instances[router.vrf] = "".join(own)
+                own.append(family.whole)
 
 
-def merged_by_blocks(generated: Generated, pieces: Iterable[Piece]) -> str | None:
-    """The resulting frr.conf, or None if the file has to be merged line by line.
+def merged_by_blocks(generated: Generated, pieces: Iterable[Piece]) -> tuple[str, ...] | None:
+    """The resulting frr.conf in parts, or None if the file has to be merged line by line.
 
     Args:
         generated: What Proxmox generates for the node.
@@ -178,7 +199,7 @@ def merged_by_blocks(generated: Generated, pieces: Iterable[Piece]) -> str | Non
             return None
     out = ["".join(f"{line}\n" for line in generated.header)]
     for name, statements in generated.vrfs:
-        out += ("!\nvrf ", name, "\n", _indented(statements, " "), places.vrfs.get(name, ""), "exit-vrf\n")
+        out += (f"!\nvrf {name}\n{_indented(statements, ' ')}", *places.vrfs.get(name, ()), "exit-vrf\n")
     for instance in generated.instances:
         out += _instance(instance, places)
     out += places.custom
@@ -186,15 +207,15 @@ def merged_by_blocks(generated: Generated, pieces: Iterable[Piece]) -> str | Non
     for name, actions in generated.route_maps:
         out += (f"!\nroute-map {name} {action} {number}\nexit\n" for number, action in enumerate(actions, 1))
     out.append("!\nline vty\n!\n")
-    return "".join(out)
+    return tuple(out)
 
 
 def _instance(instance: Instance, places: _Places) -> Iterator[str]:
     yield f"!\n{instance.header}\n{_indented(instance.statements, ' ')}"
-    yield places.instances.get(instance.vrf, "")
+    yield from places.instances.get(instance.vrf, ())
     for name, statements in instance.families:
         yield f" !\n address-family {name}\n{_indented(statements, '  ')}"
-        yield places.families.get((instance.vrf, name), "")
+        yield from places.families.get((instance.vrf, name), ())
         yield " exit-address-family\n"
     yield "exit\n"
 

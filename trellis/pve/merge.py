@@ -30,12 +30,17 @@ class Merge:
     """A frr.conf as Proxmox writes it.
 
     Attributes:
-        text: The file, each line ended.
+        parts: The file, each line ended, in parts that other hosts' files may share.
         losses: Lines of frr.conf.local that did not arrive as written, in file order; empty if all did.
     """
 
-    text: str
+    parts: tuple[str, ...]
     losses: tuple[Loss, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole file."""
+        return "".join(self.parts)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -139,5 +144,5 @@ def merged_by_lines(generated: Generated, text: str, version: PveVersion) -> Mer
     result = "".join([f"{line}\n" for line, _ in merged])
     maps = frozenset(name for name, _ in generated.route_maps)
     if surely_kept(text, version.merge_style, maps):
-        return Merge(result, ())
-    return Merge(result, losses_of(local, merged, dropped, faults, maps))
+        return Merge((result,), ())
+    return Merge((result,), losses_of(local, merged, dropped, faults, maps))

@@ -52,13 +52,22 @@ _KNOWN_DAEMONS = [
 
 @dataclass(frozen=True, slots=True)
 class HostFile:
-    """A file that Trellis puts on a host; ``text`` ends in a newline."""
+    """A file that Trellis puts on a host.
+
+    Attributes:
+        parts: What it holds, each part whole lines.  Hosts share most of them, and share them in memory.
+    """
 
     path: str
-    text: str
+    parts: tuple[str, ...]
     mode: str = "0644"
     owner: str = "root"
     group: str = "root"
+
+    @property
+    def text(self) -> str:
+        """The whole file; it ends in a newline."""
+        return "".join(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,7 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
     sound = Soundness()
     for bundle in bundles:
         own = FRR_CONF_LOCAL if bundle.kind == "pve" else FRR_CONF
-        texts = ((file.path, file.text) for file in bundle.files if own == FRR_CONF or file.path != FRR_CONF)
+        texts = ((file.path, file.parts) for file in bundle.files if own == FRR_CONF or file.path != FRR_CONF)
         refusals.extend(sound.refusals(bundle.host, texts, own, bundle.text(FRR_CONF)))
     raise_if_any(refusals)
     return bundles
@@ -140,13 +149,13 @@ def _bundle(
         merged = effective_of_pieces(state, _node(host), local)
         refusals.extend(_refusal(host.name, loss) for loss in merged.losses)
         configs = (
-            _frr_file(FRR_CONF_LOCAL, "".join(piece.text for piece in local)),
-            _frr_file(FRR_CONF, merged.text),
+            _frr_file(FRR_CONF_LOCAL, *(piece.text for piece in local)),
+            _frr_file(FRR_CONF, *merged.parts),
             _frr_file(DAEMONS_BESIDE_PROXMOX, stanzas.fill("host/daemons_conf.j2", wanted=host.daemons)),
         )
     else:
         daemons = stanzas.fill("host/daemons.j2", known=_KNOWN_DAEMONS, wanted=host.daemons)
-        configs = (_frr_file(FRR_CONF, _whole(stanzas, host)), _frr_file(DAEMONS, daemons))
+        configs = (_frr_file(FRR_CONF, *_whole(stanzas, host)), _frr_file(DAEMONS, daemons))
     return Bundle(
         host=host.name,
         kind=host.kind,
@@ -154,9 +163,9 @@ def _bundle(
         daemons=host.daemons,
         files=(
             *configs,
-            HostFile(SYSCTLS, stanzas.fill("host/sysctl.j2", sysctls=host.sysctls)),
-            HostFile(FIREWALL, firewalls.of_host(host)),
-            HostFile(FIREWALL_UNIT, firewalls.unit),
+            HostFile(SYSCTLS, (stanzas.sysctls(host.sysctls),)),
+            HostFile(FIREWALL, (firewalls.of_host(host),)),
+            HostFile(FIREWALL_UNIT, (firewalls.unit,)),
         ),
         pve_version=host.pve_version,
         pve_network=_pve_network(host),
@@ -172,18 +181,16 @@ def _pve_network(host: HostPlan) -> tuple[str, str | None] | None:
     return release.first_package, release.before_package
 
 
-def _whole(stanzas: Stanzas, host: HostPlan) -> str:
+def _whole(stanzas: Stanzas, host: HostPlan) -> tuple[str, ...]:
     """Return a frr.conf that is ours alone."""
-    return "".join(
-        (
-            stanzas.header(host),
-            stanzas.bfd(host),
-            stanzas.interfaces(host),
-            stanzas.ospf6(host),
-            stanzas.vrfs(host),
-            *(stanzas.bgp(host, instance) for instance in host.bgp),
-            stanzas.policy(host.policy),
-        )
+    return (
+        stanzas.header(host),
+        stanzas.bfd(host),
+        stanzas.interfaces(host),
+        stanzas.ospf6(host),
+        stanzas.vrfs(host),
+        *(stanzas.bgp(host, instance) for instance in host.bgp),
+        stanzas.policy(host.policy),
     )
 
 
@@ -203,8 +210,8 @@ def _local(stanzas: Stanzas, host: HostPlan, sdn: SdnState) -> tuple[Piece, ...]
     return tuple(map(stanzas.piece, texts))
 
 
-def _frr_file(path: str, text: str) -> HostFile:
-    return HostFile(path, text, mode="0640", owner="frr", group="frr")
+def _frr_file(path: str, *parts: str) -> HostFile:
+    return HostFile(path, parts, mode="0640", owner="frr", group="frr")
 
 
 def _node(host: HostPlan) -> Node:

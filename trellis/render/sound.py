@@ -32,16 +32,13 @@ _STATEMENT = re.compile(r"^[ \t]*[^ \t\n!#]", re.MULTILINE)
 _UNRESOLVED = ("Output object at 0x", "__str__ on an Output", "<class '", "<object object", "Undefined")
 
 
-def faults_of_text(text: str) -> Iterator[Fault]:
-    """Yield what is wrong with any file, whatever program reads it.
+def faults_of_lines(text: str) -> Iterator[Fault]:
+    """Yield what is wrong with any line of a file, whatever program reads it.
 
     Args:
-        text: The whole file.
+        text: Whole lines.
     """
-    if _STATEMENT.search(text) is None:
-        why = "FRR and nft take an empty file with status 0, and everything that ran is gone"
-        yield Fault("(nothing but comments)", "a file that a host gets says something", why)
-    # Whole files are asked first: line by line this would take as long as rendering them.
+    # All of them are asked at once first: line by line this would take as long as rendering them.
     lines = text.split("\n")
     if max(map(len, lines)) > LONGEST_LINE:
         for line in (line for line in lines if len(line) > LONGEST_LINE):
@@ -58,7 +55,7 @@ def faults_of_text(text: str) -> Iterator[Fault]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What one block of a frr.conf says: its faults, the names that it defines, and those that it refers to."""
+    """What a part of a frr.conf says: its faults, the names that it defines, and those that it refers to."""
 
     faults: tuple[Fault, ...]
     defined: frozenset[str]
@@ -67,47 +64,49 @@ class _Block:
 
 
 class Soundness:
-    """Judges the files of many hosts, each distinct block once."""
+    """Judges the files of many hosts, each part that they share once."""
 
     def __init__(self) -> None:
         self._blocks: dict[str, _Block] = {}
-        self._files: dict[str, tuple[Fault, ...]] = {}
+        self._lines: dict[str, tuple[Fault, ...]] = {}
 
-    def refusals(self, host: str, files: Iterable[tuple[str, str]], own_config: str, running: str) -> Iterator[Refusal]:
+    def refusals(
+        self, host: str, files: Iterable[tuple[str, tuple[str, ...]]], own_config: str, running: str
+    ) -> Iterator[Refusal]:
         """Yield a refusal for each fault in the files of a host.
 
         Args:
             host: Name of the host.
-            files: Path and text of each.
+            files: Path and parts of each, every part whole blocks.
             own_config: Path of the FRR configuration that is ours alone; what Proxmox adds to it is Proxmox's.
             running: The whole text that FRR runs: sessions of the global router are of both authors.
         """
         sessions = [Fault(*fault) for fault in router_faults(global_router(running))]
-        for path, text in files:
-            if text not in self._files:
-                self._files[text] = tuple(faults_of_text(text))
-            faults = (*self._files[text], *((*self._of_frr(text), *sessions) if path == own_config else ()))
+        for path, parts in files:
+            faults = [fault for part in parts for fault in self._of_lines(part)]
+            if not any(map(_STATEMENT.search, parts)):
+                why = "FRR and nft take an empty file with status 0, and everything that ran is gone"
+                faults.append(Fault("(nothing but comments)", "a file that a host gets says something", why))
+            if path == own_config:
+                faults += (*self._of_frr(parts), *sessions)
             for fault in dict.fromkeys(faults):
                 yield Refusal(f"{host}:{path}", fault.line, fault.rule, fault.why, _REMEDY)
 
-    def _of_frr(self, text: str) -> Iterator[Fault]:
-        if "\nrouter bgp " not in text:
+    def _of_lines(self, part: str) -> tuple[Fault, ...]:
+        if part not in self._lines:
+            self._lines[part] = tuple(faults_of_lines(part))
+        return self._lines[part]
+
+    def _of_frr(self, parts: tuple[str, ...]) -> Iterator[Fault]:
+        if not any(part.startswith("router bgp ") or "\nrouter bgp " in part for part in parts):
             why = "the host would drop every session, and FRR takes it with status 0"
             yield Fault("(no `router bgp`)", "a host's FRR configuration speaks BGP", why)
-        defined: set[str] = set()
-        used: set[str] = set()
-        numbered: set[str] = set()
-        for part in text.split("\n!\n"):
-            block = self._blocks.get(part)
-            if block is None:
-                block = self._blocks[part] = _read(part)
-            yield from block.faults
-            if not numbered.isdisjoint(block.numbered):
-                yield from map(_twice, sorted(block.numbered & numbered))
-            defined |= block.defined
-            used |= block.used
-            numbered |= block.numbered
-        for name in sorted(used - defined):
+        for part in parts:
+            if part not in self._blocks:
+                self._blocks[part] = _together(_read(block) for block in part.split("\n!\n"))
+        whole = _together(self._blocks[part] for part in parts)
+        yield from whole.faults
+        for name in sorted(whole.used - whole.defined):
             why = "FRR takes the name with status 0; the filter then permits nothing, or everything"
             yield Fault(name, "every filter, list and profile that is used is defined in the same file", why)
 
@@ -123,6 +122,19 @@ _USED_LIST = re.compile(
 )
 _PROFILE = re.compile(r"^ +profile (\S+)$", re.MULTILINE)
 _USED_PROFILE = re.compile(r" bfd profile (\S+)$", re.MULTILINE)
+
+
+def _together(blocks: Iterable[_Block]) -> _Block:
+    faults: list[Fault] = []
+    defined, used, numbered = set[str](), set[str](), set[str]()
+    for block in blocks:
+        faults += block.faults
+        if not numbered.isdisjoint(block.numbered):
+            faults += map(_twice, sorted(block.numbered & numbered))
+        defined |= block.defined
+        used |= block.used
+        numbered |= block.numbered
+    return _Block(tuple(faults), frozenset(defined), frozenset(used), frozenset(numbered))
 
 
 def _read(block: str) -> _Block:

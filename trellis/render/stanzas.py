@@ -103,6 +103,10 @@ class Stanzas:
         vrfs = tuple(zone.vrf for zone in zones if zone.vrf not in carried) if always_printed else ()
         return self.fill("frr/bare_vrf_routers.j2", asn=host.bgp[0].asn, vrfs=vrfs, always_printed=always_printed)
 
+    def sysctls(self, sysctls: tuple[tuple[str, str], ...]) -> str:
+        """Return the file of kernel settings; rendered once for all hosts with the same ones."""
+        return self._once(sysctls, (), lambda: self.fill("host/sysctl.j2", sysctls=sysctls))
+
     def policy(self, policy: Policy) -> str:
         """Return community-lists, prefix-lists and route-maps; rendered once per policy object."""
         return self._once(policy, (), lambda: self._policy(policy))

@@ -29,7 +29,7 @@ def same_or_declined(state: SdnState, release: str, *pieces: str) -> bool:
     generated = generated_config(state, node)
     quick = merged_by_blocks(generated, map(Piece.of, pieces))
     careful = merged_by_lines(generated, "".join(pieces), node.version)
-    assert quick is None or (quick, ()) == (careful.text, careful.losses)
+    assert quick is None or ("".join(quick), ()) == (careful.text, careful.losses)
     return quick is not None
 
 
