@@ -52,6 +52,19 @@ def test_trellis_plan_accepts_the_stack_file_of_a_site_that_is_not_spoiled(tmp_p
     assert "solcp01" in done.stdout
 
 
+def test_two_zones_that_share_routes_say_so_with_a_leak(tmp_path: Path) -> None:
+    wanted = {
+        "zones.evpnz2": {"id": 2, "mtu": 8950},
+        "tenants.tenant200": {"id": 200},
+        "vnets.vnet200.zone": "evpnz2",
+        "vnets.vnet200.tenant": "tenant200",
+        "vnets.vnet200.subnets.ipv6": {"prefix": "fd00:200::/64", "gateway": "fd00:200::1"},
+        "leaks.backup": {"between": ["evpnz1", "evpnz2"]},
+    }
+    done = plan_of_case(Case(Path("49.yaml"), {"base": "homelab-small", "set": wanted}, ""), tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_no_message_can_move_a_cursor_or_inject_a_line(path: Path) -> None:
     message = str(refused(path))

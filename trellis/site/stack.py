@@ -37,6 +37,10 @@ def site_data_of_stack(text: str | bytes) -> dict[str, Any]:
     config = document.get("config") if isinstance(document, dict) else None
     raise_if_any(_secrets_in_the_clear(config))
     data = config.get(CONFIG_KEY) if isinstance(config, dict) else None
+    if isinstance(data, dict) and data.keys() == {"secure"}:
+        rule, why = "the site stands in the clear", "it holds no secret, and nobody could review what is encrypted"
+        remedy = "write it as a plain object; Pulumi.dev.yaml is an example"
+        raise SiteRefused([Refusal(f"config.{CONFIG_KEY}", "secure: ...", rule, why, remedy)])
     if not isinstance(data, dict):
         raise SiteRefused(
             [

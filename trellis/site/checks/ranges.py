@@ -40,7 +40,7 @@ def check(site: Site) -> Iterator[Refusal]:
     """
     of_tenants, of_fabric = list(_tenants(site)), list(_fabric(site))
     impossible: set[Range] = set()
-    for found in (*of_tenants, *infrastructure(site), *_routers(site)):
+    for found in (*of_tenants, *_pools(site), *_routers(site)):
         for refusal in _unicast(*found):
             impossible.add(found)
             yield refusal
@@ -72,6 +72,12 @@ def _fabric(site: Site) -> Iterator[Range]:
     for path, prefix in (*infrastructure(site), *_routers(site), *_links(site), *_management(site)):
         found.setdefault(prefix, path)
     return ((path, prefix) for prefix, path in found.items())
+
+
+def _pools(site: Site) -> Iterator[Range]:
+    """Yield where hosts have their loopbacks; other infrastructure is filtered only, whatever it is."""
+    yield "fabric.loopbacks.ipv4", site.fabric.loopbacks.ipv4
+    yield "fabric.loopbacks.ipv6", site.fabric.loopbacks.ipv6
 
 
 def _routers(site: Site) -> Iterator[Range]:
