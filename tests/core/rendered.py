@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from trellis.picture import draw
 from trellis.plan import Plan
 from trellis.render import manifest, render
-from trellis.render.documents import cluster_document, guest_document, tenant_document
+from trellis.render.documents import cluster_document, edge_document, guest_document, tenant_document
+from trellis.render.edge import edge_filter
 from trellis.site import Site
 
 Text = tuple[str, str]
@@ -25,6 +26,9 @@ def texts(site: Site, planned: Plan) -> Iterator[Text]:
     for bundle in render(planned):
         yield from ((file.path, file.text) for file in bundle.files)
         yield "manifest", manifest(bundle)
+    for edge in planned.edges:
+        yield "edge nftables", edge_filter(planned, edge, "nftables")
+        yield "edge routeros", edge_filter(planned, edge, "routeros")
     yield from _documents(planned)
     yield "picture", draw(site, planned)
 
@@ -36,5 +40,7 @@ def _documents(planned: Plan) -> Iterator[Text]:
         yield "guest", json.dumps(guest_document(planned, guest.name), indent=1)
     for tenant in sorted({vnet.tenant for vnet in planned.vnets}):
         yield "tenant", json.dumps(tenant_document(planned, tenant), indent=1)
+    for edge in planned.edges:
+        yield "edge", json.dumps(edge_document(planned, edge.name), indent=1)
     for cluster in sorted({guest.cluster for guest in guests if guest.cluster is not None}):
         yield "cluster", json.dumps(cluster_document(planned, cluster), indent=1)

@@ -24,7 +24,7 @@ from tests.sites import REPOSITORY
 from trellis.plan import plan
 from trellis.site import load_site
 
-ORDERS = 8
+ORDERS = 16
 """Orders that each drawn site is put in."""
 
 RENDERED_EACH = 4

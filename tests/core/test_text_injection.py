@@ -38,6 +38,9 @@ HARMLESS = "zq7xq7z"
 WITHIN_A_TOKEN = re.compile(r"[A-Za-z0-9 ._:/()+,=\[\]-]*")
 """What an accepted text is made of: nothing that ends, opens or comments out anything in any language of ours."""
 
+DERIVED = re.compile(r'("digest": "|generation \\*"|generation-pass-)[0-9a-f]+')
+"""What a manifest and an edge's filter say of their whole content and of its order, which any text changes."""
+
 Lines = Counter[tuple[str, str]]
 
 
@@ -54,7 +57,7 @@ def lines_of(site: Site) -> Lines:
             )
         else:
             ended = re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)
-            lines.update((what, re.sub(r'"digest": "[0-9a-f]{64}"', '"digest"', line.rstrip(","))) for line in ended)
+            lines.update((what, DERIVED.sub(r"\1", line.rstrip(","))) for line in ended)
     return lines
 
 
@@ -142,7 +145,7 @@ def place_of(field: str) -> Place:
     return next(place for place in PLACES if place.field == field)
 
 
-@pytest.mark.parametrize("text", ['x" accept comment "', "x\n        accept\n#", "{{ 7 * 7 }}", "caf\u00e9"])
+@pytest.mark.parametrize("text", ['x" accept comment "', "x\n        accept\n#", "{{ 7 * 7 }}"])
 def test_a_field_that_takes_anything_would_be_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Open(Site):
         firewall: dict[str, Service]  # names of any text
