@@ -102,8 +102,8 @@ class Ssh(Noun):
 class Host(Noun):
     """A hypervisor (``pve``) or a plain FRR router (``frr``)."""
 
-    id: Annotated[int, Field(ge=1, le=250)]
-    """1-250; the host's loopbacks are this number in the fabric's pools."""
+    id: Annotated[int, Field(ge=1, le=999)]
+    """1-999; the host's loopbacks are this number in the fabric's pools, which have to hold it."""
     kind: Literal["pve", "frr"] = "pve"
     pve_version: PveVersion | None = None
     frr_version: FrrVersion

@@ -213,8 +213,9 @@ def _tenancy(site: Site) -> Iterator[Refusal]:
 
 
 def _placement(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
+    nodes_of = {zone: zone_nodes(site, zone) for zone in site.zones}
     for guest in guests:
-        nodes = zone_nodes(site, guest.zone)
+        nodes = nodes_of[guest.zone]
         for name in guest.placement:
             if name not in nodes:
                 yield Refusal(
