@@ -92,6 +92,11 @@ class Soundness:
             for fault in dict.fromkeys(faults):
                 yield Refusal(f"{host}:{path}", fault.line, fault.rule, fault.why, _REMEDY)
 
+    def _block(self, text: str) -> _Block:
+        if text not in self._blocks:
+            self._blocks[text] = _read(text)
+        return self._blocks[text]
+
     def _of_lines(self, part: str) -> tuple[Fault, ...]:
         if part not in self._lines:
             self._lines[part] = tuple(faults_of_lines(part))
@@ -103,7 +108,7 @@ class Soundness:
             yield Fault("(no `router bgp`)", "a host's FRR configuration speaks BGP", why)
         for part in parts:
             if part not in self._blocks:
-                self._blocks[part] = _together(_read(block) for block in part.split("\n!\n"))
+                self._blocks[part] = _together(map(self._block, part.split("\n!\n")))
         whole = _together(self._blocks[part] for part in parts)
         yield from whole.faults
         for name in sorted(whole.used - whole.defined):
