@@ -51,8 +51,9 @@ def plan(stack: StackOption = "dev", file: FileOption = None, json: Json = False
     if json:
         print_json(planned)
         return
-    for table in (_hosts(planned), _vnets(planned), _guests(planned)):
-        out.print(table)
+    for table in (_hosts(planned), _vnets(planned), _guests(planned), _exceptions(planned)):
+        if table.row_count:
+            out.print(table)
 
 
 def render(
@@ -144,6 +145,18 @@ def _vnets(planned: Plan) -> Table:
     table = Table("VNet", "zone", "tenant", "VNI", "route target", title="VNets")
     for vnet in planned.vnets:
         table.add_row(vnet.name, vnet.zone, vnet.tenant, str(vnet.vni), vnet.route_target)
+    return table
+
+
+def _exceptions(planned: Plan) -> Table:
+    table = Table("name", "from", "to", "what", title="What may pass between zones and to the infrastructure")
+    for leak in planned.firewall.leaks:
+        sides = [f"{zone}: {' '.join(prefixes)}" for zone, prefixes in zip(leak.zones, leak.prefixes, strict=True)]
+        table.add_row(f"leak {leak.name}", *sides, "everything, both ways")
+    for service in planned.firewall.services:
+        what = f"{service.protocol} {' '.join(map(str, service.ports))}"
+        to = " ".join(service.to) or "the guest's host, by its gateway addresses"
+        table.add_row(f"service {service.name}", " ".join(service.vnets), to, what)
     return table
 
 

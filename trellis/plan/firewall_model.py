@@ -56,7 +56,7 @@ class FirewallPlan:
     Attributes:
         zones: By id.
         infrastructure: What guests reach by a service only: the plan's infrastructure, every router's loopback,
-            links and management addresses; collapsed, IPv4 first.
+            links, hosts' SSH addresses and Proxmox's; collapsed, IPv4 first.
     """
 
     zones: tuple[ZonePrefixes, ...]

@@ -50,7 +50,9 @@ def vnet_prefixes(site: Site, vnets: Iterable[str], guests: tuple[AttachedGuest,
 
 
 def protected(site: Site) -> tuple[AnyNetwork, ...]:
-    """Return what guests reach by a declared service only: infrastructure, loopbacks, links, management addresses.
+    """Return what guests reach by a declared service only.
+
+    That is the infrastructure, each router's loopbacks, links, and where hosts and Proxmox are reached.
 
     Args:
         site: A site of the right shape.
@@ -65,9 +67,12 @@ def protected(site: Site) -> tuple[AnyNetwork, ...]:
                 for interface in (end.ipv4, end.ipv6)
                 if interface is not None and not interface.is_link_local
             ]
-    for host in site.hosts.values():
+    managed = [host.ssh.address for host in site.hosts.values()]
+    if site.proxmox is not None:
+        managed.append(site.proxmox.endpoint.removeprefix("https://").rpartition(":")[0].strip("[]"))
+    for name in managed:
         try:
-            found.append(ip_network(ip_address(host.ssh.address)))
+            found.append(ip_network(ip_address(name)))
         except ValueError:
             continue  # a name, which only a resolver knows
     return collapsed(found)
