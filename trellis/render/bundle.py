@@ -119,17 +119,8 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
         SiteRefused: If Proxmox's merge would change what a host's text means, or a text holds what none may hold;
             every such line is named.
     """
-    stanzas = Stanzas()
-    firewalls = Firewalls(plan, stanzas)
     refusals: list[Refusal] = []
-    bundles = tuple(
-        replace(
-            _bundle(stanzas, firewalls, plan.sdn, host, refusals),
-            preconditions=preconditions(plan, host),
-            loopbacks=loopbacks(stanzas, host),
-        )
-        for host in plan.hosts
-    )
+    bundles = _bundles(plan, refusals)
     sound = Soundness()
     for bundle in bundles:
         own = FRR_CONF_LOCAL if bundle.kind == "pve" else FRR_CONF
@@ -137,6 +128,19 @@ def render(plan: Plan) -> tuple[Bundle, ...]:
         refusals.extend(sound.refusals(bundle.host, texts, own, bundle.text(FRR_CONF)))
     raise_if_any(refusals)
     return bundles
+
+
+def _bundles(plan: Plan, refusals: list[Refusal]) -> tuple[Bundle, ...]:
+    stanzas = Stanzas()
+    firewalls = Firewalls(plan, stanzas)
+    return tuple(
+        replace(
+            _bundle(stanzas, firewalls, plan.sdn, host, refusals),
+            preconditions=preconditions(plan, host),
+            loopbacks=loopbacks(stanzas, host),
+        )
+        for host in plan.hosts
+    )
 
 
 def _bundle(
