@@ -25,7 +25,7 @@ ROUND_LIMIT_S = 300.0
 """Seconds that a node may take for all of its questions; the development site's hosts need 4."""
 AT_ONCE = 4
 """Commands that a node runs at the same time, of those that may: more would only wait for its one CPU."""
-WAITING_AT_ONCE = 64
+WAITING_AT_ONCE = 24
 """The same for commands that wait for what must not come."""
 
 BATCH = 16
