@@ -137,6 +137,7 @@ def test_the_stanzas_keep_their_place_and_the_comments_of_others_stay_with_them(
     )
 
 
-def test_a_name_in_a_longer_auto_line_stays_there() -> None:
-    text = "auto lo dummy_underlay\niface lo inet loopback\n"
+@pytest.mark.parametrize("names", ["lo dummy_underlay", "dummy_underlay lo"])
+def test_a_name_in_a_longer_auto_line_stays_there(names: str) -> None:
+    text = f"auto {names}\niface lo inet loopback\n"
     assert with_stanza(text, NAME, STANZA).startswith(text)
