@@ -1,10 +1,10 @@
 # Trellis owns every entry whose comment begins with "trellis "; import this file again after each change of the site.
 # What is new stands before what is old goes, and a second import changes nothing. RouterOS 7; no connection tracking.
 {
-:local generation "854aaf3c"
-:if ([:len [/ip firewall raw find comment="trellis $generation active"]] = 0) do={
-  /ip firewall raw remove [find comment~"^trellis $generation "]
-  /ip firewall address-list remove [find comment~"^trellis $generation "]
+:local generation "3b96df94"
+:if ([:len [/ip firewall raw find where comment="trellis $generation active"]] = 0) do={
+  /ip firewall raw remove [find where comment~"^trellis $generation "]
+  /ip firewall address-list remove [find where comment~"^trellis $generation "]
   /ip firewall address-list add list="trellis-$generation-tenants" address=10.100.0.0/24 comment="trellis $generation list"
   /ip firewall address-list add list="trellis-$generation-tenants" address=10.100.254.0/24 comment="trellis $generation list"
   /ip firewall address-list add list="trellis-$generation-tenants" address=10.101.0.0/24 comment="trellis $generation list"
@@ -42,18 +42,18 @@
   /ip firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" protocol=icmp icmp-options=11:0-255 action=return comment="trellis $generation answers"
   /ip firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" protocol=icmp icmp-options=12:0-255 action=return comment="trellis $generation answers"
   /ip firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" action=drop comment="trellis $generation R12 infrastructure"
-  :local first [/ip firewall raw find chain=prerouting dynamic=no]
+  :local first [/ip firewall raw find where chain=prerouting and !dynamic]
   :if ([:len $first] > 0) do={
     /ip firewall raw add chain=prerouting src-address-list="trellis-$generation-tenants" action=jump jump-target="trellis-$generation" comment="trellis $generation active" place-before=[:pick $first 0]
   } else={
     /ip firewall raw add chain=prerouting src-address-list="trellis-$generation-tenants" action=jump jump-target="trellis-$generation" comment="trellis $generation active"
   }
 }
-/ip firewall raw remove [find comment~"^trellis " and !(comment~"^trellis $generation ")]
-/ip firewall address-list remove [find comment~"^trellis " and !(comment~"^trellis $generation ")]
-:if ([:len [/ipv6 firewall raw find comment="trellis $generation active"]] = 0) do={
-  /ipv6 firewall raw remove [find comment~"^trellis $generation "]
-  /ipv6 firewall address-list remove [find comment~"^trellis $generation "]
+/ip firewall raw remove [find where comment~"^trellis " and !(comment~"^trellis $generation ")]
+/ip firewall address-list remove [find where comment~"^trellis " and !(comment~"^trellis $generation ")]
+:if ([:len [/ipv6 firewall raw find where comment="trellis $generation active"]] = 0) do={
+  /ipv6 firewall raw remove [find where comment~"^trellis $generation "]
+  /ipv6 firewall address-list remove [find where comment~"^trellis $generation "]
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:100::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:100:fe::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:101::/64 comment="trellis $generation list"
@@ -94,13 +94,13 @@
   /ipv6 firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" protocol=icmpv6 icmp-options=3:0-255 action=return comment="trellis $generation answers"
   /ipv6 firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" protocol=icmpv6 icmp-options=4:0-255 action=return comment="trellis $generation answers"
   /ipv6 firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" action=drop comment="trellis $generation R12 infrastructure"
-  :local first [/ipv6 firewall raw find chain=prerouting dynamic=no]
+  :local first [/ipv6 firewall raw find where chain=prerouting and !dynamic]
   :if ([:len $first] > 0) do={
     /ipv6 firewall raw add chain=prerouting src-address-list="trellis-$generation-tenants" action=jump jump-target="trellis-$generation" comment="trellis $generation active" place-before=[:pick $first 0]
   } else={
     /ipv6 firewall raw add chain=prerouting src-address-list="trellis-$generation-tenants" action=jump jump-target="trellis-$generation" comment="trellis $generation active"
   }
 }
-/ipv6 firewall raw remove [find comment~"^trellis " and !(comment~"^trellis $generation ")]
-/ipv6 firewall address-list remove [find comment~"^trellis " and !(comment~"^trellis $generation ")]
+/ipv6 firewall raw remove [find where comment~"^trellis " and !(comment~"^trellis $generation ")]
+/ipv6 firewall address-list remove [find where comment~"^trellis " and !(comment~"^trellis $generation ")]
 }
