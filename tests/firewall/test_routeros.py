@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
+from tests.core.generated import site_of
 from tests.firewall.routeros import Packet, Router
 from tests.sites import EXAMPLES, plan_of
-from trellis.plan import Plan
+from trellis.plan import Plan, plan
 from trellis.render.edge import edge_filter
+from trellis.site import load_site
 
 SYN = frozenset({"syn"})
 FAMILIES = ("IPv4", "IPv6")
@@ -79,6 +82,22 @@ def test_a_change_is_in_its_place_before_what_it_replaces_goes_and_leaves_nothin
         assert [router.passes(packet) for packet in kept_out] == [False, False], done
     assert router.by_chain() == imported(script(new)).by_chain()
     assert script(old).splitlines()[3] != script(new).splitlines()[3]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_script_of_a_drawn_site_is_one_that_the_router_takes_once(seed: int) -> None:
+    drawn = plan(load_site(site_of(Random(seed), least=2)))
+    for edge in drawn.edges:
+        router = imported(edge_filter(drawn, edge, "routeros"))
+        assert list(router.run(edge_filter(drawn, edge, "routeros"))) == []
+        named = {
+            (menu, rule[key])
+            for (menu, kind), rules in router.tables.items()
+            for rule in rules
+            for key in ("src-address-list", "dst-address-list")
+            if kind == "raw" and key in rule and not rule[key].endswith("-tenants")
+        }
+        assert named <= {(menu, e["list"]) for (menu, k), found in router.tables.items() for e in found if "list" in e}
 
 
 def test_an_import_that_was_cut_off_is_made_whole_by_the_next() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+from random import Random
 
 import pytest
 
+from tests.core.generated import site_of
 from tests.sites import EXAMPLES, bundles_of, plan_of
+from trellis.plan import plan
 from trellis.render import render
 from trellis.render.edge import edge_filter
 from trellis.render.firewall import FIREWALL
+from trellis.site import load_site
 
 TABLES = {
     **{f"{example}/{found.host}": found.text(FIREWALL) for example in EXAMPLES for found in bundles_of(example)},
@@ -40,6 +44,16 @@ def test_nft_takes_a_table_whole(nft: None, text: str) -> None:
     assert sorted(drops) == sorted(
         line.split('comment "')[1].rstrip('"') for line in text.splitlines() if "counter drop" in line
     )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nft_takes_the_tables_of_a_drawn_site(nft: None, seed: int) -> None:
+    drawn = plan(load_site(site_of(Random(seed), least=2)))
+    texts = {bundle.text(FIREWALL) for bundle in render(drawn)}
+    texts |= {edge_filter(drawn, edge, "nftables") for edge in drawn.edges}
+    for text in texts:
+        done = subprocess.run(["unshare", "--net", "nft", "-c", text], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_hosts_that_carry_the_same_zones_share_one_text() -> None:

@@ -123,7 +123,7 @@ def _family(firewall: FirewallPlan, version: int) -> RouterosFamily:
         for found in sets
         if found.keyword == keyword
     ]
-    zones = [found.name for found in lists if found.name.startswith("zone-")]
+    zones = [found.name for found in lists if found.name.startswith("zone-") and found.elements]
     rules = [RawRule("return", "within a zone", zone, zone) for zone in zones]
     for number, passed in enumerate((found for found in _passes(firewall) if found.keyword == keyword), start=1):
         sources, to = f"pass-{number}-from", f"pass-{number}-to"
