@@ -21,6 +21,7 @@ from trellis.lab.proof.declared import (
     neighbour_of,
     own_address,
     routers,
+    served,
     speakers,
 )
 from trellis.lab.proof.fabric import VERSIONS, Address, Fabric
@@ -162,7 +163,8 @@ def _out_of_the_guest(fabric: Fabric, guest: AttachedGuest, version: int) -> Ite
     for other in _reached_on_the_host(fabric, guest, version):
         name = f"{guest.name} to {other.name} without {' or '.join(edges)}, IPv{version}"
         yield Trial(name, Group.LEAKS, host, (crossing(own, _own(other, version), BGP),), control)
-    infrastructure = tuple(crossing(own, to, port) for _, to, port in routers(fabric) if to.version == version)
+    closed = ((to, port) for _, to, port in routers(fabric) if not served(fabric, guest, port, to))
+    infrastructure = tuple(crossing(own, to, port) for to, port in closed if to.version == version)
     yield Trial(f"{guest.name}, IPv{version}", Group.INFRASTRUCTURE_HOST, host, infrastructure, control)
     sources = [_NOBODYS[version], fabric.loopback(host, version)]
     sources += [_own(other, version) for other in _strangers(fabric, guest, version)]
@@ -185,8 +187,9 @@ def _by_way_of(fabric: Fabric, guest: AttachedGuest, version: int, edge: str, nu
         name = f"{guest.name} to {other.name} by {edge}, IPv{version}"
         control = from_host(beyond, to, BGP, watcher)
         yield Trial(name, Group.ZONES_EDGE, edge, (from_host(own, to, BGP, watcher),), control)
-    elsewhere = next((name for name in fabric.hosts if name != host), None)
-    if elsewhere is not None:
+    others = [name for name in fabric.hosts if name != host]
+    closed = [name for name in others if not served(fabric, guest, SSH, fabric.loopback(name, version))]
+    for elsewhere in closed[:1]:
         to = fabric.loopback(elsewhere, version)
         control = from_host(fabric.loopback(host, version), to, SSH, (elsewhere, None))
         name = f"{guest.name} to {to} of {elsewhere} by {edge}"
@@ -198,14 +201,14 @@ def _by_way_of(fabric: Fabric, guest: AttachedGuest, version: int, edge: str, nu
         forbidden = Crossing((sender, None), hop, own, target, port, mark, (here,), answered=True)
         return forbidden, Crossing((sender, None), hop, beyond, own, BGP, mark, (here,))
 
-    to = fabric.loopback(edge, version)
-    forbidden, control = answered(host, there, to, BGP, _BY_HOST + number)
-    name = f"{guest.name} to {to} of {edge} itself"
-    yield Trial(name, Group.INFRASTRUCTURE_EDGE, edge, (forbidden,), control)
-    to = fabric.loopback(host, version)
-    forbidden, control = answered(edge, back, to, SSH, _BY_EDGE + number)
-    name = f"{guest.name} to {to} of {host}, back from {edge}"
-    yield Trial(name, Group.INFRASTRUCTURE_BACK, host, (forbidden,), control)
+    if not served(fabric, guest, BGP, to := fabric.loopback(edge, version)):
+        forbidden, control = answered(host, there, to, BGP, _BY_HOST + number)
+        name = f"{guest.name} to {to} of {edge} itself"
+        yield Trial(name, Group.INFRASTRUCTURE_EDGE, edge, (forbidden,), control)
+    if not served(fabric, guest, SSH, to := fabric.loopback(host, version)):
+        forbidden, control = answered(edge, back, to, SSH, _BY_EDGE + number)
+        name = f"{guest.name} to {to} of {host}, back from {edge}"
+        yield Trial(name, Group.INFRASTRUCTURE_BACK, host, (forbidden,), control)
 
 
 def _strangers(fabric: Fabric, guest: AttachedGuest, version: int) -> list[AttachedGuest]:
