@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
+import typer.main
+
 from tests.errors.cases import Case
 from trellis.cli import main
+
+_command_of = cache(typer.main.get_command)
+"""Typer reads all commands anew at each call, which takes longer than what they do here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ def plan_of_file(file: Path, case: Case | None = None) -> Done:
     code: object = 0
     with (
         spoiled,
+        patch.object(typer.main, "get_command", _command_of),
         patch("sys.argv", ["trellis", "plan", "--file", str(file)]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
