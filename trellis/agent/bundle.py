@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
+from functools import cache
 from pathlib import Path
 
 MODULES = (
@@ -76,8 +77,9 @@ if __name__ == "__main__":
 """
 
 
+@cache
 def agent_text() -> str:
-    """The whole text of the agent's one file.
+    """The whole text of the agent's one file, made once: every host gets the same.
 
     Raises:
         ValueError: A module imports what a host may not have, or cannot be quoted.

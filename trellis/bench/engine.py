@@ -26,7 +26,7 @@ EVENTS = {
     "start": "before the process is spawned that runs the program inline (Automation API); the stack is empty",
     "stop": "its end is seen: the engine has answered and ended",
     "program": "this repository's __main__.py with the site in its configuration",
-    "empty": "as many resources of the same kinds without any input (trellis/bench/empty/__main__.py)",
+    "empty": "as many resources of the same kinds, their SDKs imported, no input (trellis/bench/empty/__main__.py)",
     "plugins": "the same for both: every resource is made at once as it was asked for (trellis/bench/idle.py)",
     "peak": "largest resident set in any run: of the program's own process, and of the largest below it (the engine)",
 }

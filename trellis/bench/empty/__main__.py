@@ -1,6 +1,11 @@
-"""The empty program: resources of the kinds and numbers that its configuration says, with nothing in them."""
+"""The empty program: resources of the kinds and numbers that its configuration says, with nothing in them.
+
+It imports the SDKs of these kinds, as any program that has such resources does.
+"""
 
 import pulumi
+import pulumi_command.remote  # noqa: F401
+import pulumi_proxmoxve  # noqa: F401
 
 _SERVED = ("command", "proxmoxve")
 
