@@ -26,8 +26,8 @@ UNKNOWN = Answer(
 
 _SECRET = Answer(
     "no secret stands in the site, not even an empty one",
-    "a stack file is committed and shown in previews; FRR refuses a password with a space or of more than 80 "
-    "characters only as it is applied, when the old session is down",
+    "a stack file is committed and shown in previews; and FRR refuses a password of more than 80 characters only as "
+    "it is applied, when the old session is down",
     "remove it; `pulumi config set --secret` keeps secrets, of 1-80 printable characters without space or `!`",
 )
 
