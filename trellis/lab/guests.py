@@ -113,6 +113,7 @@ hostname {name}
 for daemon in {" ".join(daemons)}; do /usr/lib/frr/$daemon -d -N {name} -A 127.0.0.1 </dev/null; done
 vtysh -N {name} -b </dev/null
 END
+ip netns pids {name} | xargs renice -n {_EQUALS} -p > /dev/null
 """
 
 
@@ -161,6 +162,8 @@ _SETTINGS = (
 
 _NICENESS = 5
 """A host's FRR runs at -5 (Debian's unit): starting guests beside it must not starve its BFD of the one processor."""
+_EQUALS = -5
+"""Once started they are as the host's: a guest has processors of its own, and BFD gives it less than a second."""
 
 
 def _tap(guest: AttachedGuest) -> str:
