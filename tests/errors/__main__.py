@@ -2,6 +2,8 @@
 
 python -m tests.errors 49              every case of number 49
 python -m tests.errors 49 --keep DIR   and leave their stack files in a folder, to run `trellis plan --file` on
+
+The stack file of a case with `templates` is right: what it says comes of templates that are spoiled here only.
 """
 
 from __future__ import annotations
