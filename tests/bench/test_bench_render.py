@@ -81,6 +81,7 @@ def test_only_the_size_of_the_budget_is_judged() -> None:
     assert rendering.misses([replace(judged, size="32x16")]) == []
     assert rendering.misses([replace(judged, product=quick, ratio=1.0, cpu_ratio=1.0)]) == []
     assert rendering.misses([judged]) == [
+        "128x16: 4.5 times the floor's time, budget 4.0",
         "128x16: 4.5 times the floor's processor time, budget 4.0",
         "128x16: peak of 90000000 bytes, budget below 90000000",
     ]

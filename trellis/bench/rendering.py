@@ -167,10 +167,11 @@ def _first_difference(product: _Side, floor: _Side) -> str:
 def misses(comparisons: Iterable[Comparison]) -> list[str]:
     """Return what of the budget is missed, one sentence each; only 128x16 has a budget."""
     found = []
-    for one in comparisons:
-        if one.size == str(JUDGED) and one.cpu_ratio > MOST_TIMES_THE_FLOOR:
-            found.append(f"{one.size}: {one.cpu_ratio} times the floor's processor time, budget {MOST_TIMES_THE_FLOOR}")
-        if one.size == str(JUDGED) and one.product.peak_bytes >= MOST_PEAK_BYTES:
+    for one in (one for one in comparisons if one.size == str(JUDGED)):
+        for ratio, what in ((one.ratio, "time"), (one.cpu_ratio, "processor time")):
+            if ratio > MOST_TIMES_THE_FLOOR:
+                found.append(f"{one.size}: {ratio} times the floor's {what}, budget {MOST_TIMES_THE_FLOOR}")
+        if one.product.peak_bytes >= MOST_PEAK_BYTES:
             found.append(f"{one.size}: peak of {one.product.peak_bytes} bytes, budget below {MOST_PEAK_BYTES}")
     return found
 
