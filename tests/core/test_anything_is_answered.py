@@ -79,7 +79,7 @@ def test_a_value_of_any_kind_at_any_place_is_taken_or_refused(cases: Cases) -> N
         return [answered(data)]
 
     changes = st.lists(st.tuples(st.sampled_from(PATHS), VALUES), min_size=1, max_size=3)
-    cases.run(judged, 1, of="any kind", changes=changes)
+    cases.run(judged, 4, of="any kind", changes=changes)
 
 
 def test_a_stack_file_with_anything_spliced_in_is_read_or_refused(cases: Cases) -> None:
@@ -93,7 +93,7 @@ def test_a_stack_file_with_anything_spliced_in_is_read_or_refused(cases: Cases) 
         return ["read"]
 
     spliced = st.integers(0, len(STACK))
-    cases.run(judged, 1, of="spliced", at_character=spliced, piece=hostile.texts("x: &a [*a]"), gone=st.integers(0, 30))
+    cases.run(judged, 4, of="spliced", at_character=spliced, piece=hostile.texts("x: &a [*a]"), gone=st.integers(0, 30))
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,8 @@ HARMLESS = "zq7xq7z"
 WITHIN_A_TOKEN = re.compile(r"[A-Za-z0-9 ._:/()+,=\[\]-]*")
 """What an accepted text is made of: nothing that ends, opens or comments out anything in any language of ours."""
 
+LINE_END = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
 DERIVED = re.compile(r'("digest": "|generation \\*"|generation-pass-)[0-9a-f]+')
 """What a manifest and an edge's filter say of their whole content and of its order, which any text changes."""
 
@@ -56,8 +58,8 @@ def lines_of(site: Site) -> Lines:
                 (what, f"{element.tag} {element.get('class')}") for element in ElementTree.fromstring(text).iter()
             )
         else:
-            ended = re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", text)
-            lines.update((what, DERIVED.sub(r"\1", line.rstrip(","))) for line in ended)
+            ended = LINE_END.split(DERIVED.sub(r"\1", text))
+            lines.update((what, line.rstrip(",")) for line in ended)
     return lines
 
 
@@ -65,7 +67,7 @@ def lines_of(site: Site) -> Lines:
 def harmless(place: Place) -> tuple[str, Lines]:
     """Return a harmless text for a place, and what is rendered with it."""
     try:
-        return HARMLESS, lines_of(load_site(with_text(WHOLE, place, HARMLESS)))
+        return HARMLESS, lines_of(load_site(with_text(WHOLE, place, HARMLESS, TAKEN)))
     except SiteRefused:  # such as a MAC address; the one that stands there is no part of another word either
         return place.text(WHOLE), lines_of(load_site(WHOLE))
 
@@ -75,7 +77,7 @@ def judged(place: Place, text: str) -> str:
     if text in TAKEN and text != place.text(WHOLE):
         reject()  # two entries of one name: the file's own reader refuses that
     try:
-        site = load_site(with_text(WHOLE, place, text))
+        site = load_site(with_text(WHOLE, place, text, TAKEN))
         found = lines_of(site)
     except SiteRefused as refused:
         assert_well_formed(refused)
@@ -88,7 +90,7 @@ def judged(place: Place, text: str) -> str:
     if not isinstance(parsed, str) or is_address(parsed):
         # A parsed address is written by `ipaddress`: what is rendered depends on its value alone.
         assert re.fullmatch(r"[0-9a-f.:/]+", str(parsed).lower())
-        assert found == lines_of(load_site(with_text(WHOLE, place, str(parsed))))
+        assert found == lines_of(load_site(with_text(WHOLE, place, str(parsed), TAKEN)))
         return "rendered"
     assert found == with_another_text(*harmless(place), text)
     assert WITHIN_A_TOKEN.fullmatch(text), "an accepted text holds what means something"

@@ -120,16 +120,17 @@ def names_of(site: Data) -> frozenset[str]:
     return frozenset(place.text(site) for place in places(site) if place.is_name)
 
 
-def with_text(site: Any, place: Place, text: str) -> Any:
+def with_text(site: Any, place: Place, text: str, names: frozenset[str]) -> Any:
     """Return ``site`` with another text at a place; a name is changed wherever it is named, an unknown key added.
 
     Args:
         site: The whole site.
         place: One of its places.
         text: What shall stand there.
+        names: The names of the site's entries (``names_of``).
     """
     before = place.text(site)
-    if before in names_of(site):
+    if before in names:
         return renamed(site, before, text)
     *above, last = place.path
     if last == UNKNOWN:
