@@ -16,8 +16,8 @@ TCP_PATIENCE_S, TCP_LONG_PATIENCE_S = 1, 4
 """Seconds for what must not be answered, and for what must: Linux sends a lost SYN again after 1 and 3 s."""
 CONNECTED = "connected"
 """What a TCP question prints once it has a connection."""
-SEND_AFTER_S, WATCH_S = 0.8, 2.8
-"""Crafted packets are sent from then on, for 0.6 s, and watched for until then: nodes begin a little apart."""
+SEND_AFTER_S, WATCH_S = 0.8, 3.2
+"""Crafted packets are sent from then on, for 1.6 s, and watched for until then: nodes begin a second apart at worst."""
 
 
 def vtysh(node: str, command: str, *, at_once: bool = False) -> Question:

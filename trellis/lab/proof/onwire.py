@@ -25,7 +25,7 @@ _ICMP, _TCP, _ICMPV6 = 1, 6, 58
 _REQUEST, _REPLY = {_ICMP: 8, _ICMPV6: 128}, {_ICMP: 0, _ICMPV6: 129}
 _ADVERTISEMENT = 134  # RFC 4861 4.2
 _SO_RCVBUFFORCE, _ROOM = 33, 32 << 20  # asm-generic/socket.h; bytes: a host's device takes 10 KB for each packet
-_TIMES, _GAP_S = 4, 0.15
+_TIMES, _GAP_S = 8, 0.2
 
 
 def checksum(data: bytes) -> int:
