@@ -23,6 +23,7 @@ def test_program_and_empty_program_make_as_many_resources_of_the_same_kinds(engi
         assert one.resources > 5
         for side in (one.program, one.empty):
             assert side.time.runs == 1
+            assert 0 < side.program_cpu_s <= side.time.cpu_s
             assert side.program_peak_bytes > 10_000_000
             assert side.engine_peak_bytes > 10_000_000
     assert json.dumps(engine_bench.EVENTS)
@@ -30,6 +31,6 @@ def test_program_and_empty_program_make_as_many_resources_of_the_same_kinds(engi
 
 
 def test_what_misses_the_budget_is_named() -> None:
-    taken = engine_bench.Taken(Median(1, 1.0, 1.0, 1, 1.0, 1.0), 1, 1)
+    taken = engine_bench.Taken(Median(1, 1.0, 1.0, 1, 1.0, 1.0), 1.0, 1, 1)
     one = engine_bench.Comparison("3x1", "up", 29, taken, taken, 1.26, 1.0)
     assert engine_bench.misses([one]) == ["3x1 up: 1.26 times the empty program, budget 1.25"]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -40,9 +41,14 @@ _PLUGINS = {"command": "1.2.1", "proxmoxve": "8.6.0"}
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one side has taken."""
+    """What one side has taken.
+
+    Attributes:
+        program_cpu_s: Processor seconds of the program's own process; the rest is the engine's and the plugins'.
+    """
 
     time: Median
+    program_cpu_s: float
     program_peak_bytes: int
     engine_peak_bytes: int
 
@@ -91,6 +97,7 @@ class _Once:
 
     run: Run
     made: Mapping[str, int]
+    program_cpu_s: float
     program_peak_bytes: int
     engine_peak_bytes: int
 
@@ -174,6 +181,7 @@ def _comparison(
 def _taken(runs: Sequence[_Once]) -> Taken:
     return Taken(
         Median.of([one.run for one in runs]),
+        round(median(one.program_cpu_s for one in runs), 4),
         max(one.program_peak_bytes for one in runs),
         max(one.engine_peak_bytes for one in runs),
     )

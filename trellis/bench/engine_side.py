@@ -1,6 +1,7 @@
 """One side of the engine's comparison, in a process of its own: an operation of a program on the real engine.
 
-A request (``trellis.lab.deployment``) as JSON in; out comes what was made, and the memory of program and engine apart.
+A request (``trellis.lab.deployment``) as JSON in; out comes what was made, and what the program's process and those
+below it have taken.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ def main() -> None:
     request = deployment.request_from_json(sys.stdin.read())
     done = program.run(request, lambda _: None)
     made = Counter(step.type for step in done.steps if step.op == "create")
-    peaks = {
-        "program_peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "engine_peak_bytes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+    own, below = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken = {
+        "program_cpu_s": own.ru_utime + own.ru_stime,
+        "program_peak_bytes": own.ru_maxrss * 1024,
+        "engine_peak_bytes": below.ru_maxrss * 1024,
     }
     with answer:
-        answer.write(json.dumps({"made": dict(sorted(made.items())), **peaks}))
+        answer.write(json.dumps({"made": dict(sorted(made.items())), **taken}))
     os._exit(0)  # the Automation API leaves threads behind
 
 

@@ -127,7 +127,7 @@ def _figures(taken: Median) -> tuple[str, str, str]:
 
 
 def _programs(compared: tuple[engine_bench.Comparison, ...]) -> Table:
-    heads = ("hosts x tenants", "operation", "resources", "program", "wall s (fastest-slowest)", "CPU s")
+    heads = ("hosts x tenants", "operation", "resources", "program", "wall s (fastest-slowest)", "CPU s (program's)")
     table = Table(*heads, "peak MB: program", "engine", "x empty, wall", "x empty, CPU", title="On the real engine")
     for one in compared:
         about = (one.size, one.operation, f"{one.resources:,}")
@@ -139,7 +139,12 @@ def _programs(compared: tuple[engine_bench.Comparison, ...]) -> Table:
 
 def _taken(side: engine_bench.Taken) -> tuple[str, ...]:
     wall, cpu, _ = _figures(side.time)
-    return wall, cpu, f"{side.program_peak_bytes / 1e6:.1f}", f"{side.engine_peak_bytes / 1e6:.1f}"
+    return (
+        wall,
+        f"{cpu} ({side.program_cpu_s:.2f})",
+        f"{side.program_peak_bytes / 1e6:.1f}",
+        f"{side.engine_peak_bytes / 1e6:.1f}",
+    )
 
 
 def _print_growth(growth: tuple[rendering.Growth, ...], json: bool) -> None:
