@@ -22,14 +22,11 @@ def trellis(*arguments: str) -> subprocess.CompletedProcess[str]:
     [
         (("trace", "solcp01", "solcp02"), 0),
         (("trace", "solcp01", "isolated-1"), 1),
-        (("trace", "solcp01", "10.101.0.254", "--tcp", "22"), 1),
         (("trace", "solcp01", "nobody"), 2),
         (("trace", "solcp01", "solcp02", "--tcp", "22", "--udp", "53"), 2),
-        (("trace", "solcp01", "solcp02", "--tcp", "65536"), 2),
         (("what-if", "--down", "mesh-pve01-pve02"), 0),
         (("what-if", "--down", "pve02"), 1),
         (("what-if", "--down", "pve2"), 2),
-        (("what-if",), 2),
     ],
 )
 def test_the_exit_code_says_whether_it_arrives_and_whether_a_name_is_known(

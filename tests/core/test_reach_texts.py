@@ -55,7 +55,6 @@ FAILURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "without-one-port-of-management": ("homelab", ("management:pve02",)),
     "without-the-only-edge": ("homelab", ("edge1",)),
     "without-one-of-two-edges": ("mixed", ("edge1",)),
-    "without-a-reflector": ("scale-32x16", ("pve16",)),
     "without-both-reflectors": ("scale-32x16", ("pve16", "pve32")),
 }
 
