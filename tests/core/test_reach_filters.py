@@ -97,7 +97,7 @@ def test_of_zones_that_leak_trace_and_table_say_the_same() -> None:
 
 
 def test_a_table_without_a_leak_and_its_services_is_told_from_one_that_has_them() -> None:
-    found = differing(leaking_homelab(), Random(3), 300, rendered=plan_of("homelab"))
+    found = differing(leaking_homelab(), Random(3), 600, rendered=plan_of("homelab"))
     assert {where for where, _ in found} >= {"solcp01", "isolated-1", "edge1", "gateway of pve01"}
     assert {packet.port for _, packet in found} >= {0, 123, 8006}
 
