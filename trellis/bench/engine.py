@@ -16,7 +16,7 @@ from trellis.bench.processes import BenchError, Launcher, Median, Run, launcher
 from trellis.bench.sites import Size, site_data
 from trellis.lab.deployment import DEFAULT_PARALLEL, Operation, Request, request_to_json
 
-SIZES = (Size(3, 1), Size(32, 16))
+SIZES = (Size(3, 1), Size(8, 4))
 REPETITIONS = 3
 OPERATIONS: tuple[Operation, ...] = ("preview", "up")
 
