@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
 from textwrap import fill
@@ -66,10 +67,11 @@ def lines_of(site: Site) -> Lines:
 @cache
 def harmless(place: Place) -> tuple[str, Lines]:
     """Return a harmless text for a place, and what is rendered with it."""
-    try:
-        return HARMLESS, lines_of(load_site(with_text(WHOLE, place, HARMLESS, TAKEN)))
-    except SiteRefused:  # such as a MAC address; the one that stands there is no part of another word either
-        return place.text(WHOLE), lines_of(load_site(WHOLE))
+    for text in (HARMLESS, f"https://{HARMLESS}:8006"):
+        with suppress(SiteRefused):
+            return text, lines_of(load_site(with_text(WHOLE, place, text, TAKEN)))
+    # Such as a MAC address; the one that stands there is no part of another word either.
+    return place.text(WHOLE), lines_of(load_site(WHOLE))
 
 
 def judged(place: Place, text: str) -> str:
@@ -87,10 +89,13 @@ def judged(place: Place, text: str) -> str:
         assert text in place.choices
         return "rendered"
     parsed = value_at(site, place)
-    if not isinstance(parsed, str) or is_address(parsed):
+    address = address_in(parsed) if isinstance(parsed, str) else str(parsed)
+    if address is not None:
         # A parsed address is written by `ipaddress`: what is rendered depends on its value alone.
-        assert re.fullmatch(r"[0-9a-f.:/]+", str(parsed).lower())
-        assert found == lines_of(load_site(with_text(WHOLE, place, str(parsed), TAKEN)))
+        assert re.fullmatch(r"[0-9a-f.:/]+", address)
+        wanted = f"https://[{address}]:8006" if ":" in address else f"https://{address}:8006"
+        sound = wanted if text.startswith("https:") else address
+        assert found == lines_of(load_site(with_text(WHOLE, place, sound, TAKEN)))
         return "rendered"
     assert found == with_another_text(*harmless(place), text)
     assert WITHIN_A_TOKEN.fullmatch(text), "an accepted text holds what means something"
@@ -118,13 +123,13 @@ def value_at(site: Site, place: Place) -> Any:
     return value
 
 
-def is_address(text: str) -> bool:
-    """Return whether a text is an IP address, where a name may stand too."""
+def address_in(text: str) -> str | None:
+    """Return the IP address that a text is, or that its URL names, as `ipaddress` writes it; None if that is a name."""
+    named = re.fullmatch(r"https://\[?(.*?)\]?:\d+/?", text)
     try:
-        ip_address(text)
+        return str(ip_address(named[1] if named else text))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place.path)))
