@@ -19,7 +19,7 @@ def holds(rows: Sequence[Row]) -> bool:
 
 
 def as_table(rows: Sequence[Row], walls: Mapping[str, float] | None = None) -> Table:
-    """The rows as a table: a line per group, and each row that fails or only reports spelled out.
+    """The rows as a table: a line per group, and each row that fails spelled out.
 
     Args:
         rows: The proof.
@@ -42,15 +42,14 @@ def as_table(rows: Sequence[Row], walls: Mapping[str, float] | None = None) -> T
 
 
 def _add_group(table: Table, group: Group, rows: Sequence[Row]) -> None:
-    facts = all(row.informational for row in rows)
     failing = [row for row in rows if row.fails]
-    sign = Text("i", "cyan") if facts else Text("✗", "bold red") if failing else Text("✓", "green")
+    sign = Text("✗", "bold red") if failing else Text("✓", "green")
     asked = {answer.question: answer.seconds for row in rows for answer in row.evidence}
-    count = "" if facts else f"{len(rows) - len(failing)}/{len(rows)}"
+    count = f"{len(rows) - len(failing)}/{len(rows)}"
     table.add_row(sign, group.value, Text(count, "red" if failing else ""), f"{sum(asked.values()):.1f} s")
-    for row in rows if facts else failing:
-        told = row.seen if facts else f"expected {row.expected}; seen on {row.host}: {row.seen}"
-        table.add_row("", Text(f"  {row.name}: {told}", "cyan" if facts else "red"), "", "")
+    for row in failing:
+        told = f"expected {row.expected}; seen on {row.host}: {row.seen}"
+        table.add_row("", Text(f"  {row.name}: {told}", "red"), "", "")
 
 
 def as_json(rows: Sequence[Row], walls: Mapping[str, float] | None = None) -> dict[str, Any]:
@@ -79,7 +78,6 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "expected": row.expected,
         "seen": row.seen,
         "ok": row.ok,
-        "informational": row.informational,
         "seconds": row.seconds,
         "evidence": [
             {

@@ -59,7 +59,6 @@ class Row:
         seen: What was seen.
         ok: Whether it is.
         evidence: The commands and what they printed.
-        informational: Whether it only reports a fact; then `ok` does not count.
     """
 
     name: str
@@ -69,7 +68,6 @@ class Row:
     seen: str
     ok: bool
     evidence: tuple[Answer, ...]
-    informational: bool = False
 
     @property
     def seconds(self) -> float:
@@ -79,22 +77,20 @@ class Row:
     @property
     def fails(self) -> bool:
         """Whether the proof fails by it."""
-        return not self.ok and not self.informational
+        return not self.ok
 
 
 Chapter = Callable[[Fabric, Mapping[Question, Answer]], Iterator[Row]]
 """Judges a part of the twin; asks for the same evidence whatever the answers are."""
 
 
-def judged(
-    name: str, group: Group, expected: str, seen: str, ok: bool, *evidence: Answer, informational: bool = False
-) -> Row:
+def judged(name: str, group: Group, expected: str, seen: str, ok: bool, *evidence: Answer) -> Row:
     """A row about the nodes that `evidence` was taken on; what nodes could not say is told in the row."""
     hosts = ",".join(dict.fromkeys(answer.question.node for answer in evidence))
     unheard = next((answer for answer in evidence if _unheard(answer)), None)
     if unheard is not None and not ok:
         seen = f"no answer: {unheard.errors.strip() or f'exit status {unheard.status}'}"
-    return Row(name, group, hosts, expected, seen, ok, evidence, informational)
+    return Row(name, group, hosts, expected, seen, ok, evidence)
 
 
 def _unheard(answer: Answer) -> bool:
