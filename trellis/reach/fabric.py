@@ -162,10 +162,6 @@ class Fabric:
                 found[end.node] = (*found.get(end.node, ()), *own)
         return found
 
-    def vnet_with(self, address: Address) -> VnetPlan | None:
-        """Return the VNet whose subnet holds an address."""
-        return next((vnet for vnet in self.plan.vnets if holds(vnet.subnets, address)), None)
-
     def zone_with(self, address: Address) -> str | None:
         """Return the zone whose guests may use an address."""
         if address not in self._zone_of:

@@ -318,18 +318,33 @@ Text = Annotated[
 ]
 """A description; nothing in it can end a line or start a comment."""
 
-_ENDPOINT = r"https://[A-Za-z0-9.:\[\]-]+:[0-9]+/?"
-Endpoint = Annotated[
-    str,
-    AfterValidator(
-        _matching(
-            _ENDPOINT,
-            "the Proxmox API is named as https://HOST:PORT",
+_ENDPOINT = r"https://(?:(?P<name>[A-Za-z0-9][A-Za-z0-9.-]*)|\[(?P<v6>[0-9A-Fa-f:.]+)\]):(?P<port>[0-9]{1,5})/?"
+
+
+def _reached_at(text: str) -> str:
+    """Refuse an endpoint whose port or bracketed address no client could connect to."""
+    found = re.fullmatch(_ENDPOINT, text)
+    if found is None or not 1 <= int(found["port"]) <= 65535 or (found["v6"] and not _is_v6(found["v6"])):
+        raise refuse(
+            "the Proxmox API is named as https://HOST:PORT, with an IPv6 address in brackets and a port of 1-65535",
             "tokens and passwords travel to it",
             "write it as in https://pve01.example.net:8006",
         )
-    ),
-    WithJsonSchema({"type": "string", "pattern": f"^{_ENDPOINT}$"}),
+    return text
+
+
+def _is_v6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+Endpoint = Annotated[
+    str,
+    AfterValidator(_reached_at),
+    WithJsonSchema({"type": "string", "pattern": "^" + re.sub(r"\?P<\w+>", "", _ENDPOINT) + "$"}),
 ]
 """Where the Proxmox API is."""
 
