@@ -151,10 +151,10 @@ def test_a_packet_that_crosses_a_host_unwrapped_is_looked_up_there() -> None:
     assert once(site, "internet", "10.101.0.12", down=down_of(site, ["management:pve02"])).answered
 
 
-def chain(hops: int) -> Plan:
-    """Return the homelab as a chain pve01 - pve02 - pve03 - edge1 whose edge sessions span so many hops at most."""
+def ring(hops: int) -> Plan:
+    """Return the homelab as a ring of pve01, pve02, pve03 and edge1 whose edge sessions span so many hops at most."""
     site = site_data("homelab")
-    ends = [("pve01", "pve02"), ("pve02", "pve03"), ("pve03", "edge1")]
+    ends = [("pve01", "pve02"), ("pve02", "pve03"), ("pve03", "edge1"), ("pve01", "edge1")]
     site["links"] = {
         f"{a}-{b}": {"mtu": 9000, "ends": {a: {"interface": f"to-{b}"}, b: {"interface": f"to-{a}"}}} for a, b in ends
     }
@@ -163,7 +163,7 @@ def chain(hops: int) -> Plan:
 
 
 def test_a_host_too_far_for_its_edge_session_takes_the_default_of_another() -> None:
-    near, far = Walk(Fabric(chain(3))), Walk(Fabric(chain(2)))
+    near, far = (Walk(Fabric(site, down_of(site, ["pve01-edge1"]))) for site in (ring(3), ring(2)))
     assert [near.control.edge_session(host, "edge1") for host in ("pve01", "pve02", "pve03")] == [True, True, True]
     assert [far.control.edge_session(host, "edge1") for host in ("pve01", "pve02", "pve03")] == [False, True, True]
     (default,) = far.tables.upstream("pve01", 4)

@@ -7,7 +7,7 @@ Rules about a single value stand in ``trellis.site.scalars``; rules about the re
 
 from __future__ import annotations
 
-from trellis.site.checks import addresses, isolation, lists, numbers, ranges, references, topology
+from trellis.site.checks import addresses, distance, isolation, lists, numbers, ranges, references, topology
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import attached_guests
@@ -34,6 +34,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *numbers.check(site, guests),
         *addresses.check(site, guests),
         *ranges.check(site),
+        *distance.check(site),
         *lists.check(site),
         *isolation.check(site, guests),
     )
