@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 import pulumi
 from pulumi_command import remote
 
-from trellis.agent.bundle import INSTALLED_AS, agent_text
+from trellis.agent.bundle import INSTALLED_AS, UNPACK, packed_agent
 from trellis.render import Bundle, ground_document
 from trellis.site.model import Ssh
 
@@ -22,7 +22,8 @@ _FOLDER = str(PurePosixPath(INSTALLED_AS).parent)
 _INSTALL = (
     f"set -eu; umask 022; install -d -m 0755 {_FOLDER}; "
     f'temporary="$(mktemp {_FOLDER}/.agent.XXXXXX)"; '
-    'trap \'rm -f "$temporary"\' EXIT; cat > "$temporary"; chmod 0755 "$temporary"; sync "$temporary"; '
+    "trap 'rm -f \"$temporary\"' EXIT; "
+    f'{UNPACK} > "$temporary"; chmod 0755 "$temporary"; sync "$temporary"; '
     f'mv -f "$temporary" {INSTALLED_AS}; trap - EXIT'
 )
 LONGEST_RUN_S = 300
@@ -70,7 +71,7 @@ class Host(pulumi.ComponentResource):
             f"{name}-agent",
             connection=login.connection(),
             create=f"timeout {LONGEST_RUN_S} sh -c '{_quoted(_INSTALL)}'",
-            stdin=agent_text(),
+            stdin=packed_agent(),
             logging=remote.Logging.STDERR,
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trellis.agent import bundle
-from trellis.agent.bundle import MODULES, agent_digest, agent_text
+from trellis.agent.bundle import MODULES, UNPACK, agent_digest, agent_text, packed_agent
 
 
 def _run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,3 +73,27 @@ def test_a_connection_that_is_gone_is_no_error_of_the_agent(tmp_path: Path) -> N
     path.write_text(agent_text())
     script = f"echo nonsense | {sys.executable} -I {path} commit >&- 2>&-"
     assert subprocess.run(["sh", "-c", script], timeout=60, check=False).returncode == 2
+
+
+def _unpack(packed: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["sh", "-c", UNPACK], input=packed.encode(), capture_output=True, timeout=60, check=False)
+
+
+def test_what_travels_is_unpacked_on_the_host_to_the_very_same_bytes() -> None:
+    unpacked = _unpack(packed_agent())
+    assert (unpacked.returncode, unpacked.stderr) == (0, b"")
+    assert unpacked.stdout == agent_text().encode()
+
+
+def test_what_travels_is_the_same_each_time_small_and_in_short_lines() -> None:
+    packed = packed_agent()
+    assert packed == packed_agent.__wrapped__()
+    assert len(packed) < 0.4 * len(agent_text())
+    assert max(map(len, packed.splitlines())) == 76
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.999])
+def test_what_arrives_cut_off_is_refused(kept: float) -> None:
+    packed = packed_agent()
+    lines = packed[: int(len(packed) * kept)].splitlines(keepends=True)[:-1]
+    assert _unpack("".join(lines)).returncode != 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
 from tests.components.monitor import Recorder
+from trellis.agent.bundle import agent_text
 
 Run = Callable[..., tuple[Recorder, dict[str, Any]]]
 
@@ -97,6 +100,21 @@ def test_no_command_text_holds_a_secret_or_would_delete_anything(program: tuple[
         assert "delete" not in command.inputs
         assert "triggers" not in command.inputs
         assert command.inputs["create"].startswith("timeout ")
+
+
+def test_the_agent_s_command_puts_a_readable_agent_in_place_and_keeps_the_old_one_if_what_arrives_is_cut_off(
+    program: tuple[Recorder, dict[str, Any]], tmp_path: Path
+) -> None:
+    recorder, _ = program
+    inputs = recorder.resources["pve01-agent"].inputs
+    command = inputs["create"].replace("/usr/local/lib/trellis", str(tmp_path / "trellis"))
+    for sent, succeeds in ((inputs["stdin"], True), (inputs["stdin"][:4000], False)):
+        ended = subprocess.run(["sh", "-c", command], input=sent, text=True, timeout=60, check=False)
+        assert (ended.returncode == 0) == succeeds
+        agent = tmp_path / "trellis" / "agent.py"
+        assert list(agent.parent.iterdir()) == [agent]
+        assert agent.read_text() == agent_text()
+        assert agent.stat().st_mode & 0o777 == 0o755
 
 
 def test_the_canary_commits_before_any_other_host_is_touched(program: tuple[Recorder, dict[str, Any]]) -> None:

@@ -2,12 +2,15 @@
 
 The file holds each module's source as it stands here, so it can be read and compared on the host, and runs them as
 the modules they are. The same sources always make the same bytes: a digest tells whether a host has this agent.
+It travels packed, a third of its size, because the engine keeps what is sent to a host in its state.
 """
 
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
+import lzma
 import sys
 from functools import cache
 from pathlib import Path
@@ -41,6 +44,12 @@ MODULES = (
 
 INSTALLED_AS = "/usr/local/lib/trellis/agent.py"
 """Where a host has the file; root's, mode 0755."""
+
+UNPACK = (
+    'python3 -I -c "import base64, lzma, sys; '
+    'sys.stdout.buffer.write(lzma.decompress(base64.b64decode(sys.stdin.read())))"'
+)
+"""A shell command that reads ``packed_agent()`` and writes ``agent_text()``; it fails if what it reads is not whole."""
 
 _HEAD = '''\
 #!/usr/bin/python3
@@ -90,6 +99,14 @@ def agent_text() -> str:
     usage = ast.get_docstring(ast.parse(sources["main"])) or ""
     parts = [f"\n_module({name!r}, r'''\n{source.lstrip()}''')\n" for name, source in sources.items()]
     return _HEAD.format(usage=f"{usage}\n") + "".join(parts) + _TAIL
+
+
+@cache
+def packed_agent() -> str:
+    """The agent's one file as it travels: xz in base64, in lines of 76 characters; the same text, the same lines."""
+    # The preset is written out: another one would be another text, and every host's agent would be sent again.
+    # Not base85: the engine's JSON writes each of its <, > and & as six characters.
+    return base64.encodebytes(lzma.compress(agent_text().encode(), preset=6)).decode("ascii")
 
 
 def agent_digest() -> str:
