@@ -41,13 +41,13 @@ def pinged(*answered: int) -> str:
 
 @pytest.mark.parametrize("answered", [(1, 2, 3), (2,)])
 def test_a_single_answer_from_another_zone_turns_its_row_red(twin: Recording, answered: tuple[int, ...]) -> None:
-    asked = ask.ping("pve01", "debian-test-1", DEBIAN4, ISOLATED4)
+    asked = ask.ping("pve01", "debian-test-1", DEBIAN4, ISOLATED4, ask.PING_PATIENCE_S)
     red = twin.with_output(asked, pinged(*answered)).failing()
     assert red == ["ZONES: debian-test-1 to isolated-1 (10.200.254.6), ping"]
 
 
 def test_a_ping_that_was_never_sent_proves_nothing(twin: Recording) -> None:
-    asked = ask.ping("pve01", "debian-test-1", DEBIAN4, ISOLATED4)
+    asked = ask.ping("pve01", "debian-test-1", DEBIAN4, ISOLATED4, ask.PING_PATIENCE_S)
     red = twin.with_output(asked, "", status=1).failing()
     assert red == ["ZONES: debian-test-1 to isolated-1 (10.200.254.6), ping"]
 

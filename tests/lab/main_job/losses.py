@@ -106,7 +106,9 @@ def _answering(dev: Twin, fabric: Fabric) -> frozenset[str]:
 
 def _pairs(dev: Twin, fabric: Fabric, dead: frozenset[str]) -> frozenset[Pair]:
     asked = {
-        (one.name, other.name, source.version): ask.ping(fabric.place(one), one.name, source, target)
+        (one.name, other.name, source.version): ask.ping(
+            fabric.place(one), one.name, source, target, ask.PING_PATIENCE_S
+        )
         for one in fabric.guests
         if fabric.place(one) not in dead
         for other in fabric.guests

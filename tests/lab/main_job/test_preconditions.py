@@ -27,6 +27,7 @@ ip link set vmbr1v21 down
 ip link set vmbr1v21 name unplugged
 """
 _MEND = """
+set -e
 mv /var/lib/dpkg/status.kept /var/lib/dpkg/status
 ip link set vmbr1v20 mtu 9000
 ip link set unplugged name vmbr1v21

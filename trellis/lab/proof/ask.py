@@ -11,13 +11,15 @@ from trellis.lab.proof.fabric import Address, Prefix, vrf_of
 
 PINGS = 3
 PING_INTERVAL_S = 0.2
-PING_PATIENCE_S = 1
+PING_PATIENCE_S, PING_LONG_PATIENCE_S = 1, 3
 TCP_PATIENCE_S, TCP_LONG_PATIENCE_S = 1, 4
 """Seconds for what must not be answered, and for what must: Linux sends a lost SYN again after 1 and 3 s."""
 CONNECTED = "connected"
 """What a TCP question prints once it has a connection."""
-SEND_AFTER_S, WATCH_S = 0.8, 3.2
-"""Crafted packets are sent from then on, for 1.6 s, and watched for until then: nodes begin a second apart at worst."""
+SEND_AFTER_S = 0.8
+"""Crafted packets are sent from then on, for 3 s: an edge is ready long before a watch on a busy host is."""
+WATCH_LIMIT_S, WATCH_AFTER_S = 12, 1
+"""A watch lasts until all that has to come has, and so much longer for what must not; at most until the limit."""
 
 
 def vtysh(node: str, command: str, *, at_once: bool = False) -> Question:
@@ -58,16 +60,19 @@ def ospf(host: str, version: int) -> Question:
     return vtysh(host, "show ip ospf neighbor json" if version == 4 else "show ipv6 ospf6 neighbor json")
 
 
-def ping(host: str, guest: str, source: Address, target: Address) -> Question:
+def ping(host: str, guest: str, source: Address, target: Address, patience_s: int = PING_LONG_PATIENCE_S) -> Question:
     """Pings from inside a guest, from an address of its own."""
-    how = ("-n", "-c", str(PINGS), "-i", str(PING_INTERVAL_S), "-W", str(PING_PATIENCE_S))
-    return Question(host, (*in_guest(guest), "ping", *how, "-I", str(source), str(target)), at_once=True)
+    return Question(host, (*in_guest(guest), *_ping(source, target, patience_s)), at_once=True)
+
+
+def _ping(source: Address, target: Address, patience_s: int) -> tuple[str, ...]:
+    how = ("-n", "-c", str(PINGS), "-i", str(PING_INTERVAL_S), "-W", str(patience_s))
+    return ("ping", *how, "-I", str(source), str(target))
 
 
 def ping_from(node: str, source: Address, target: Address) -> Question:
     """Pings from a host or edge itself, from an address of its own."""
-    how = ("-n", "-c", str(PINGS), "-i", str(PING_INTERVAL_S), "-W", str(PING_PATIENCE_S))
-    return Question(node, ("ping", *how, "-I", str(source), str(target)), at_once=True)
+    return Question(node, _ping(source, target, PING_LONG_PATIENCE_S), at_once=True)
 
 
 def tcp_from(node: str, source: Address, target: Address, port: int) -> Question:
@@ -118,7 +123,7 @@ def bfd(node: str) -> Question:
 
 def watch(node: str, guest: str | None, wanted: Sequence[str]) -> Question:
     """What comes in of crafted packets, on a host, an edge or in a guest; entries as `onwire` has them."""
-    return _onwire(node, guest, "watch", str(WATCH_S), *wanted)
+    return _onwire(node, guest, "watch", str(WATCH_LIMIT_S), str(WATCH_AFTER_S), *wanted)
 
 
 def send(node: str, guest: str | None, packets: Sequence[str]) -> Question:

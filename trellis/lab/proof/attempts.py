@@ -122,7 +122,8 @@ def _ping(
     allowed: bool,
     group: Group = Group.ZONES,
 ) -> Row:
-    answer = evidence[ask.ping(fabric.place(guest), guest.name, source, target)]
+    patience_s = ask.PING_LONG_PATIENCE_S if allowed else ask.PING_PATIENCE_S
+    answer = evidence[ask.ping(fabric.place(guest), guest.name, source, target, patience_s)]
     heard = echoes(answer.output)
     counted, counters = _counted(fabric, evidence, guest)
     seen = f"{len(heard.answered)} of {heard.sent} answered{counted}"

@@ -246,10 +246,12 @@ def _questions(
     """One question to each watcher and each sender, about all that it watches for or sends."""
     wanted: dict[tuple[str, str | None], dict[str, None]] = {}
     packets: dict[tuple[str, str | None], dict[str, None]] = {}
-    for crossing in (crossing for trial in trials for crossing in (*trial.forbidden, trial.control)):
-        packets.setdefault(crossing.sender, {})[crossing.packet] = None
-        for watcher in crossing.watchers:
-            wanted.setdefault(watcher, {})[crossing.seen_as] = None
+    for trial in trials:
+        for crossing in (trial.control, *trial.forbidden):
+            packets.setdefault(crossing.sender, {})[crossing.packet] = None
+            awaited = "+" if crossing is trial.control else ""
+            for watcher in crossing.watchers:
+                wanted.setdefault(watcher, {})[f"{awaited}{crossing.seen_as}"] = None
     return (
         {watcher: ask.watch(*watcher, list(entries)) for watcher, entries in wanted.items()},
         {sender: ask.send(*sender, list(entries)) for sender, entries in packets.items()},

@@ -4,7 +4,8 @@ Runs by ``python3 -`` in a guest, on a host or on an edge, from whose Python not
 taken; it is never imported there.  Each crafted packet carries a mark (echo identifier and TCP source port), so that
 packets of one sender are told from those of another and from all other traffic.
 
-    watch SECONDS SRC,DST,MARK...              counts what comes in: {"SRC,DST,MARK": {"icmp": n, "tcp": n}}
+    watch LIMIT AFTER [+]SRC,DST,MARK...       counts what comes in: {"SRC,DST,MARK": {"icmp": n, "tcp": n}}, until
+                                               AFTER seconds after all that is marked + has come, at most LIMIT
     send DELAY NEXT-HOP,SRC,DST,PORT,MARK...   hands an echo request and a SYN of each to its next hop
     advertise DELAY DEVICE                     sends router advertisements out of a device
 """
@@ -25,7 +26,7 @@ _ICMP, _TCP, _ICMPV6 = 1, 6, 58
 _REQUEST, _REPLY = {_ICMP: 8, _ICMPV6: 128}, {_ICMP: 0, _ICMPV6: 129}
 _ADVERTISEMENT = 134  # RFC 4861 4.2
 _SO_RCVBUFFORCE, _ROOM = 33, 32 << 20  # asm-generic/socket.h; bytes: a host's device takes 10 KB for each packet
-_TIMES, _GAP_S = 8, 0.2
+_TIMES, _GAP_S = 16, 0.2
 
 
 def checksum(data: bytes) -> int:
@@ -138,10 +139,11 @@ def read(frame: bytes, kind: int) -> tuple[str, str, int, str] | None:
     return None
 
 
-def watch(seconds: str, *wanted: str) -> None:
-    """Count the marked packets that come in on any device."""
-    counts = {entry: {"icmp": 0, "tcp": 0} for entry in wanted}
-    end = time.monotonic() + float(seconds)
+def watch(limit: str, after: str, *wanted: str) -> None:
+    """Count the marked packets that come in on any device, until what has to come has, and a little longer."""
+    counts = {entry.lstrip("+"): {"icmp": 0, "tcp": 0} for entry in wanted}
+    awaited = {(entry[1:], kind) for entry in wanted if entry.startswith("+") for kind in ("icmp", "tcp")}
+    end = time.monotonic() + float(limit)
     with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL)) as wire:
         wire.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _ROOM)
         while (left := end - time.monotonic()) > 0:
@@ -151,15 +153,20 @@ def watch(seconds: str, *wanted: str) -> None:
             except TimeoutError:
                 break
             found = read(frame, where[1]) if where[2] != _OUTGOING else None
-            if found is not None and (key := ",".join(map(str, found[:3]))) in counts:
-                counts[key][found[3]] += 1
+            if found is None or (key := ",".join(map(str, found[:3]))) not in counts:
+                continue
+            counts[key][found[3]] += 1
+            if (key, found[3]) in awaited:
+                awaited.remove((key, found[3]))
+                if not awaited:
+                    end = min(end, time.monotonic() + float(after))
     print(json.dumps(counts))
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["watch", seconds, *wanted]:
-            watch(seconds, *wanted)
+        case ["watch", limit, after, *wanted]:
+            watch(limit, after, *wanted)
         case ["send", delay, *packets]:
             send(delay, *packets)
         case ["advertise", delay, device]:
