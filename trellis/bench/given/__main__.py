@@ -7,6 +7,7 @@ SDKs of the kinds that it has, as any program that has such resources does.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_command.remote  # noqa: F401
@@ -17,7 +18,7 @@ _SECRET = "secret"  # noqa: S105 (the key under which a file holds a secret's va
 given = json.loads(Path(pulumi.Config("trellis").require("given")).read_text(encoding="utf-8"))
 
 
-def _inputs(resource):
+def _inputs(resource: dict[str, Any]) -> dict[str, Any]:
     secrets = {key: pulumi.Output.secret(value) for key, value in resource[_SECRET].items()}
     return {**resource["plain"], **secrets}
 
