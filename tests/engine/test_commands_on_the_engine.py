@@ -201,6 +201,8 @@ def test_an_interrupted_run_finishes_what_it_has_begun(
 ) -> None:
     """A process that runs the program as the lab does, and is told to stop while three commands are at work."""
     script = (
+        # What a shell starts with `&` ignores SIGINT, and so would everything below it, these tests among them.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys\nfrom trellis.lab.deployment import request_from_json, run_in_child\n"
         "run_in_child(request_from_json(sys.stdin.read()), lambda text: print(text, flush=True))\n"
     )
