@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _PAUSE_S = 1.0
 _SHOWN = 4
 """How many of the things that are missing are named."""
-_SESSIONS: Sequence[Chapter] = (peering.mesh, peering.edges, peering.guests)
+_SESSIONS: Sequence[Chapter] = (peering.mesh, peering.edges, peering.guests, peering.bfd)
+"""BFD too: it comes up some seconds behind the session that it watches."""
 
 
 class NotConvergedError(LabError):
@@ -41,7 +42,7 @@ class NotConvergedError(LabError):
 
 
 def wait_until_converged(twin: Twin, say: Say, limit_s: float = 180) -> float:
-    """Wait until all routes are at the edges by the right next hops, and all sessions are Established.
+    """Wait until all routes are at the edges by the right next hops, all sessions are Established, and BFD is up.
 
     Args:
         twin: The twin, its guests started.
