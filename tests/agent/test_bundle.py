@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from trellis.agent import bundle
-from trellis.agent.bundle import MODULES, UNPACK, agent_digest, agent_text, packed_agent
+from trellis.agent.bundle import MODULES, UNPACK, agent_digest, agent_text, invocation, packed_agent
+from trellis.agent.itself import AGENT_PATH
 
 
 def _run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -112,3 +113,54 @@ def test_what_arrives_cut_off_is_refused(kept: float) -> None:
     packed = packed_agent()
     lines = packed[: int(len(packed) * kept)].splitlines(keepends=True)[:-1]
     assert _unpack("".join(lines)).returncode != 0
+
+
+def _as_deploy_user(
+    tmp_path: Path, agent: Path, sudo: str, command: str = "status"
+) -> subprocess.CompletedProcess[str]:
+    """Run an invocation where the agent is at a path of the test's, and `sudo` is a script of the test's."""
+    (tmp_path / "sudo").write_text(f"#!/bin/sh\n{sudo}\n")
+    (tmp_path / "sudo").chmod(0o755)
+    text = invocation(command).replace(AGENT_PATH, str(agent))
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    return subprocess.run(
+        ["sh", "-c", text], input="given", capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+
+
+def _script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_an_invocation_hands_on_input_arguments_and_status_of_the_agent_that_it_names(tmp_path: Path) -> None:
+    agent = _script(tmp_path / "agent.py", 'echo "$@"; cat; exit 1')
+    ran = _as_deploy_user(tmp_path, agent, 'shift; [ "$1" = -l ] || exec "$@"', "confirm 'a b'")
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert ran.stdout == f"--agent {agent_digest()} confirm a b\ngiven"
+
+
+def test_a_host_without_the_agent_says_how_it_gets_it(tmp_path: Path) -> None:
+    ran = _as_deploy_user(tmp_path, tmp_path / "none", "exit 1")
+    assert ran.returncode == 3
+    assert "not installed here; run `trellis install" in ran.stderr
+
+
+def test_a_user_whom_sudo_does_not_let_says_how_to_be_let(tmp_path: Path) -> None:
+    agent = _script(tmp_path / "agent.py", "exit 0")
+    ran = _as_deploy_user(tmp_path, agent, 'echo "sudo: a password is required" >&2; exit 1')
+    assert ran.returncode == 3
+    assert "sudo does not let" in ran.stderr
+    assert "trellis install" in ran.stderr
+
+
+def test_an_agent_of_another_version_refuses_with_the_command_that_upgrades_it(tmp_path: Path) -> None:
+    ran = _run(tmp_path, "--agent", "0" * 64, "a-command-that-only-the-other-version-knows")
+    assert ran.returncode == 3
+    assert "another version of the agent is installed" in ran.stderr
+    assert "run `trellis install" in ran.stderr
+
+
+def test_the_agent_that_is_meant_goes_on(tmp_path: Path) -> None:
+    assert _run(tmp_path, "--agent", agent_digest(), "--help").returncode == 0

@@ -14,8 +14,11 @@ import lzma
 from functools import cache
 from pathlib import Path
 
+from trellis.agent.itself import AGENT_PATH
+
 MODULES = (
     "report",
+    "itself",
     "process",
     "shape",
     "ground",
@@ -41,8 +44,8 @@ MODULES = (
 )
 """The modules that a host needs, each behind those that it imports."""
 
-INSTALLED_AS = "/usr/local/lib/trellis/agent.py"
-"""Where a host has the file; root's, mode 0755."""
+INSTALLED_AS = AGENT_PATH
+"""The former name of AGENT_PATH, until nobody uses it any more."""
 
 UNPACK = (
     'python3 -I -c "import base64, lzma, sys; '
@@ -51,7 +54,7 @@ UNPACK = (
 """A shell command that reads ``packed_agent()`` and writes ``agent_text()``; it fails if what it reads is not whole."""
 
 _HEAD = '''\
-#!/usr/bin/python3
+#!/usr/bin/python3 -I
 """The Trellis agent. Made from the package trellis.agent by its bundle.py: change it there, not here.
 
 {usage}"""
@@ -109,3 +112,25 @@ def packed_agent() -> str:
 def agent_digest() -> str:
     """SHA-256 of the agent's one file, as `sha256sum` shows it on a host."""
     return hashlib.sha256(agent_text().encode()).hexdigest()
+
+
+def invocation(command: str) -> str:
+    """The shell text by which the deploy user has the agent run a command, as root and by sudo.
+
+    Args:
+        command: The command with its arguments, quoted for a shell: ``commit``, ``confirm DIGEST``.
+
+    Returns:
+        A text for any POSIX shell. It passes standard input, output and the exit status on; a host that lacks the
+        agent, has another one, or does not let the user run it answers with status 3 and what to do.
+    """
+    call = f"sudo -n {AGENT_PATH} --agent {agent_digest()} {command}"
+    return (
+        f"if [ ! -x {AGENT_PATH} ]; then "
+        r'echo "$(uname -n): the agent is not installed here; run \`trellis install $(uname -n)\`" >&2; exit 3; fi; '
+        f"{call}; status=$?; "
+        # sudo's own refusal is status 1, as a difference that `check` found is.
+        f"if [ $status -eq 1 ] && ! sudo -n -l {AGENT_PATH} >/dev/null 2>&1; then "
+        r'echo "$(uname -n): sudo does not let $(id -un) run the agent; run \`trellis install $(uname -n)\`" >&2; '
+        "exit 3; fi; exit $status"
+    )

@@ -23,6 +23,7 @@ from typing import Any
 from trellis.agent import frr, outside, state
 from trellis.agent.confirm import WAIT_S, confirm
 from trellis.agent.host import Differences, differences, differences_outside
+from trellis.agent.itself import refuse_another
 from trellis.agent.lock import holder
 from trellis.agent.manifest import BadManifest, Manifest, parse, parse_preparation
 from trellis.agent.prepare import prepare
@@ -33,6 +34,7 @@ from trellis.agent.transaction import commit
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="agent.py", description="Puts a host's FRR bundle into force, or none of it.")
+    parser.add_argument("--agent", metavar="SHA256", help="which agent its caller means; another one refuses to work")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare", help="see that the host has what it needs, and give it its loopbacks")
     commands.add_parser("commit", help="put the manifest on standard input into force")
@@ -42,11 +44,20 @@ def main(arguments: list[str] | None = None) -> int:
     checking = commands.add_parser("check", help="compare the host with what was committed; changes nothing")
     checking.add_argument("--manifest", action="store_true", help="compare with the manifest on standard input")
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
-    options = parser.parse_args(arguments)
-    if os.geteuid() != 0:
-        say("agent.py: must run as root; use sudo")
+    try:
+        if (meant := _meant_agent(arguments)) is not None:
+            refuse_another(meant)
+        options = parser.parse_args(arguments)
+        if os.geteuid() != 0:
+            raise Fault("agent.py", "it must run as root", "use sudo")
+    except Fault as fault:
+        _say_fault(fault)
         return EXIT_STATUS["refused"]
     os.umask(0o077)
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         match options.command:
             case "prepare" | "commit":
@@ -61,6 +72,14 @@ def main(arguments: list[str] | None = None) -> int:
         for problem in bad.problems:
             say(f"manifest: {problem}")
         return EXIT_BAD_MANIFEST
+
+
+def _meant_agent(arguments: list[str] | None) -> str | None:
+    """Which agent the caller means: read before its command, which another version may not even know."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--agent")
+    meant: str | None = early.parse_known_args(arguments)[0].agent
+    return meant
 
 
 def _change(command: str, text: str) -> int:

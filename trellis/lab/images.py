@@ -40,6 +40,7 @@ ROOT_PACKAGES: Final = (
     "procps",
     "python3",
     "radvd",
+    "sudo",
     "systemd",
     "systemd-sysv",
     "tcpdump",
