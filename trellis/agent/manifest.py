@@ -16,7 +16,7 @@ from typing import Any
 from trellis.agent import ground
 from trellis.agent.ground import NOTHING_NEEDED, Loopbacks, Preconditions
 from trellis.agent.report import SCHEMA_VERSION
-from trellis.agent.shape import UNPRINTABLE, Types, field_problems
+from trellis.agent.shape import UNPRINTABLE, Types, field_problems, text_problems
 
 HEADING = f"trellis-manifest {SCHEMA_VERSION}\n"
 """A line that may stand before the document."""
@@ -49,6 +49,9 @@ TIMEOUT_S = (10, 600)
 CONFIRM_WITHIN_S = (5, 3600)
 """How long a commit may wait for its confirmation, in seconds, inclusive."""
 
+SESSIONS_WITHIN_S = (0, 3600)
+"""How long a commit may wait for sessions to come back, in seconds, inclusive."""
+
 
 class BadManifest(Exception):
     """A manifest that nothing may be done with."""
@@ -62,23 +65,28 @@ class BadManifest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ManagedFile:
-    """A file as the host is to hold it."""
+    """A file as the host is to hold it.
+
+    Attributes:
+        raw: Its bytes where they are no text of ours (a copy in a backup); `lines` count for nothing then.
+    """
 
     path: str
     mode: int
     owner: str
     group: str
     lines: tuple[str, ...]
+    raw: bytes | None = None
 
     @property
     def text(self) -> str:
         """The file's whole text, each line ended."""
-        return "".join(f"{line}\n" for line in self.lines)
+        return "".join(f"{line}\n" for line in self.lines) if self.raw is None else self.raw.decode(errors="replace")
 
     @property
     def content(self) -> bytes:
         """The file's bytes."""
-        return self.text.encode()
+        return self.text.encode() if self.raw is None else self.raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,14 @@ class UnitReload:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a host is to hold and to run."""
+    """What a host is to hold and to run.
+
+    Attributes:
+        confirm_within_s: How long a confirmation from outside is waited for; None asks for none.
+        sessions_within_s: How long sessions that were up may take to be up again; None does not look at them.
+        base: What Proxmox will generate before it merges frr.conf.local into it, as lines; None on another host.
+        running: What FRR is to run where that is not the text of frr.conf: of a backup alone, never of a document.
+    """
 
     host: str
     digest: str
@@ -110,6 +125,9 @@ class Manifest:
     units: tuple[str, ...] = ()
     preconditions: Preconditions = NOTHING_NEEDED
     loopbacks: Loopbacks | None = None
+    sessions_within_s: float | None = None
+    base: tuple[str, ...] | None = None
+    running: str | None = None
 
     def file(self, path: str) -> ManagedFile:
         """The file of that path, which must be one of the manifest's."""
@@ -118,7 +136,7 @@ class Manifest:
     @property
     def intent(self) -> str:
         """The configuration that FRR is to run."""
-        return self.file(self.running_config).text
+        return self.file(self.running_config).text if self.running is None else self.running
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +148,7 @@ class Preparation:
     kind: str
     preconditions: Preconditions
     loopbacks: Loopbacks | None
+    base: tuple[str, ...] | None = None
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
@@ -184,12 +203,12 @@ def parse_preparation(text: str) -> Preparation:
     except ValueError as error:
         raise BadManifest([f"not JSON: {error}"]) from None
     fields: Types = {"schema_version": int, "host": str, "digest": str, "kind": str}
-    optional: Types = {name: _OPTIONAL[name] for name in ("preconditions", "loopbacks")}
+    optional: Types = {name: _OPTIONAL[name] for name in ("preconditions", "loopbacks", "base")}
     problems = field_problems("", document, fields, optional)
     if not problems and document["schema_version"] != SCHEMA_VERSION:
         problems.append(f"schema_version: {document['schema_version']}; this agent reads {SCHEMA_VERSION}")
     if not problems:
-        problems = ground.problems_of(document)
+        problems = ground.problems_of(document) + _base_problems(document)
         if document["digest"] != digest_of(document):
             problems.append(f"digest: {document['digest']} is not this document's: was it cut or edited?")
         problems += [] if document["kind"] in ("pve", "frr") else ["kind: neither 'pve' nor 'frr'"]
@@ -202,6 +221,7 @@ def parse_preparation(text: str) -> Preparation:
         document["kind"],
         ground.preconditions(document.get("preconditions")),
         ground.loopbacks(document.get("loopbacks")),
+        _base(document),
     )
 
 
@@ -227,6 +247,8 @@ _FIELDS: Types = {
 }
 _OPTIONAL: Types = {
     "confirm_within_s": (int, float, type(None)),
+    "sessions_within_s": (int, float, type(None)),
+    "base": (list, type(None)),
     "pve_version": (str, type(None)),
     "pve_network": (list, type(None)),
     "nftables": (str, type(None)),
@@ -252,7 +274,15 @@ def _shape_problems(document: dict[str, Any]) -> list[str]:
             problems.append(f"files[{number}].lines: not all of them are text")
     for number, entry in enumerate(document["units_changed_reload"]):
         problems += field_problems(f"units_changed_reload[{number}]", entry, {"unit": str, "paths": list})
-    return problems + ground.problems_of(document)
+    return problems + ground.problems_of(document) + _base_problems(document)
+
+
+def _base_problems(document: Mapping[str, Any]) -> list[str]:
+    return [] if document.get("base") is None else text_problems("base", document["base"])
+
+
+def _base(document: Mapping[str, Any]) -> tuple[str, ...] | None:
+    return None if document.get("base") is None else tuple(document["base"])
 
 
 def _built(document: dict[str, Any]) -> Manifest:
@@ -277,6 +307,8 @@ def _built(document: dict[str, Any]) -> Manifest:
         files=files,
         units_changed_reload=reloads,
         confirm_within_s=document.get("confirm_within_s"),
+        sessions_within_s=document.get("sessions_within_s"),
+        base=_base(document),
         pve_version=document.get("pve_version"),
         pve_network=_range(document.get("pve_network")),
         nftables=document.get("nftables"),
@@ -304,7 +336,12 @@ def _content_problems(manifest: Manifest) -> list[str]:
             problems.append(f"{role}: {path} is none of the files")
     for number, file in enumerate(manifest.files):
         problems += [f"files[{number}] {problem}" for problem in _file_problems(file)]
-    for name, limits in (("timeout_s", TIMEOUT_S), ("confirm_within_s", CONFIRM_WITHIN_S)):
+    limited = (
+        ("timeout_s", TIMEOUT_S),
+        ("confirm_within_s", CONFIRM_WITHIN_S),
+        ("sessions_within_s", SESSIONS_WITHIN_S),
+    )
+    for name, limits in limited:
         value = getattr(manifest, name)
         if value is not None and not limits[0] <= value <= limits[1]:
             problems.append(f"{name}: {value:g} is not within {limits[0]}-{limits[1]} s")

@@ -83,6 +83,9 @@ class Bundle:
         units: Units among the files that are enabled.
         preconditions: What the host must have already.
         loopbacks: The interface of the host's loopbacks; None where they are not ours to make.
+        confirm_within_s: Seconds in which a change must be confirmed over a connection of its own; None asks for none.
+        sessions_within_s: Seconds in which sessions that were up must be up again; None does not look at them.
+        base: What Proxmox will generate before it merges frr.conf.local into it; None on another host.
     """
 
     host: str
@@ -98,6 +101,9 @@ class Bundle:
     units: tuple[str, ...] = ()
     preconditions: Preconditions = NOTHING_NEEDED
     loopbacks: Loopbacks | None = None
+    confirm_within_s: float | None = None
+    sessions_within_s: float | None = None
+    base: str | None = None
 
     def text(self, path: str) -> str:
         """Return the text of the file at ``path``, or our part of it; KeyError if the bundle has none."""

@@ -52,7 +52,8 @@ def ground_document(bundle: Bundle) -> str:
 
 def _ground(bundle: Bundle) -> dict[str, Any]:
     loopbacks = asdict(bundle.loopbacks) if bundle.loopbacks is not None else None
-    return {"preconditions": asdict(bundle.preconditions), "loopbacks": loopbacks}
+    base = bundle.base.splitlines() if bundle.base is not None else None
+    return {"preconditions": asdict(bundle.preconditions), "loopbacks": loopbacks, "base": base}
 
 
 def _content(bundle: Bundle) -> dict[str, Any]:
@@ -67,6 +68,8 @@ def _content(bundle: Bundle) -> dict[str, Any]:
         "running_config": bundle.running_config,
         "sysctls": bundle.sysctls,
         "timeout_s": TIMEOUT_S,
+        "confirm_within_s": bundle.confirm_within_s,
+        "sessions_within_s": bundle.sessions_within_s,
         "units_changed_reload": [],
         "nftables": bundle.nftables,
         "units": list(bundle.units),
