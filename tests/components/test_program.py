@@ -130,7 +130,7 @@ def test_a_host_is_made_ready_by_its_own_part_of_the_manifest(program: tuple[Rec
     heading, body = recorder.resources["pve02-ready"].inputs["stdin"].split("\n", 1)
     assert heading == "trellis-manifest 1"
     document = json.loads(body)
-    assert document.keys() == {"schema_version", "host", "kind", "preconditions", "loopbacks", "digest"}
+    assert document.keys() == {"schema_version", "host", "kind", "preconditions", "loopbacks", "base", "digest"}
     assert document["loopbacks"]["addresses"] == ["10.255.0.2/32", "fd00:0:0:ffff::2/128"]
 
 
