@@ -40,6 +40,7 @@ MODULES = (
     "host",
     "transaction",
     "prepare",
+    "install",
     "main",
 )
 """The modules that a host needs, each behind those that it imports."""

@@ -22,6 +22,11 @@ def own_text() -> bytes:
     return Path(sys.argv[0]).read_bytes()
 
 
+def own_digest() -> str:
+    """SHA-256 of the file that is running now, as `sha256sum` shows it."""
+    return hashlib.sha256(own_text()).hexdigest()
+
+
 def refuse_another(meant: str) -> None:
     """Refuse to work for a caller that means another agent: what it sends is made for that one.
 
@@ -31,7 +36,7 @@ def refuse_another(meant: str) -> None:
     Raises:
         Fault: This is another one.
     """
-    own = hashlib.sha256(own_text()).hexdigest()
+    own = own_digest()
     if own != meant:
         raise Fault(
             "another version of the agent is installed",

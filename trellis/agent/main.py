@@ -5,6 +5,8 @@
     agent.py confirm DIGEST        confirm a commit that waits for it
     agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
     agent.py status                what was committed, what is under way, who holds the lock
+    agent.py install --user NAME --key KEY    put this agent, its deploy user and its units on the host; by root alone
+    agent.py uninstall             take them away again; what the host runs stays
 
 Standard output is JSON for programs, standard error is for people. Exit status: 0 done, or nothing to do, or no
 difference; 1 `check` found differences; 2 a manifest or a command line that is none; 3 refused, nothing changed;
@@ -23,7 +25,7 @@ from typing import Any
 from trellis.agent import frr, outside, state
 from trellis.agent.confirm import WAIT_S, confirm
 from trellis.agent.host import Differences, differences, differences_outside
-from trellis.agent.itself import refuse_another
+from trellis.agent.itself import own_digest, refuse_another
 from trellis.agent.lock import holder
 from trellis.agent.manifest import BadManifest, Manifest, parse, parse_preparation
 from trellis.agent.prepare import prepare
@@ -44,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     checking = commands.add_parser("check", help="compare the host with what was committed; changes nothing")
     checking.add_argument("--manifest", action="store_true", help="compare with the manifest on standard input")
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
+    installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
+    installing.add_argument("--user", required=True, help="the deploy user")
+    installing.add_argument("--key", action="append", default=[], help="a public key that it logs in with")
+    commands.add_parser("uninstall", help="take away what install brought; what the host runs stays")
     try:
         if (meant := _meant_agent(arguments)) is not None:
             refuse_another(meant)
@@ -66,6 +72,8 @@ def _run(options: argparse.Namespace) -> int:
                 return _confirm(options.digest, options.within_s)
             case "check":
                 return _check(_standard_input() if options.manifest else _committed_manifest())
+            case "install" | "uninstall":
+                return _installation(options)
             case _:
                 return _status()
     except BadManifest as bad:
@@ -98,6 +106,19 @@ def _change(command: str, text: str) -> int:
         answer(report.text())
         raise
     say(f"{report.host}: {report.outcome}")
+    answer(report.text())
+    return EXIT_STATUS[report.outcome]
+
+
+def _installation(options: argparse.Namespace) -> int:
+    from trellis.agent.install import install, uninstall  # noqa: PLC0415 - nobody else needs it
+
+    report = Report(os.uname().nodename, own_digest())
+    if options.command == "install":
+        install(options.user, options.key, report)
+    else:
+        uninstall(report)
+    say(f"{report.host}: {options.command}: {report.outcome}")
     answer(report.text())
     return EXIT_STATUS[report.outcome]
 

@@ -11,8 +11,8 @@ from trellis.agent.report import Fault, some
 ANSWER_S = 90.0
 """What one order to systemd may take."""
 
-_ENABLED = "not enabled"
-_ACTIVE = "not active"
+NOT_ENABLED = "not enabled"
+NOT_ACTIVE = "not active"
 
 
 def systemctl(*words: str) -> str:
@@ -32,7 +32,7 @@ def lacking(units: tuple[str, ...]) -> dict[str, list[str]]:
     found = {}
     for unit in units:
         said = systemctl("show", "--property=UnitFileState,ActiveState", unit).split()
-        pairs = {"UnitFileState=enabled": _ENABLED, "ActiveState=active": _ACTIVE}
+        pairs = {"UnitFileState=enabled": NOT_ENABLED, "ActiveState=active": NOT_ACTIVE}
         found[unit] = [what for fact, what in pairs.items() if fact not in said]
     return found
 
@@ -46,8 +46,8 @@ def bring_up(units: tuple[str, ...]) -> list[str]:
     """Enable and start what is not yet, and say what that took."""
     orders = []
     for unit, what in lacking(units).items():
-        orders += [("enable", unit)] if _ENABLED in what else []
-        orders += [("start", unit)] if _ACTIVE in what else []
+        orders += [("enable", unit)] if NOT_ENABLED in what else []
+        orders += [("start", unit)] if NOT_ACTIVE in what else []
     for order in orders:
         systemctl(*order)
     return [" ".join(order) for order in orders]
@@ -63,7 +63,7 @@ def put_back(earlier: dict[str, list[str]]) -> None:
         Fault: systemd refuses.
     """
     for unit, what in lacking(tuple(earlier)).items():
-        if _ACTIVE in earlier[unit] and _ACTIVE not in what:
+        if NOT_ACTIVE in earlier[unit] and NOT_ACTIVE not in what:
             systemctl("stop", unit)
-        if _ENABLED in earlier[unit] and _ENABLED not in what:
+        if NOT_ENABLED in earlier[unit] and NOT_ENABLED not in what:
             systemctl("disable", unit)

@@ -1,0 +1,287 @@
+"""Putting the agent on a host, which root does once: from then on the deploy user runs it by sudo, and nothing else.
+
+The agent that runs this installs itself, with what it needs: the deploy user with its keys, the rule that lets it run
+this one file as root, and our units. The user owns nothing, not even its home: it cannot give itself another key.
+Neither command runs by way of that rule; `trellis install` has them run on root's own connection (trellis/cli).
+What the host runs, and what was committed, is not touched here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from trellis.agent import files, state, units
+from trellis.agent.itself import AGENT_PATH, own_text
+from trellis.agent.lock import held_lock
+from trellis.agent.manifest import ManagedFile
+from trellis.agent.process import run
+from trellis.agent.report import Fault, Report, some
+
+FOLDER = str(Path(AGENT_PATH).parent)
+HOME = f"{FOLDER}/login"
+"""The deploy user's home; root's, as all in it."""
+
+SUDOERS = "/etc/sudoers.d/trellis"
+UNITS: dict[str, str] = {}
+"""Our units: file name -> text. Those with an [Install] section are enabled; paths and timers are started, too."""
+
+ANSWER_S = 30.0
+"""What one call of useradd, visudo or sudo may take; 0.1 s is usual."""
+
+_KEYS = f"{HOME}/.ssh/authorized_keys"
+_UNIT_FOLDER = "/etc/systemd/system"
+_RECORD = "installed.json"
+_KEY = re.compile(r"(?:sk-)?(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d+)(?:@openssh\.com)? [A-Za-z0-9+/]+={0,3}")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+
+_RULE = """\
+# Trellis: the deploy user runs the agent as root, and nothing else. Written by `trellis install`.
+Defaults!{agent} !use_pty, !requiretty, !pam_session
+{user} ALL=(root) NOPASSWD: {agent}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    """What an earlier installation left here."""
+
+    user: str
+    paths: tuple[str, ...]
+
+
+def install(user: str, keys: list[str], report: Report) -> None:
+    """Install this agent, or upgrade the one that is there; what is as it should be is left alone.
+
+    Args:
+        user: The deploy user; made if there is none.
+        keys: The public keys that it logs in with; those of an earlier installation go.
+        report: Where steps, outcome and fault go.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            _begin(report, stack)
+            with report.step("deploy user"):
+                _refuse_unusable(user, keys)
+            _install(user, keys, report)
+    except Fault as fault:
+        report.fail_once(fault)
+
+
+def uninstall(report: Report) -> None:
+    """Take away what `install` brought; configuration, history and backups stay.
+
+    Args:
+        report: Where steps, outcome and fault go.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            _begin(report, stack)
+            earlier = _installed()
+            if earlier is None:
+                report.outcome = "unchanged"
+                return
+            report.outcome = "broken"
+            with report.step("units"):
+                _end_units(earlier.paths)
+            with report.step("files"):
+                for path in earlier.paths:
+                    Path(path).unlink(missing_ok=True)
+                units.systemctl("daemon-reload")
+            with report.step("deploy user"):
+                _remove_user(earlier.user)
+                shutil.rmtree(FOLDER, ignore_errors=True)
+            (state.HOME / _RECORD).unlink()
+            report.outcome = "applied"
+    except Fault as fault:
+        report.fail_once(fault)
+
+
+def _begin(report: Report, stack: contextlib.ExitStack) -> None:
+    with report.step("lock") as step:
+        # Neither may change under a commit, nor under one that somebody still has to take back.
+        step.detail = stack.enter_context(held_lock())
+    with report.step("caller"):
+        if os.environ.get("SUDO_COMMAND", "").startswith(AGENT_PATH):
+            raise Fault("install", "the deploy user cannot install or remove the agent", "run `trellis install`")
+        if (change := state.under_way()) is not None:
+            why = f"the change to {change.digest[:12]} is neither committed nor taken back"
+            raise Fault("a change is under way", why, "deploy again, which takes it back, then install")
+    state.prepare()
+    # What is written here is for others to read: no folder may shut them out.
+    os.umask(0o022)
+
+
+def _refuse_unusable(user: str, keys: list[str]) -> None:
+    if not _USER.fullmatch(user) or user == "root":
+        raise Fault(
+            f"the deploy user {user!r}", "it is root, or no name of a user", "name another in the site: ssh.user"
+        )
+    bad = [key for key in keys if not _KEY.fullmatch(key)]
+    if bad or not keys:
+        why = "is none of ssh-ed25519, ecdsa or ssh-rsa" if bad else "none was given"
+        raise Fault("the deploy user's public key", why, "give it as `ssh-keygen -y` prints it, without its comment")
+    with contextlib.suppress(KeyError):
+        there = pwd.getpwnam(user)
+        if there.pw_dir != HOME:
+            why = f"it has its own home, {there.pw_dir}, and was not made by trellis"
+            raise Fault(f"the user {user} is there already", why, "name another in the site: hosts.NAME.ssh.user")
+
+
+def _install(user: str, keys: list[str], report: Report) -> None:
+    earlier = _installed()
+    wanted = _wanted(user, keys)
+    with report.step("stage files") as step:
+        files.take_back([file.path for file in wanted])  # of a run that was cut off
+        changed = [file for file in wanted if files.differences(file, files.found(file.path))]
+        files.stage(changed)
+        step.detail = ", ".join(Path(file.path).name for file in changed) or "as they were"
+    new_units = [name for name in UNITS if not Path(_UNIT_FOLDER, name).exists()]
+    made_user = False
+    try:
+        with report.step("check sudoers"):
+            _check_rule(user)
+        with report.step("make user"):
+            made_user = _make_user(user)
+        with report.step("replace files"):
+            _open_folders()
+            files.publish(changed)
+        with report.step("units") as step:
+            orders = _bring_up_units([Path(file.path).name for file in changed])
+            step.detail = "; ".join(orders) or "as they were"
+        with report.step("sudo"):
+            _refuse_unless_allowed(user)
+    except Fault:
+        report.outcome = "broken"
+        with report.step("restore"):
+            _take_back([file.path for file in wanted], new_units, user if made_user else None)
+        report.outcome = "restored"
+        raise
+    files.settle([file.path for file in wanted])
+    with report.step("leftovers") as step:
+        step.detail = _clear_leftovers(earlier, user, [file.path for file in wanted])
+    report.outcome = "applied" if changed or made_user or orders or step.detail else "unchanged"
+
+
+def _wanted(user: str, keys: list[str]) -> list[ManagedFile]:
+    """Every file of an installation, the one that lets somebody in last."""
+    texts = [(AGENT_PATH, own_text().decode(), 0o755)]
+    texts += [(f"{_UNIT_FOLDER}/{name}", text, 0o644) for name, text in sorted(UNITS.items())]
+    texts.append((SUDOERS, _RULE.format(agent=AGENT_PATH, user=user), 0o440))
+    texts.append((_KEYS, "".join(f"restrict {key} trellis\n" for key in sorted(set(keys))), 0o644))
+    # Not splitlines: it ends a line at characters, too, that a file may hold in one.
+    return [ManagedFile(path, mode, "root", "root", tuple(text.split("\n")[:-1])) for path, text, mode in texts]
+
+
+def _check_rule(user: str) -> None:
+    """Have sudo read our rule before it is in force: a file that it cannot read locks everybody out of sudo."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sudoers") as copy:
+        copy.write(_RULE.format(agent=AGENT_PATH, user=user))
+        copy.flush()
+        ended = run(["visudo", "-c", "-f", copy.name], ANSWER_S)
+    if ended.status:
+        raise Fault("the rule for sudo", some(ended.complaints), "report this with the version of sudo")
+
+
+def _make_user(user: str) -> bool:
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam(user)
+        return False
+    # The password "*" is one that nobody has; sshd takes the usual "!" for a locked account, which has no keys either.
+    _called("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", HOME, "--shell", "/bin/sh",
+            "--password", "*", "--comment", "Trellis deploys", user)  # fmt: skip
+    return True
+
+
+def _open_folders() -> None:
+    """Have the folders of our files be root's, and let the deploy user and sshd read what is in them."""
+    for folder in (Path(FOLDER), Path(HOME), Path(HOME, ".ssh")):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chown(folder, 0, 0)
+        folder.chmod(0o755)
+
+
+def _bring_up_units(changed: list[str]) -> list[str]:
+    """Have systemd know our units, and run those that watch something; returns what that took."""
+    orders: list[tuple[str, ...]] = []
+    if known := UNITS.keys() & set(changed):
+        units.systemctl("daemon-reload")
+    lacking = units.lacking(tuple(sorted(UNITS)))
+    for name, lacks in lacking.items():
+        watches = name.endswith((".path", ".timer"))
+        if "[Install]" in UNITS[name] and units.NOT_ENABLED in lacks:
+            orders.append(("enable", name))
+        if watches and units.NOT_ACTIVE in lacks:
+            orders.append(("start", name))
+        elif watches and name in changed:
+            orders.append(("restart", name))
+    for order in orders:
+        units.systemctl(*order)
+    return [*(["daemon-reload"] if known else []), *(" ".join(order) for order in orders)]
+
+
+def _refuse_unless_allowed(user: str) -> None:
+    """See that sudo itself says so: its main file may not read ours."""
+    ended = run(["sudo", "-n", "-l", "-U", user, AGENT_PATH], ANSWER_S)
+    if ended.status:
+        remedy = "have /etc/sudoers end with `@includedir /etc/sudoers.d`"
+        raise Fault(f"sudo does not let {user} run the agent", some(ended.complaints) or "it says no", remedy)
+
+
+def _take_back(paths: list[str], new_units: list[str], made_user: str | None) -> None:
+    for name in new_units:
+        with contextlib.suppress(Fault):
+            units.systemctl("disable", "--now", name)
+    if any(path.startswith(_UNIT_FOLDER) for path in files.take_back(paths)):
+        units.systemctl("daemon-reload")
+    if made_user is not None:
+        _remove_user(made_user)
+
+
+def _clear_leftovers(earlier: _Installed | None, user: str, paths: list[str]) -> str:
+    """Remove what an earlier installation had and this one does not, and remember this one."""
+    stale = [path for path in (earlier.paths if earlier else ()) if path not in paths]
+    _end_units(tuple(stale))
+    for path in stale:
+        Path(path).unlink(missing_ok=True)
+    gone = [f"removed {path}" for path in stale]
+    if earlier is not None and earlier.user != user:
+        _remove_user(earlier.user)
+        gone.append(f"removed user {earlier.user}")
+    record = json.dumps({"user": user, "paths": paths}).encode()
+    if files.found(str(state.HOME / _RECORD)) is None or gone:
+        files.write_whole(state.HOME / _RECORD, record)
+    return "; ".join(gone)
+
+
+def _end_units(paths: tuple[str, ...]) -> None:
+    for path in paths:
+        if path.startswith(_UNIT_FOLDER) and Path(path).exists():
+            units.systemctl("disable", "--now", Path(path).name)
+
+
+def _remove_user(user: str) -> None:
+    with contextlib.suppress(KeyError):
+        if pwd.getpwnam(user).pw_dir == HOME:
+            _called("userdel", user)
+
+
+def _installed() -> _Installed | None:
+    record = files.found(str(state.HOME / _RECORD))
+    if record is None:
+        return None
+    entry = json.loads(record.content)
+    return _Installed(entry["user"], tuple(entry["paths"]))
+
+
+def _called(*argv: str) -> None:
+    ended = run(list(argv), ANSWER_S)
+    if ended.status:
+        raise Fault(" ".join(argv[:1]), some(ended.complaints), "see /etc/passwd and the journal")
