@@ -119,7 +119,7 @@ def test_a_host_that_is_reached_by_name_user_and_port_is_reached_by_the_labs_add
     data = homelab(named)
     site = load_site(overlay(data, load_site(data), dict.fromkeys(data["hosts"], KEY)))
     ssh = site.hosts["pve02"].ssh
-    assert (ssh.address, ssh.user, ssh.port) == ("10.10.0.12", "root", 22)
+    assert (ssh.address, ssh.user, ssh.port) == ("10.10.0.12", "trellis", 22)
 
 
 @pytest.mark.parametrize(

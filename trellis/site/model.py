@@ -21,6 +21,7 @@ from trellis.site.scalars import (
     Name,
     OspfCost,
     Prefix,
+    Reason,
     SdnId,
     SshAddress,
     Text,
@@ -95,7 +96,8 @@ class Ssh(Noun):
 
     address: SshAddress
     port: Annotated[int, Field(ge=1, le=65535)] = 22
-    user: UserName = "root"
+    user: UserName = "trellis"
+    """Who deploys there; `trellis install` makes it, and sudo lets it run the agent, nothing else."""
     host_key: HostKey
 
 
@@ -108,6 +110,8 @@ class Host(Noun):
     pve_version: PveVersion | None = None
     frr_version: FrrVersion
     ssh: Ssh
+    maintenance: Reason | None = None
+    """Why the host is left out of every run; it stays part of the fabric, and of the other hosts' configuration."""
 
 
 class LinkEnd(Noun):
@@ -329,6 +333,22 @@ class Service(Noun):
     """Prefixes of the infrastructure; none named means the guest's host, by its gateway addresses."""
 
 
+class Rollout(Noun):
+    """In which order hosts are changed, and what becomes of those that are done when a later one fails."""
+
+    canary: Name | None = None
+    """The host that goes first, alone; by default the one with the lowest id that is not in maintenance."""
+    batch_size: Annotated[int, Field(ge=1, le=128)] = 1
+    """How many of the other hosts are changed at once, 1-128."""
+    on_failure: Literal["keep", "roll_back"] = "keep"
+    """``keep``: hosts that are done stay so; ``roll_back``: none is confirmed before all of the run have applied."""
+    confirm_within_s: Annotated[int, Field(ge=10, le=600)] = 60
+    """Seconds until a host that got no confirmation takes its change back by itself, 10-600 (for each batch if
+    ``roll_back``)."""
+    sessions_within_s: Annotated[int, Field(ge=5, le=600)] = 60
+    """Seconds until sessions that were up are up again, or the host takes its change back, 5-600."""
+
+
 class Site(Noun):
     """The whole of what Trellis is told."""
 
@@ -336,6 +356,7 @@ class Site(Noun):
     fabric: Fabric
     proxmox: Proxmox | None = None
     hosts: Annotated[dict[Name, Host], Field(min_length=1)]
+    rollout: Rollout = Rollout()
     links: dict[Name, Link] = {}
     edges: dict[Name, Edge] = {}
     zones: dict[SdnId, Zone] = {}

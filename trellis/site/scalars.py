@@ -281,6 +281,17 @@ InterfaceName = Annotated[
 ]
 """A Linux interface name, at most 15 characters (IFNAMSIZ)."""
 
+
+def _not_root(name: str) -> str:
+    if name == "root":
+        raise refuse(
+            "hosts are deployed to by a user who is not root",
+            "who has its key would own the host; the deploy user's runs the agent by sudo, and nothing else",
+            "leave it out: `trellis install` makes the user `trellis`; or name another one for it to make",
+        )
+    return name
+
+
 UserName = Annotated[
     str,
     AfterValidator(
@@ -291,6 +302,7 @@ UserName = Annotated[
             "use the login of the deploy user",
         )
     ),
+    AfterValidator(_not_root),
 ]
 
 Mac = Annotated[
@@ -317,6 +329,19 @@ Text = Annotated[
     ),
 ]
 """A description; nothing in it can end a line or start a comment."""
+
+Reason = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[A-Za-z0-9 ._:/()+,-]{0,79}[A-Za-z0-9]",
+            "a reason is 1-80 letters, digits, spaces and any of ._:/()+,-, and ends in a letter or a digit",
+            "it is all that others will know of why a host is left out; it is shown in previews, plans and logs",
+            "say in a few words why, and who to ask",
+        )
+    ),
+]
+"""Why something is not as usual, for people."""
 
 _ENDPOINT = r"https://(?:(?P<name>[A-Za-z0-9][A-Za-z0-9.-]*)|\[(?P<v6>[0-9A-Fa-f:.]+)\]):(?P<port>[0-9]{1,5})/?"
 
