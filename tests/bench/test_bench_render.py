@@ -16,7 +16,7 @@ import jinja2
 import pytest
 from jinja2 import nodes
 
-from tests.cli.test_commands import trellis
+from tests.cli.command_line import trellis
 from trellis.bench import floor_input, rendering, sites
 from trellis.bench.processes import BenchError, Median, launcher
 from trellis.bench.sites import Size

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.cli.command_line import REPOSITORY, trellis
 
 
-def trellis(*arguments: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from trellis.cli import main; main()", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+def test_it_comes_up_from_nothing_and_says_the_same() -> None:
+    command = [sys.executable, "-c", "from trellis.cli import main; main()", "render", "pve09"]
+    cold = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)
+    forked = trellis("render", "pve09")
+    assert (cold.returncode, cold.stdout, cold.stderr) == (forked.returncode, forked.stdout, forked.stderr)
 
 
 def test_plan_shows_hosts_vnets_and_guests_with_their_numbers() -> None:

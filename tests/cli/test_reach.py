@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-
-
-def trellis(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from trellis.cli import main; main()", *arguments]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60)
+from tests.cli.command_line import trellis
 
 
 @pytest.mark.parametrize(

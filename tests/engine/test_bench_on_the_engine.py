@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_commands import REPOSITORY
+from tests.cli.command_line import REPOSITORY
 from trellis.bench import engine as engine_bench
 from trellis.bench.processes import Median
 from trellis.bench.registered import Registered, Registration, difference
