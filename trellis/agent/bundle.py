@@ -18,6 +18,7 @@ from trellis.agent.itself import AGENT_PATH
 
 MODULES = (
     "report",
+    "vault",
     "itself",
     "process",
     "shape",
@@ -29,6 +30,8 @@ MODULES = (
     "sysctl",
     "frr",
     "state",
+    "freeze",
+    "history",
     "confirm",
     "devices",
     "interfaces",
@@ -38,6 +41,7 @@ MODULES = (
     "units",
     "outside",
     "host",
+    "adopt",
     "transaction",
     "prepare",
     "install",

@@ -105,6 +105,7 @@ class Manifest:
         confirm_within_s: How long a confirmation from outside is waited for; None asks for none.
         sessions_within_s: How long sessions that were up may take to be up again; None does not look at them.
         base: What Proxmox will generate before it merges frr.conf.local into it, as lines; None on another host.
+        replaces: Digest of foreign lines that the site declares a first deploy may replace (`trellis.agent.adopt`).
         running: What FRR is to run where that is not the text of frr.conf: of a backup alone, never of a document.
     """
 
@@ -127,6 +128,7 @@ class Manifest:
     loopbacks: Loopbacks | None = None
     sessions_within_s: float | None = None
     base: tuple[str, ...] | None = None
+    replaces: str | None = None
     running: str | None = None
 
     def file(self, path: str) -> ManagedFile:
@@ -249,6 +251,7 @@ _OPTIONAL: Types = {
     "confirm_within_s": (int, float, type(None)),
     "sessions_within_s": (int, float, type(None)),
     "base": (list, type(None)),
+    "replaces": (str, type(None)),
     "pve_version": (str, type(None)),
     "pve_network": (list, type(None)),
     "nftables": (str, type(None)),
@@ -309,6 +312,7 @@ def _built(document: dict[str, Any]) -> Manifest:
         confirm_within_s=document.get("confirm_within_s"),
         sessions_within_s=document.get("sessions_within_s"),
         base=_base(document),
+        replaces=document.get("replaces"),
         pve_version=document.get("pve_version"),
         pve_network=_range(document.get("pve_network")),
         nftables=document.get("nftables"),
@@ -355,6 +359,7 @@ def _word_problems(manifest: Manifest) -> list[str]:
         ("frr_version", manifest.frr_version, r"[0-9]+\.[0-9]+", "not MAJOR.MINOR"),
         ("pve_version", manifest.pve_version or "9.1", r"[0-9]+\.[0-9]+", "not MAJOR.MINOR"),
         ("host", manifest.host, "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "no host name (lower case, no domain)"),
+        ("replaces", manifest.replaces or "0" * 64, "[0-9a-f]{64}", "no SHA-256 in hex"),
         *(("daemons", name, "[a-z0-9]+d", "no FRR daemon") for name in manifest.daemons),
     ]
     problems = [f"{field}: {word!r} is {what}" for field, word, form, what in forms if not re.fullmatch(form, word)]
