@@ -27,6 +27,7 @@ MODULES = (
     "normalise",
     "lock",
     "files",
+    "veil",
     "sysctl",
     "frr",
     "state",

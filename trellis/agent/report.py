@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -23,17 +23,28 @@ Outcome = Literal["applied", "unchanged", "refused", "restored", "broken"]
 EXIT_STATUS: dict[Outcome, int] = {"applied": 0, "unchanged": 0, "refused": 3, "restored": 4, "broken": 5}
 EXIT_BAD_MANIFEST = 2
 
-_SECRET = re.compile(r"\b(password|md5|authentication-key|key-string)( [0-9])? \S.*$")
+_SECRET = re.compile(r"\b(password|md5|authentication-key|key-string)( [0-9])? (?!\{\{secret:[a-z0-9~-]+\}\}$)\S.*$")
+_unspoken: set[str] = set()
+
+
+def never_say(secrets: Iterable[str]) -> None:
+    """Have none of these values in anything that is reported from here on, whoever put it there."""
+    _unspoken.update(secrets)
+
+
+def unsaid(text: str) -> str:
+    """A text without the values that are never said; a longer one goes before one that it holds."""
+    for secret in sorted(_unspoken, key=len, reverse=True):
+        text = text.replace(secret, "****")
+    return text
 
 
 class Fault(Exception):
     """Something that stops the agent: what, why, and what to do about it."""
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
-        super().__init__(f"{what}: {why}")
-        self.what = what
-        self.why = why
-        self.remedy = remedy
+        self.what, self.why, self.remedy = map(unsaid, (what, why, remedy))
+        super().__init__(f"{self.what}: {self.why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +147,13 @@ def _unforeseen(error: Exception) -> Fault:
 def say(text: str) -> None:
     """Write a progress line for people, if anybody still listens."""
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
+        print(unsaid(text), file=sys.stderr, flush=True)
 
 
 def answer(text: str) -> None:
     """Write the one document on standard output, if anybody still listens."""
     try:
-        print(text, flush=True)
+        print(unsaid(text), flush=True)
     except (OSError, ValueError):
         # Else Python would complain a second time when it flushes the dead stream at its own end.
         with contextlib.suppress(OSError):
