@@ -80,6 +80,11 @@ def changed() -> frozenset[str]:
     return frozenset(name for name, value in _known.before.items() if now.get(name) != value)
 
 
+def placeholder(name: str) -> str:
+    """What stands for the value of that name."""
+    return f"{{{{secret:{name}}}}}"
+
+
 def fill(content: bytes) -> bytes:
     """Return a file's bytes with each value in the place of its placeholder; one that is not here stays."""
     if b"{{secret:" not in content:
@@ -94,13 +99,13 @@ def hide(text: str) -> str:
     """Return FRR's configuration with each value that is known here replaced by its placeholder."""
     if " password " not in text:
         return text
-    names = {value: name for value, name in _pairs()}
-    return _PASSWORD.sub(lambda found: found[1] + _placeholder(names.get(found[2]), found[2]), text)
+    names = dict(_pairs())
+    return _PASSWORD.sub(lambda found: found[1] + _hidden(names, found[2]), text)
 
 
 def pairs() -> list[tuple[str, str]]:
     """Each placeholder with its value, also of the values that are about to be replaced."""
-    return [("{{secret:%s}}" % name, value) for value, name in _pairs()]
+    return [(placeholder(name), value) for value, name in _pairs()]
 
 
 def used(texts: Iterable[str]) -> set[str]:
@@ -131,7 +136,7 @@ def rekeyed(before: str, after: str) -> frozenset[tuple[str, str]]:
     Returns:
         VRF (`default` for the global table) and the neighbour's address, or its group's name.
     """
-    fresh = {"{{secret:%s}}" % name for name in changed()}
+    fresh = {placeholder(name) for name in changed()}
     old, new = _keys(before), _keys(after)
     return frozenset(
         session
@@ -159,9 +164,7 @@ def _keys(text: str) -> dict[tuple[str, str], str | None]:
                 own[speaker] = words[3]
             elif words[2] == "peer-group" and len(words) > 3:
                 group[speaker] = words[3]
-    return {
-        (where, name): own.get((where, name), own.get((where, group.get((where, name), "")))) for where, name in keys
-    }
+    return {speaker: own.get(speaker, own.get((speaker[0], group.get(speaker, "")))) for speaker in keys}
 
 
 def _pairs() -> Iterator[tuple[str, str]]:
@@ -170,8 +173,8 @@ def _pairs() -> Iterator[tuple[str, str]]:
     yield from ((value, name) for name, value in values().items())
 
 
-def _placeholder(name: str | None, value: str) -> str:
-    return value if name is None else "{{secret:%s}}" % name
+def _hidden(names: Mapping[str, str], value: str) -> str:
+    return placeholder(names[value]) if value in names else value
 
 
 def _stored() -> dict[str, str]:
