@@ -82,7 +82,7 @@ def cmdline(entry: Path) -> str:
         return ""
 
 
-def as_program(lab: Lab, host: str, key: Path, command: str) -> subprocess.CompletedProcess[str]:
+def as_root(lab: Lab, host: str, key: Path, command: str) -> subprocess.CompletedProcess[str]:
     """A command on a host, from the controller's namespace and over the site's own network."""
     address = lab.topology.machine(host).interfaces[0].addresses[0].partition("/")[0]
     options = {
@@ -115,14 +115,15 @@ def test_every_host_has_a_kernel_and_a_systemd_of_its_own_and_nothing_failed(lab
     assert {tuple(lines[host][3:]) for host in HOSTS} == {("active", "active")}
 
 
-def test_the_program_logs_in_with_its_own_key_over_the_sites_network(lab: Lab) -> None:
-    done = as_program(lab, "pve02", lab.program_key, "hostname")
+def test_root_logs_in_with_the_lab_s_key_over_the_sites_network_and_not_with_the_program_s(lab: Lab) -> None:
+    done = as_root(lab, "pve02", lab.state / "keys" / "lab", "hostname")
     assert (done.stdout, done.stderr) == ("pve02\n", "")
+    assert as_root(lab, "pve02", lab.program_key, "hostname").returncode == 255
 
 
 def test_a_key_that_the_lab_did_not_make_is_refused(lab: Lab, tmp_path: Path) -> None:
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")])
-    done = as_program(lab, "pve02", tmp_path / "key", "hostname")
+    done = as_root(lab, "pve02", tmp_path / "key", "hostname")
     assert done.returncode == 255
     assert "Permission denied" in done.stderr
 

@@ -62,13 +62,14 @@ def install(user: str, keys: list[str], report: Report) -> None:
 
     Args:
         user: The deploy user; made if there is none.
-        keys: The public keys that it logs in with; those of an earlier installation go.
+        keys: The public keys that it logs in with, in place of those of an earlier installation; none keeps those.
         report: Where steps, outcome and fault go.
     """
     try:
         with contextlib.ExitStack() as stack:
             _begin(report, stack)
             with report.step("deploy user"):
+                keys = keys or _present_keys()
                 _refuse_unusable(user, keys)
             _install(user, keys, report)
     except Fault as fault:
@@ -117,6 +118,13 @@ def _begin(report: Report, stack: contextlib.ExitStack) -> None:
     state.prepare()
     # What is written here is for others to read: no folder may shut them out.
     os.umask(0o022)
+
+
+def _present_keys() -> list[str]:
+    """The keys that an earlier installation let in."""
+    there = files.found(_KEYS)
+    lines = there.content.decode(errors="replace").splitlines() if there else []
+    return [" ".join(line.split()[1:3]) for line in lines]
 
 
 def _refuse_unusable(user: str, keys: list[str]) -> None:

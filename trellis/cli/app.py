@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from trellis.cli import bench, core, engine, lab, reach
+from trellis.cli import bench, core, engine, install, lab, reach
 from trellis.cli import map as fabric_map
 from trellis.cli.console import Mistake, complain
 from trellis.site import SiteRefused
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 core.add_to(app)
 engine.add_to(app)
+install.add_to(app)
 fabric_map.add_to(app)
 reach.add_to(app)
 app.add_typer(lab.app, name="lab")

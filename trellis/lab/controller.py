@@ -73,7 +73,7 @@ class Lab:
 
     @property
     def program_key(self) -> Path:
-        """The private key that the program logs in with."""
+        """The private key that the program logs in with, once the agent is installed: the deploy user's."""
         return self.state / "keys" / "program"
 
     def host_key(self, name: str) -> str:
@@ -218,7 +218,6 @@ def _make_disk(lab: Lab, name: str) -> None:
     held = disk.HostKeys(
         host_private=(keys / f"host-{name}").read_text(),
         host_public=lab.host_key(name),
-        program_public=(keys / "program.pub").read_text().strip(),
         lab_public=(keys / "lab.pub").read_text().strip(),
     )
     address = f"{network.access_address(lab.topology, name)}/24"

@@ -112,13 +112,11 @@ class HostKeys:
     Args:
         host_private: The host's own ed25519 key, in OpenSSH's format.
         host_public: Its public half: `ssh-ed25519 AAAA...`.
-        program_public: The public key that the program logs in with.
         lab_public: The public key that the lab logs in with.
     """
 
     host_private: str
     host_public: str
-    program_public: str
     lab_public: str
 
 
@@ -148,7 +146,7 @@ def files_of(machine: MachineSpec, topology: Topology, keys: HostKeys, access_ad
         FileSpec("/etc/systemd/system-generators/systemd-ssh-generator", ""),
         FileSpec("/etc/ssh/ssh_host_ed25519_key", keys.host_private, 0o600),
         FileSpec("/etc/ssh/ssh_host_ed25519_key.pub", f"{keys.host_public} root@{machine.name}\n"),
-        FileSpec("/root/.ssh/authorized_keys", f"{keys.program_public}\n{keys.lab_public}\n", 0o600),
+        FileSpec("/root/.ssh/authorized_keys", f"{keys.lab_public}\n", 0o600),
         FileSpec("/etc/frr/frr.conf", f"hostname {machine.name}\n", 0o640, "frr"),
         FileSpec("/etc/trellis-lab/network", _network_batch(machine)),
         FileSpec("/etc/trellis-lab/access", _access_batch(access_address)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,6 +79,7 @@ def run(
     stdin: str | None = None,
     timeout_s: float = 60,
     check: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run a command on the machine and wait for its end.
 
@@ -87,6 +88,7 @@ def run(
         stdin: Text for its standard input; None gives it an empty one.
         timeout_s: Seconds after which it is killed.
         check: Whether a non-zero exit status raises.
+        environment: Its whole environment; by default this process's own.
 
     Returns:
         What it printed and its exit status.
@@ -104,6 +106,7 @@ def run(
             errors="replace",
             timeout=timeout_s,
             check=False,
+            env=environment,
         )
     except FileNotFoundError as error:
         package = PACKAGE_OF_TOOL.get(argv[0], argv[0])

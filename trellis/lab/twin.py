@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis.engine import find as find_engine
-from trellis.lab import controller, edge_filter, from_site, network, places, proxmox, upstream
+from trellis.lab import command_line, controller, edge_filter, from_site, network, places, proxmox, upstream
 from trellis.lab.controller import Lab
 from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
 from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
@@ -224,7 +224,6 @@ class Twin:
         """
         engine = find_engine(say)
         chosen = plugins(engine, say)
-        host_keys = {machine.name: self.lab.host_key(machine.name) for machine in self.lab.machines}
         keys = self.lab.state / "keys"
         request = Request(
             operation=operation,
@@ -235,7 +234,7 @@ class Twin:
             engine=engine.path,
             plugin_dir=chosen.folder,
             plugin_home=chosen.home,
-            config={"trellis:site": from_site.overlay(self.site_data, self.site, host_keys)},
+            config={"trellis:site": command_line.site_of(self)},
             secrets={
                 "trellis:sshPrivateKey": self.lab.program_key.read_text(),
                 "trellis:proxmoxApiToken": f"{_TOKEN_ID}={_kept_secret(keys / 'proxmox-token')}",
@@ -307,6 +306,7 @@ def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr
         topology = _topology(site, stack, frr_suite)
     lab = controller.up(topology, say)
     twin = Twin(stack, project, site_data, site, lab)
+    command_line.install(twin, say)
     for name in sorted(site.edges):
         edge, config = twin.edge(name), edge_config(site, name)
         if not edge.runs(config):
