@@ -6,6 +6,7 @@ import pulumi
 import pulumi_proxmoxve
 
 from components.host import Host, Login
+from components.rollout import Rollout, refuse_too_few_at_once
 from components.router import Router
 from components.sdn import Sdn
 from components.tenancy import Cluster, Edge, Guest, Tenant
@@ -22,21 +23,25 @@ try:
 except SiteRefused as refused:
     raise pulumi.RunError(str(refused)) from None
 
-logins = {name: Login(host.ssh, config.require_secret("sshPrivateKey")) for name, host in site.hosts.items()}
-before: list[pulumi.Resource] = []
-for bundle in bundles:
-    # The first host is the canary: no other one is touched before it has done what it was told.
-    before.append(Host(bundle.host, bundle, logins[bundle.host], pulumi.ResourceOptions(depends_on=before[:1])).ready)
+refuse_too_few_at_once(planned.rollout, pulumi.runtime.settings.SETTINGS.parallel)
+rollout = Rollout(planned.rollout)
+private_key = config.require_secret("sshPrivateKey")
+logins = {name: Login(host.ssh, private_key) for name, host in site.hosts.items()}
+deployed = rollout.in_order(bundles)
+ready: dict[str, list[pulumi.Resource]] = {}
+for bundle in deployed:
+    after = pulumi.ResourceOptions(depends_on=rollout.before(bundle.host, ready))
+    ready[bundle.host] = [Host(bundle.host, bundle, logins[bundle.host], after).ready]
+before = [resource for resources in ready.values() for resource in resources]
 if planned.sdn is not None and site.proxmox is not None:
     proxmox = pulumi_proxmoxve.Provider(
         "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
     )
-    sdn = Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), after=before)
-    before = [*before, sdn.applied]
-for bundle in bundles:
-    router = Router(bundle.host, bundle, logins[bundle.host], pulumi.ResourceOptions(depends_on=before))
-    if bundle is bundles[0]:
-        before = [*before, router.committed]
+    before.append(Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), after=before[:]).applied)
+done: dict[str, list[pulumi.Resource]] = {}
+for bundle in deployed:
+    after = pulumi.ResourceOptions(depends_on=[*before, *rollout.before_commit(bundle.host, done)])
+    done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
 
 for name in sorted(site.tenants):
     Tenant(name, planned)

@@ -1,6 +1,7 @@
-"""A host's FRR: the agent, which is in place, commits the host's bundle in one transaction.
+"""A host's FRR: the agent commits the host's bundle in one transaction, which a second connection confirms.
 
-What the transaction does is the agent's (``trellis.agent``); here is only the command.
+What the transaction does is the agent's (``trellis.agent``); here are only the two commands.  Neither depends on the
+other: commit succeeds only once confirm has come, so no state says done of a host that took its change back.
 There is no ``delete``: routing stays when the stack goes, and no ``triggers``: they would replace the command,
 and a replacement deletes what it has just created.
 """
@@ -8,11 +9,10 @@ and a replacement deletes what it has just created.
 from __future__ import annotations
 
 import pulumi
-from pulumi_command import remote
 
-from components.host import LONGEST_RUN_S, Login
-from trellis.agent.bundle import INSTALLED_AS
-from trellis.render import Bundle, manifest
+from components.host import Login, agent_command
+from components.rollout import Rollout
+from trellis.render import Bundle, signed_manifest
 
 
 class Router(pulumi.ComponentResource):
@@ -22,18 +22,26 @@ class Router(pulumi.ComponentResource):
         name: Name of the host.
         bundle: What it shall run.
         login: How to reach it.
-        opts: ``depends_on`` names what must be there before: the host with its agent, the SDN, hosts that go first.
+        rollout: Decides when it is confirmed.
+        opts: ``depends_on`` names what must be there before: the host that is ready, the SDN, hosts that go first.
     """
 
-    def __init__(self, name: str, bundle: Bundle, login: Login, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, name: str, bundle: Bundle, login: Login, rollout: Rollout, opts: pulumi.ResourceOptions) -> None:
         super().__init__("trellis:host:Router", name, {}, opts)
-        self.committed = remote.Command(
+        text, digest = signed_manifest(bundle)
+        committed = agent_command(
             f"{name}-commit",
-            connection=login.connection(),
-            create=f"timeout {LONGEST_RUN_S} python3 {INSTALLED_AS} commit",
-            stdin=manifest(bundle),
-            logging=remote.Logging.STDERR,
-            add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on),
+            login,
+            "commit",
+            pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on, hooks=rollout.of_commit()),
+            stdin=text,
         )
+        confirmed = agent_command(
+            f"{name}-confirm",
+            login,
+            f"confirm {digest}",
+            pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on, hooks=rollout.of_confirm()),
+        )
+        committed.id.apply(lambda _: rollout.settled(name))
+        self.done: list[pulumi.Resource] = [committed, confirmed]
         self.register_outputs({"host": name, "frr_version": bundle.frr_version})

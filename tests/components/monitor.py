@@ -23,6 +23,7 @@ class Registered:
     replacement_trigger: Any
     secret_inputs: tuple[str, ...]
     delete_before_replace: bool
+    hooks: dict[str, tuple[str, ...]]
     outputs_registered: int = 0
 
     @property
@@ -75,6 +76,7 @@ class Monitor(pulumi_mocks.MockMonitor):
             replacement_trigger=trigger.string_value if trigger is not None else None,
             secret_inputs=secret,
             delete_before_replace=request.deleteBeforeReplace,
+            hooks={kind.name: tuple(names) for kind, names in request.hooks.ListFields()},
         )
         assert request.name not in self.recorder.resources, f"two resources are called {request.name}"
         self.recorder.resources[request.name] = registered

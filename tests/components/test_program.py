@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pulumi
 import pytest
 
-from tests.components.monitor import Recorder
-from trellis.agent.bundle import agent_text
+from components.rollout import refuse_too_few_at_once
+from tests.components.monitor import Recorder, Registered
+from trellis.agent.bundle import agent_digest, invocation
+from trellis.plan import plan as make_plan
+from trellis.site import load_site
 
 Run = Callable[..., tuple[Recorder, dict[str, Any]]]
 
@@ -99,30 +100,97 @@ def test_no_command_text_holds_a_secret_or_would_delete_anything(program: tuple[
         assert "a-private-key" not in command.inputs["create"]
         assert "delete" not in command.inputs
         assert "triggers" not in command.inputs
-        assert command.inputs["create"].startswith("timeout ")
+        assert command.inputs["create"] == invocation(_agent_s_command(command))
 
 
-def test_the_agent_s_command_puts_a_readable_agent_in_place_and_keeps_the_old_one_if_what_arrives_is_cut_off(
-    program: tuple[Recorder, dict[str, Any]], tmp_path: Path
+def _agent_s_command(command: Registered) -> str:
+    """What the agent is told by one of a host's commands."""
+    match command.name.rpartition("-")[2]:
+        case "ready":
+            return "prepare"
+        case "commit":
+            return "commit"
+        case _:
+            host = command.name.rpartition("-")[0]
+            assert command.name == f"{host}-confirm"
+            create: str = command.inputs["create"]
+            return create.partition(f"{agent_digest()} ")[2].partition(";")[0]
+
+
+def test_what_is_confirmed_is_what_was_committed_and_neither_waits_for_the_other(
+    program: tuple[Recorder, dict[str, Any]],
 ) -> None:
     recorder, _ = program
-    inputs = recorder.resources["pve01-agent"].inputs
-    command = inputs["create"].replace("/usr/local/lib/trellis", str(tmp_path / "trellis"))
-    for sent, succeeds in ((inputs["stdin"], True), (inputs["stdin"][:4000], False)):
-        ended = subprocess.run(["sh", "-c", command], input=sent, text=True, timeout=60, check=False)
-        assert (ended.returncode == 0) == succeeds
-        agent = tmp_path / "trellis" / "agent.py"
-        assert list(agent.parent.iterdir()) == [agent]
-        assert agent.read_text() == agent_text()
-        assert agent.stat().st_mode & 0o777 == 0o755
+    for host in ("pve01", "pve02", "pve03"):
+        commit, confirm = recorder.resources[f"{host}-commit"], recorder.resources[f"{host}-confirm"]
+        digest = json.loads(commit.inputs["stdin"].split("\n", 1)[1])["digest"]
+        assert confirm.inputs["create"] == invocation(f"confirm {digest}")
+        assert confirm.dependencies == commit.dependencies
+        assert f"{host}-commit" not in urn_names(confirm.dependencies)
+        assert (commit.parent, confirm.hooks["on_error"]) == (confirm.parent, ("trellis-confirm-again",))
+        assert commit.hooks["on_error"] == ("trellis-commit-failed",)
+        assert not {kind for kind in commit.hooks if "delete" in kind}, "the engine would refuse a plain destroy"
 
 
-def test_the_canary_commits_before_any_other_host_is_touched(program: tuple[Recorder, dict[str, Any]]) -> None:
+def test_the_agent_s_text_does_not_travel_with_each_run(program: tuple[Recorder, dict[str, Any]]) -> None:
     recorder, _ = program
-    for host in ("pve02", "pve03"):
-        assert "pve01-ready" in urn_names(recorder.resources[f"{host}-agent"].dependencies)
-        assert urn_names(recorder.resources[f"{host}-ready"].dependencies) >= {f"{host}-agent"}
-        assert urn_names(recorder.resources[f"{host}-commit"].dependencies) >= {f"{host}-ready", "pve01-commit"}
+    assert not [name for name in recorder.resources if name.endswith("-agent")]
+    for command in recorder.of_type("command:remote:Command"):
+        assert len(command.inputs["create"]) < 1500
+        assert "_module(" not in command.inputs.get("stdin", "")
+
+
+def test_hosts_go_one_after_the_other_unless_the_site_says_otherwise(program: tuple[Recorder, dict[str, Any]]) -> None:
+    recorder, _ = program
+    for earlier, host in (("pve01", "pve02"), ("pve02", "pve03")):
+        assert f"{earlier}-ready" in urn_names(recorder.resources[f"{host}-ready"].dependencies)
+        needed = {f"{host}-ready", f"{earlier}-commit", f"{earlier}-confirm"}
+        assert urn_names(recorder.resources[f"{host}-commit"].dependencies) >= needed
+
+
+def test_the_canary_goes_first_and_the_rest_in_batches(run_program: Run, dev_site: dict[str, Any]) -> None:
+    dev_site["rollout"] = {"canary": "pve02", "batch_size": 2}
+    recorder, _ = run_program(dev_site)
+    for host in ("pve01", "pve03"):
+        found = urn_names(recorder.resources[f"{host}-commit"].dependencies)
+        assert {name for name in found if name.endswith(("-commit", "-confirm"))} == {"pve02-commit", "pve02-confirm"}
+    assert not [n for n in urn_names(recorder.resources["pve02-commit"].dependencies) if n.endswith("-commit")]
+
+
+def test_where_all_are_confirmed_together_none_depends_on_another_and_hooks_make_the_order(
+    run_program: Run, dev_site: dict[str, Any]
+) -> None:
+    dev_site["rollout"] = {"on_failure": "roll_back"}
+    recorder, _ = run_program(dev_site)
+    for host in ("pve01", "pve02", "pve03"):
+        for command in ("commit", "confirm"):
+            registered = recorder.resources[f"{host}-{command}"]
+            assert not [name for name in urn_names(registered.dependencies) if name.endswith(("-commit", "-confirm"))]
+            assert registered.hooks["before_create"] == registered.hooks["before_update"] == ("trellis-turn",)
+
+
+def test_a_host_in_maintenance_has_no_commands_and_the_run_says_so(
+    run_program: Run, dev_site: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", said.append)
+    dev_site["hosts"]["pve01"]["maintenance"] = "new disks"
+    for preview in (True, False):
+        recorder, _ = run_program(dev_site, preview=preview)
+        assert not [name for name in recorder.resources if name.startswith("pve01-")]
+        assert recorder.resources["pve02-commit"].inputs["stdin"], "the others are deployed"
+    assert said == ["pve01 is in maintenance and left out, nothing is sent to it: new disks"] * 2
+
+
+def test_a_run_is_refused_where_the_engine_could_not_confirm_what_it_commits(
+    dev_site: dict[str, Any],
+) -> None:
+    for rollout, needed in (({}, 2), ({"batch_size": 2}, 4), ({"on_failure": "roll_back"}, 6)):
+        plan = make_plan(load_site({**dev_site, "rollout": rollout})).rollout
+        with pytest.raises(pulumi.RunError, match=f"--parallel {needed - 1} is too few"):
+            refuse_too_few_at_once(plan, needed - 1)
+        refuse_too_few_at_once(plan, needed)
+        refuse_too_few_at_once(plan, None)
 
 
 def test_a_host_is_made_ready_by_its_own_part_of_the_manifest(program: tuple[Recorder, dict[str, Any]]) -> None:

@@ -28,8 +28,15 @@ WHOLE: Data = {
             "frr_version": "10.3",
             "ssh": {"address": "host1.example.net", "user": "deploy", "host_key": KEY},
         },
-        "rtr02": {"id": 2, "kind": "frr", "frr_version": "10.7", "ssh": {"address": "10.10.0.2", "host_key": KEY}},
+        "rtr02": {
+            "id": 2,
+            "kind": "frr",
+            "frr_version": "10.7",
+            "ssh": {"address": "10.10.0.2", "host_key": KEY},
+            "maintenance": "new disks",
+        },
     },
+    "rollout": {"canary": "pve01", "on_failure": "keep"},
     "links": {
         "wire": {
             "kind": "point-to-point",

@@ -7,6 +7,7 @@ from trellis.plan import wiring
 from trellis.plan.firewall import firewall
 from trellis.plan.hosts import Hosts
 from trellis.plan.model import EdgePlan, GuestPlan, Plan, VnetPlan
+from trellis.plan.rollout import rollout
 from trellis.plan.sdn import sdn_state, vni
 from trellis.site.checks.addresses import infrastructure
 from trellis.site.model import Edge, Site
@@ -35,6 +36,7 @@ def plan(site: Site) -> Plan:
         firewall=filters,
         zones=wiring.zones(site),
         links=wiring.links(site),
+        rollout=rollout(site),
     )
 
 

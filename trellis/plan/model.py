@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from trellis.plan.firewall_model import FirewallPlan
+from trellis.plan.rollout import RolloutPlan
 from trellis.pve import SdnState
 from trellis.site.resolved import AttachedGuest
 
@@ -368,3 +369,4 @@ class Plan:
     firewall: FirewallPlan
     zones: tuple[ZonePlan, ...]
     links: tuple[LinkPlan, ...]
+    rollout: RolloutPlan

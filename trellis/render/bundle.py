@@ -144,6 +144,8 @@ def _bundles(plan: Plan, refusals: list[Refusal]) -> tuple[Bundle, ...]:
             _bundle(stanzas, firewalls, plan.sdn, host, refusals),
             preconditions=preconditions(plan, host),
             loopbacks=loopbacks(stanzas, host),
+            confirm_within_s=plan.rollout.confirm_within_s,
+            sessions_within_s=plan.rollout.sessions_within_s,
         )
         for host in plan.hosts
     )

@@ -28,8 +28,18 @@ def manifest(bundle: Bundle) -> str:
     Args:
         bundle: What a host gets.
     """
+    return signed_manifest(bundle)[0]
+
+
+def signed_manifest(bundle: Bundle) -> tuple[str, str]:
+    """Return the manifest of ``bundle``, and its digest, by which it is confirmed.
+
+    Args:
+        bundle: What a host gets.
+    """
     content = _content(bundle)
-    return f"{HEADING}\n{json.dumps({**content, 'digest': digest(content)}, indent=1)}\n"
+    signature = digest(content)
+    return f"{HEADING}\n{json.dumps({**content, 'digest': signature}, indent=1)}\n", signature
 
 
 def digest(content: dict[str, Any]) -> str:

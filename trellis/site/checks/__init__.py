@@ -7,7 +7,7 @@ Rules about a single value stand in ``trellis.site.scalars``; rules about the re
 
 from __future__ import annotations
 
-from trellis.site.checks import addresses, distance, isolation, lists, numbers, ranges, references, topology
+from trellis.site.checks import addresses, distance, isolation, lists, numbers, ranges, references, rollout, topology
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import attached_guests
@@ -31,6 +31,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
     guests = attached_guests(site)
     return (
         *topology.check(site, guests),
+        *rollout.check(site),
         *numbers.check(site, guests),
         *addresses.check(site, guests),
         *ranges.check(site),

@@ -20,6 +20,8 @@ def check(site: Site) -> Iterator[Refusal]:
             yield from _points(f"links.{name}.ends.{end}", end, "host or edge", speakers)
     for position, name in enumerate(site.fabric.route_reflectors):
         yield from _points(f"fabric.route_reflectors.{position}", name, "host", site.hosts)
+    if site.rollout.canary is not None:
+        yield from _points("rollout.canary", site.rollout.canary, "host", site.hosts)
     for zone_id, zone in site.zones.items():
         for position, name in enumerate(zone.nodes):
             yield from _points(f"zones.{zone_id}.nodes.{position}", name, "host", site.hosts)
