@@ -58,7 +58,8 @@ def judged(seed: int) -> list[str]:
     """Return how each pair of a drawn site and another order of it ended; fail at the first one that differs."""
     data = drawn(seed)
     site = load_site(data)
-    planned, rendered = plan(site), list(texts(site, plan(site)))
+    planned = plan(site)
+    rendered = list(texts(site, planned))
     ended = []
     for number in range(ORDERS):
         other = reordered(Random(number), data)

@@ -130,7 +130,8 @@ def link(target: str, label: str, *children: Element | None) -> Element:
 
 def text_width(text: str, class_: str) -> int:
     """Return the width of a text in px, rounded up; East Asian wide letters take two places."""
-    places = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    wide = 0 if text.isascii() else sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    places = len(text) + wide
     return int(places * SIZES[class_] * _ADVANCE) + 1
 
 
@@ -224,5 +225,8 @@ def _markup(shown: Element) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Return text as markup; what XML forbids, and what turns the direction of reading, becomes U+FFFD."""
-    clean = "".join(letter if letter == "\n" or unicodedata.category(letter)[0] != "C" else "\ufffd" for letter in text)
-    return clean.translate(_ESCAPES)
+    if not (text.isascii() and text.isprintable()):  # nearly every text is both, and looking at letters takes long
+        text = "".join(
+            letter if letter == "\n" or unicodedata.category(letter)[0] != "C" else "\ufffd" for letter in text
+        )
+    return text.translate(_ESCAPES)
