@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trellis.agent import bundle
-from trellis.agent.bundle import MODULES, UNPACK, agent_digest, agent_text, invocation, packed_agent
+from trellis.agent.bundle import MODULES, OF_PVE, UNPACK, agent_digest, agent_text, invocation, packed_agent
 from trellis.agent.itself import AGENT_PATH
 
 
@@ -68,6 +68,20 @@ def test_a_module_needs_nothing_that_a_host_may_not_have_and_can_be_quoted(numbe
     assert needs(source, MODULES[:number]) == []
     assert "'''" not in source
     assert source.endswith("\n")
+
+
+@pytest.mark.parametrize("number", range(len(OF_PVE)), ids=OF_PVE)
+def test_what_is_taken_of_trellis_pve_needs_nothing_else_and_can_be_quoted(number: int) -> None:
+    source = (Path(bundle.__file__).parents[1] / "pve" / f"{OF_PVE[number]}.py").read_text()
+    found = {name for name in needs(source, ()) if name not in {f"trellis.pve.{name}" for name in OF_PVE[:number]}}
+    assert found == set()
+    assert "'''" not in source
+
+
+def test_a_module_that_a_run_does_not_need_is_not_compiled(tmp_path: Path) -> None:
+    text = agent_text().replace("sys.exit(main())", "sys.exit(any('pve.' in name for name in sys.modules))")
+    (tmp_path / "agent.py").write_text(text)
+    assert subprocess.run([sys.executable, "-I", str(tmp_path / "agent.py")], check=False, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize(

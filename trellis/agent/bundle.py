@@ -33,6 +33,9 @@ MODULES = (
     "state",
     "freeze",
     "history",
+    "backups",
+    "timer",
+    "limits",
     "confirm",
     "devices",
     "interfaces",
@@ -43,12 +46,38 @@ MODULES = (
     "outside",
     "host",
     "adopt",
+    "drift",
+    "preflight",
+    "sessions",
+    "target",
+    "recovery",
+    "change",
     "transaction",
     "prepare",
+    "mending",
+    "repairs",
+    "guard",
     "install",
     "main",
 )
 """The modules that a host needs, each behind those that it imports."""
+
+OF_PVE = (
+    "versions",
+    "model",
+    "generated",
+    "reasons",
+    "rules",
+    "grammar",
+    "blocks",
+    "nodes",
+    "losses",
+    "reading",
+    "sorted_text",
+    "verbatim",
+    "merge",
+)
+"""Modules of trellis.pve that a host needs: how Proxmox merges frr.conf.local, for states between two deploys."""
 
 INSTALLED_AS = AGENT_PATH
 """The former name of AGENT_PATH, until nobody uses it any more."""
@@ -66,31 +95,37 @@ _HEAD = '''\
 {usage}"""
 
 import sys
-import types
+
+_SOURCES = {{}}
 
 
-def _package(name):
-    module = types.ModuleType(name)
-    module.__path__ = []
-    sys.modules[name] = module
-    return module
+class _Modules:
+    """Finds modules in this file, and compiles each when it is first imported: most runs need half of them."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in _SOURCES:
+            return None
+        return type(sys.__spec__)(name, _Modules, is_package=not _SOURCES[name])
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        exec(compile(_SOURCES[module.__name__], __file__ + ":" + module.__name__, "exec"), module.__dict__)
 
 
-_AGENT = _package("trellis").agent = _package("trellis.agent")
-
-
-def _module(name, source):
-    module = types.ModuleType("trellis.agent." + name)
-    sys.modules[module.__name__] = module
-    setattr(_AGENT, name, module)
-    exec(compile(source, __file__ + ":" + name, "exec"), module.__dict__)
-    return module
-
+sys.meta_path.insert(0, _Modules)
+_SOURCES["trellis"] = _SOURCES["trellis.agent"] = _SOURCES["trellis.pve"] = ""
 '''
 
 _TAIL = """
 if __name__ == "__main__":
-    sys.exit(sys.modules["trellis.agent.main"].main())
+    from trellis.agent.main import main
+
+    sys.exit(main())
 """
 
 
@@ -100,9 +135,11 @@ def agent_text() -> str:
 
     That no module needs what a host may not have is held by ``tests/agent/test_bundle.py``, not looked at each time.
     """
-    sources = {name: (Path(__file__).with_name(f"{name}.py")).read_text() for name in MODULES}
-    usage = ast.get_docstring(ast.parse(sources["main"])) or ""
-    parts = [f"\n_module({name!r}, r'''\n{source.lstrip()}''')\n" for name, source in sources.items()]
+    package = Path(__file__).parent
+    sources = {f"trellis.agent.{name}": package.joinpath(f"{name}.py").read_text() for name in MODULES}
+    sources |= {f"trellis.pve.{name}": package.with_name("pve").joinpath(f"{name}.py").read_text() for name in OF_PVE}
+    usage = ast.get_docstring(ast.parse(sources["trellis.agent.main"])) or ""
+    parts = [f"\n_SOURCES[{name!r}] = r'''\n{source.lstrip()}'''\n" for name, source in sources.items()]
     return _HEAD.format(usage=f"{usage}\n") + "".join(parts) + _TAIL
 
 

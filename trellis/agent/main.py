@@ -3,33 +3,39 @@
     agent.py prepare  < part of it see that the host has what it needs, and give it its loopbacks; before SDN is applied
     agent.py commit   < manifest   put a manifest into force; answers with one JSON report
     agent.py confirm DIGEST        confirm a commit that waits for it
+    agent.py take-back DIGEST      take back a change whose agent died; a timer calls it
+    agent.py recover               at boot: put back the files of a change that was cut off, before FRR reads them
     agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
+    agent.py guard                 mend what is ours of what others did to this host, tell the rest (systemd calls it)
     agent.py status                what was committed, what is under way, who holds the lock
     agent.py install --user NAME --key KEY    put this agent, its deploy user and its units on the host; by root alone
     agent.py uninstall             take them away again; what the host runs stays
 
 Standard output is JSON for programs, standard error is for people. Exit status: 0 done, or nothing to do, or no
 difference; 1 `check` found differences; 2 a manifest or a command line that is none; 3 refused, nothing changed;
-4 failed, and everything is as before; 5 failed, and the host needs somebody.
+4 failed, and everything is as before; 5 failed, and the host needs somebody; 75 `confirm` must come again over a new
+connection.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 from dataclasses import asdict
 from typing import Any
 
-from trellis.agent import frr, outside, state
-from trellis.agent.confirm import WAIT_S, confirm
+from trellis.agent import frr, outside, recovery, state
+from trellis.agent.confirm import EXIT_COME_AGAIN, WAIT_S, ComeAgain, confirm
 from trellis.agent.host import Differences, differences, differences_outside
 from trellis.agent.itself import own_digest, refuse_another
 from trellis.agent.lock import holder
 from trellis.agent.manifest import BadManifest, Manifest, parse, parse_preparation
 from trellis.agent.prepare import prepare
 from trellis.agent.report import EXIT_BAD_MANIFEST, EXIT_STATUS, SCHEMA_VERSION, Fault, Report, answer, say
+from trellis.agent.target import deploy
 from trellis.agent.transaction import commit
 
 
@@ -43,8 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     confirming = commands.add_parser("confirm", help="confirm a commit that waits for it")
     confirming.add_argument("digest")
     confirming.add_argument("--within-s", type=float, default=WAIT_S, help="how long to wait for the commit")
+    taking_back = commands.add_parser("take-back", help="take back a change whose agent died; a timer calls it")
+    taking_back.add_argument("digest")
+    commands.add_parser("recover", help="at boot: put back the files of a change that was cut off")
     checking = commands.add_parser("check", help="compare the host with what was committed; changes nothing")
     checking.add_argument("--manifest", action="store_true", help="compare with the manifest on standard input")
+    commands.add_parser("guard", help="mend what is ours of what others did to this host, and tell the rest")
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
     installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
     installing.add_argument("--user", required=True, help="the deploy user")
@@ -70,12 +80,16 @@ def _run(options: argparse.Namespace) -> int:
                 return _change(options.command, _standard_input())
             case "confirm":
                 return _confirm(options.digest, options.within_s)
+            case "take-back":
+                return _take_back(options.digest)
+            case "recover":
+                return _recover()
             case "check":
                 return _check(_standard_input() if options.manifest else _committed_manifest())
             case "install" | "uninstall":
                 return _installation(options)
-            case _:
-                return _status()
+            case command:
+                return _guard() if command == "guard" else _status()
     except BadManifest as bad:
         for problem in bad.problems:
             say(f"manifest: {problem}")
@@ -99,10 +113,12 @@ def _change(command: str, text: str) -> int:
         else:
             manifest = parse(text)
             report = Report(manifest.host, manifest.digest)
-            commit(manifest, text, report)
+            commit(deploy(manifest, text), report)
     except BadManifest as bad:
         report = Report(bad.host, bad.digest)
         report.fail("manifest", Fault("the manifest", "; ".join(bad.problems), "mend what makes it; nothing was done"))
+        with contextlib.suppress(Fault, OSError):
+            state.remember_end(bad.digest, report.outcome, f"manifest: {bad}")
         answer(report.text())
         raise
     say(f"{report.host}: {report.outcome}")
@@ -123,13 +139,42 @@ def _installation(options: argparse.Namespace) -> int:
     return EXIT_STATUS[report.outcome]
 
 
+def _guard() -> int:
+    from trellis.agent.guard import guard  # noqa: PLC0415 - systemd's alone
+
+    guarded = guard()
+    _answer(asdict(guarded))
+    return guarded.status
+
+
 def _confirm(digest: str, within_s: float) -> int:
     try:
         outcome = confirm(digest, within_s)
+    except ComeAgain as again:
+        say(f"{os.uname().nodename}: {again.what}")
+        return EXIT_COME_AGAIN
     except Fault as fault:
         _say_fault(fault)
         return EXIT_STATUS["refused"]
     _answer({"digest": digest, "outcome": outcome})
+    return 0
+
+
+def _take_back(digest: str) -> int:
+    report = Report(os.uname().nodename, digest)
+    recovery.take_back(digest, report)
+    if report.steps:
+        say(f"{report.host}: {report.outcome}")
+        answer(report.text())
+    return EXIT_STATUS["broken"] if report.error else 0
+
+
+def _recover() -> int:
+    try:
+        say(f"{os.uname().nodename}: {recovery.at_boot()}")
+    except Fault as fault:
+        _say_fault(fault)
+        return EXIT_STATUS["broken"]
     return 0
 
 

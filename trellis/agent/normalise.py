@@ -66,6 +66,16 @@ def difference(intent: str, running: str) -> tuple[list[ConfigLine], list[Config
     return sorted((wanted - found).elements()), sorted((found - wanted).elements())
 
 
+def in_order(text: str) -> list[ConfigLine]:
+    """The same lines in the order of the text, those of empty stanzas too."""
+    return list(_with_stanzas(text))
+
+
+def opens_stanza(line: ConfigLine) -> bool:
+    """Whether a line opens a stanza where it stands."""
+    return _depth_opened(line[-1], list(line[:-1])) == len(line) - 1
+
+
 def shown(lines: list[ConfigLine]) -> list[str]:
     """Lines as an operator would name them: `router bgp 65000 > address-family ipv4 unicast > maximum-paths 4`."""
     return [" > ".join(line) for line in lines]
