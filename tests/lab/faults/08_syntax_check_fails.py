@@ -1,0 +1,13 @@
+"""Fault 8: the new configuration holds a line that FRR does not know."""
+
+from trellis.lab.faults import Fault, after, ends, proofs
+
+FAULT = Fault(
+    number=8,
+    what="syntax check fails",
+    must="running and disk unchanged",
+    edits=(after("ip prefix-list TL-INFRASTRUCTURE ", "ip prefix-liszt TL-TYPO seq 5 permit 10.0.0.0/8"),),
+    proof=proofs.said("prefix-liszt"),
+    end=ends.refused("syntax"),
+    quick=True,
+)

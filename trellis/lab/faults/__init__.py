@@ -1,0 +1,36 @@
+"""Breaking a deploy on purpose: real causes, the proof that each happened, and the state that it has to leave.
+
+::
+
+    tests/lab/faults/NN_name.py     one fault as data: what, when, proof, end
+    bench       the lab that they happen to; controller: who deploys to it
+    trial       one fault carried out; hold: at the very moment of the reload
+    causes, proofs, ends            what the files are made of
+    catalogue   the files read; report: the table
+
+A fault that does not end as written is a defect of the product; one without a proof is a defect of the test.
+"""
+
+from trellis.lab.faults import causes, ends, proofs
+from trellis.lab.faults.catalogue import read
+from trellis.lab.faults.change import after, replaced
+from trellis.lab.faults.fault import AT_RELOAD, End, Fault, Strike, Verdict
+from trellis.lab.faults.report import as_json, as_table
+from trellis.lab.faults.trial import Trial
+
+__all__ = [
+    "AT_RELOAD",
+    "End",
+    "Fault",
+    "Strike",
+    "Trial",
+    "Verdict",
+    "after",
+    "as_json",
+    "as_table",
+    "causes",
+    "ends",
+    "proofs",
+    "read",
+    "replaced",
+]

@@ -1,0 +1,61 @@
+"""What became of the faults, for people (a table) and for programs (JSON)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from trellis.lab.faults.fault import Verdict
+
+SCHEMA_VERSION = 1
+_SHOWN = 220
+"""Characters of an error or a proof in the table; JSON has all of them."""
+
+
+def as_table(verdicts: Sequence[Verdict]) -> Table:
+    """A line per fault: what happened, the proof of it, the state that it left, and the time to recover."""
+    table = Table(title="Faults", title_justify="left", show_lines=True)
+    table.add_column("")
+    table.add_column("#", justify="right")
+    for name in ("fault", "what happened", "proof", "end state"):
+        table.add_column(name, overflow="fold")
+    for name in ("recovered", "all"):
+        table.add_column(name, justify="right")
+    for verdict in verdicts:
+        sign = Text("✓", "green") if verdict.ok else Text("✗", "bold red")
+        fault = verdict.fault
+        end = Text(fault.end.text) if verdict.ok else Text("\n".join(verdict.problems), "red")
+        recovered = "" if verdict.recovered_s is None else f"{verdict.recovered_s:.1f} s"
+        words = (Text(_short(text)) for text in (f"{fault.what}: {fault.must}", verdict.happened, verdict.proof))
+        table.add_row(sign, str(fault.number), *words, end, recovered, f"{verdict.seconds:.0f} s")
+    return table
+
+
+def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """The outcome as a value to be dumped."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "ok": all(verdict.ok for verdict in verdicts),
+        "faults": [
+            {
+                "number": verdict.fault.number,
+                "what": verdict.fault.what,
+                "must": verdict.fault.must,
+                "ok": verdict.ok,
+                "happened": verdict.happened,
+                "proof": verdict.proof,
+                "end": verdict.fault.end.text,
+                "problems": list(verdict.problems),
+                "recovered_s": None if verdict.recovered_s is None else round(verdict.recovered_s, 2),
+                "seconds": round(verdict.seconds, 1),
+            }
+            for verdict in verdicts
+        ],
+    }
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

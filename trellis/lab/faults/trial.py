@@ -1,0 +1,173 @@
+"""One fault carried out: the host before, the deployment with the fault in it, the host after, and the second run.
+
+What has to hold of every fault is held here: a deployment that failed names its host and step, no other host's
+committed configuration changes, what ran before runs again, and a second run converges.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from trellis.lab.errors import LabError
+from trellis.lab.faults import hold
+from trellis.lab.faults.bench import Bench
+from trellis.lab.faults.change import Change, Edit, changed, marks
+from trellis.lab.faults.deploying import Deployment, Told
+from trellis.lab.faults.fault import AT_RELOAD, Fault, Strike, Verdict
+from trellis.lab.faults.look import HostState, changes, lacking
+
+STRIKE_WITHIN_S = 90.0
+"""Seconds in which a deployment reaches the point at which its fault strikes."""
+
+SETTLED_WITHIN_S = 150.0
+"""Seconds in which a host is whole again by itself: sessions and confirmation are waited for 20 s each, and it may
+have to boot."""
+
+SESSIONS_BACK_S = 60.0
+"""Seconds in which the sessions of before are Established again; BGP's own timers take most of it."""
+
+
+class Trial:
+    """A fault being carried out.
+
+    Attributes:
+        bench: The lab.
+        fault: The fault.
+        host: The host that it happens to.
+        before: Every host as it was.
+        change: What is deployed to the host.
+        mended: The same without what is wrong in it: what the second run deploys.
+        told: How the deployment ended, as its user was told.
+        facts: What actions saw, each of which can be a proof.
+    """
+
+    def __init__(self, bench: Bench, fault: Fault) -> None:
+        """Look at the lab as it is before the fault."""
+        self.bench = bench
+        self.fault = fault
+        self.host = fault.host
+        self.before: dict[str, HostState] = bench.look()
+        self.cursors = {host: bench.cursor(host) for host in bench.hosts}
+        mark = bench.fresh_address()
+        self.mended = self.changed(marks(mark), lines=(f"permit {mark}/32",))
+        self.change = self.changed(marks(mark), *fault.edits, lines=self.mended.lines, **fault.fields)
+        self.told: Told | None = None
+        self.deployment: Deployment | None = None
+        self.facts: list[str] = []
+        self.struck_at: float | None = None
+        self.recovered_s: float | None = None
+        self._undo = ExitStack()
+
+    def changed(self, *edits: Edit, lines: Sequence[str] = (), **fields: Any) -> Change:
+        """The host's manifest with edits; its limits are short, so that nobody waits for what does not come."""
+        limits = {"confirm_within_s": 15, "sessions_within_s": 20, "timeout_s": 60, **fields}
+        return changed(self.before[self.host].manifest, *edits, lines=lines, **limits)
+
+    def afterwards(self, undo: Callable[[], object]) -> None:
+        """Have something undone once the state that the fault left has been looked at."""
+        self._undo.callback(undo)
+
+    def fact(self, text: str) -> None:
+        """Note something that was seen and proves what happened."""
+        self.facts.append(" ".join(text.split()))
+
+    def sh(self, command: str, *, host: str = "", check: bool = True, timeout_s: float = 60) -> str:
+        """Run a shell command on the host by the lab's own way in."""
+        return self.bench.access.run(host or self.host, command, check=check, timeout_s=timeout_s).stdout
+
+    def struck(self) -> None:
+        """The fault happened just now: from here on recovery is timed."""
+        self.struck_at = time.monotonic()
+
+    def deploy(self) -> None:
+        """Deploy the change to the host; the fault strikes where it has to."""
+        strike = self.fault.strike
+        if strike is not None and strike.at == AT_RELOAD:
+            hold.arm(self)
+        self.deployment = self.bench.deploy(self.host, self.change)
+        if strike is not None:
+            self._strike(strike, self.deployment)
+        self.told = self.deployment.wait()
+
+    def _strike(self, strike: Strike, deployment: Deployment) -> None:
+        if strike.at == AT_RELOAD:
+            reached = hold.wait(self, STRIKE_WITHIN_S)
+        else:
+            reached = deployment.wait_for(strike.at, STRIKE_WITHIN_S)
+        if not reached:
+            told = deployment.wait()
+            raise LabError(
+                f"fault {self.fault.number}",
+                why=f"the deployment never got to `{strike.at}`: {told.why or told.text[-300:]}",
+                remedy="see the agent's steps",
+            )
+        self.struck()
+        strike.action(self)
+        if strike.at == AT_RELOAD and strike.let_go:
+            hold.let_go(self)
+
+    def settle(self) -> None:
+        """Wait until nothing of a change is at work on the host any more, and time it."""
+        deadline = time.monotonic() + SETTLED_WITHIN_S
+        while self.bench.at_work(self.host):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        if self.struck_at is not None and self.recovered_s is None:
+            self.recovered_s = time.monotonic() - self.struck_at
+
+    def run(self) -> Verdict:
+        """Carry it out."""
+        began, problems, proof = time.monotonic(), [], ""
+        try:
+            with self._undo:
+                if self.fault.cause is not None:
+                    self.fault.cause(self)
+                (self.fault.attempt or Trial.deploy)(self)
+                self.settle()
+                proof = self.fault.proof(self) or ""
+                problems += [] if proof else ["nothing proves that the fault happened"]
+                problems += self.fault.end.check(self)
+                problems += self._always()
+            problems += (self.fault.again or converges)(self)
+            problems += self.bench.sessions_lacking(self.before, SESSIONS_BACK_S)
+        except LabError as error:
+            problems.append(str(error))
+        happened = self._happened()
+        return Verdict(self.fault, happened, proof, tuple(problems), self.recovered_s, time.monotonic() - began)
+
+    def _always(self) -> list[str]:
+        problems = []
+        told = self.told
+        if told is not None and self.fault.fails is not None and told.ok == self.fault.fails:
+            problems.append(f"the run said {'done' if told.ok else f'failed: {told.why}'}")
+        if told is not None and not told.ok:
+            if self.host not in told.text:
+                problems.append(f"the error does not name {self.host}")
+            if not told.step and not re.search(rf"{self.host}: [a-z ]+:", told.text):
+                problems.append("the error names no step")
+        now = {host: self.bench.look_at(host) for host in self.bench.hosts if host != self.host}
+        for host, state in now.items():
+            problems += [f"{host}: {change}" for change in changes(self.before[host], state)]
+        return problems
+
+    def _happened(self) -> str:
+        told = self.told
+        if told is None:
+            return "no deployment"
+        if told.ok:
+            return "done"
+        words = {2: "bad manifest", 3: "refused", 4: "taken back", 5: "NEEDS SOMEBODY"}
+        return f"{words.get(told.status or 0, 'failed')} at {told.step or '?'}: {told.why}"
+
+
+def converges(trial: Trial) -> list[str]:
+    """The second run: the same change without the fault is in force afterwards, and nothing is left over."""
+    told = trial.bench.deploy(trial.host, trial.mended).wait()
+    if not told.ok:
+        return [f"the second run failed at {told.step}: {told.why}"]
+    return [f"after the second run: {one}" for one in lacking(trial.mended, trial.bench.look_at(trial.host))]
