@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.agent.documents import CONFIG
-from trellis.agent.bundle import INSTALLED_AS, agent_text
+from trellis.agent.bundle import agent_text
+from trellis.agent.itself import AGENT_PATH
 from trellis.agent.manifest import sealed
 from trellis.lab.images import ensure_root
 from trellis.lab.scratch import ScratchFrr
@@ -40,8 +41,22 @@ case "$1" in
     [ "$1" = enable ] || eval "$(sed -n 's/^ExecStart=//p' "/etc/systemd/system/$2")" || exit 1
     mkdir -p "/run/units/$state" && touch "/run/units/$state/$2" ;;
   disable) [ -e "/etc/systemd/system/$2" ] && rm "/run/units/enabled/$2" ;;
-  stop) rm "/run/units/active/$2" ;;
+  stop) [ "$2" = trellis-take-back.timer ] && rm -f /run/timer || rm "/run/units/active/$2" ;;
+  reset-failed) exit 1 ;;
 esac
+"""
+
+# systemd's transient timer, five times as fast: it calls again and again until it is stopped.
+_SYSTEMD_RUN = """#!/bin/bash
+echo "$*" >> /run/systemd-run.log
+[ ! -e /run/no-timers ] || { echo "Failed to start transient timer unit" >&2; exit 1; }
+while [[ $1 == --* ]]; do shift; done
+date +%s%N > /run/timer
+(
+    set -- "$(cat /run/timer)" "$@"
+    while sleep 2 && [ "$(cat /run/timer 2>/dev/null)" = "$1" ]; do "${@:2}" >> /run/take-back.log 2>&1; done
+) < /dev/null > /dev/null 2>&1 &
+disown
 """
 
 
@@ -82,10 +97,11 @@ class Host:
         self.frr = frr
         frr.run(["rm", "-f", "/usr/bin/systemctl"])
         frr.write("/usr/bin/systemctl", _SYSTEMCTL, 0o755)
-        frr.write(INSTALLED_AS, agent_text(), 0o755)
+        frr.write("/usr/bin/systemd-run", _SYSTEMD_RUN, 0o755)
+        frr.write(AGENT_PATH, agent_text(), 0o755)
 
     def agent(self, *arguments: str, stdin: str = "", timeout_s: float = 150.0) -> Run:
-        ended = self.frr.run(["python3", INSTALLED_AS, *arguments], stdin, timeout_s)
+        ended = self.frr.run(["python3", AGENT_PATH, *arguments], stdin, timeout_s)
         return Run(ended.status, json.loads(ended.out) if ended.out else {}, ended.err)
 
     def commit(self, document: dict[str, Any]) -> Run:
@@ -93,7 +109,7 @@ class Host:
 
     def start_commit(self, document: dict[str, Any]) -> subprocess.Popen[str]:
         """Start a commit that the test goes on beside; the test must wait for it."""
-        argv = self.frr.command(["python3", INSTALLED_AS, "commit"])
+        argv = self.frr.command(["python3", AGENT_PATH, "commit"])
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(argv, text=True, **pipes)
         process.stdin.write(json.dumps(sealed(document)))

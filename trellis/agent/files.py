@@ -2,8 +2,8 @@
 
 A change of several files has three moves. `stage` writes every new content beside its target and syncs it: a full or
 read-only file system is met here, before anything has changed. `publish` keeps the old file under a second name and
-renames the new one over it. `take_back` renames the old ones back, which needs no space, and gives back content,
-mode, owner and times alike; `settle` drops them instead.
+renames the new one over it; `remove` keeps it under that name alone. `take_back` renames the old ones back, which
+needs no space, and gives back content, mode, owner and times alike; `settle` drops them instead.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from trellis.agent import vault
 from trellis.agent.manifest import ManagedFile
 from trellis.agent.report import Fault
 
@@ -32,6 +34,10 @@ class Found:
     mode: int
     owner: str
     group: str
+
+    def as_wanted(self, path: str) -> ManagedFile:
+        """The same as a file to be put in place, byte for byte."""
+        return ManagedFile(path, self.mode, self.owner, self.group, (), self.content)
 
 
 def found(path: str) -> Found | None:
@@ -58,7 +64,7 @@ def differences(wanted: ManagedFile, actual: Found | None) -> list[str]:
     if actual is None:
         return ["missing"]
     pairs = {
-        "content": (wanted.content, actual.content),
+        "content": (vault.fill(wanted.content), actual.content),
         "mode": (wanted.mode, actual.mode),
         "owner": (wanted.owner, actual.owner),
         "group": (wanted.group, actual.group),
@@ -69,12 +75,15 @@ def differences(wanted: ManagedFile, actual: Found | None) -> list[str]:
 def stage(files: list[ManagedFile]) -> None:
     """Write each new content beside its target, synced to the disk; the targets stay as they are.
 
+    Secrets are put in the place of their placeholders here, and in no other text.
+
     Raises:
-        Fault: One could not be written; none is left behind.
+        Fault: One could not be written, or this host was not given a secret; none is left behind.
     """
+    vault.refuse_unless_known(file.text for file in files if file.raw is None)
     try:
         for file in files:
-            _write(_beside(file.path, _NEW), file.content, file.mode, _ids(file))
+            _write(_beside(file.path, _NEW), vault.fill(file.content), file.mode, _ids(file))
     except BaseException:
         for file in files:
             _drop(_beside(file.path, _NEW))
@@ -92,7 +101,17 @@ def publish(files: list[ManagedFile]) -> None:
         else:
             absent.touch(mode=0o600)
         _beside(file.path, _NEW).rename(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
+
+
+def remove(paths: Iterable[str]) -> None:
+    """Take files out of their places; they stay at hand for `take_back`."""
+    for path in paths:
+        target, old = Path(path), _beside(path, _OLD)
+        _beside(path, _ABSENT).unlink(missing_ok=True)
+        if target.exists():
+            target.rename(old)
+            sync_folder(target.parent)
 
 
 def take_back(paths: list[str]) -> list[str]:
@@ -136,7 +155,7 @@ def _put_back(path: str) -> bool:
         absent.unlink()
     else:
         return False
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return True
 
 
@@ -156,12 +175,12 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     new = _beside(str(path), _NEW)
     _write(new, content, mode, (-1, -1))
     new.rename(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _write(path: Path, content: bytes, mode: int, ids: tuple[int, int]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        _make_folder(path.parent)
         path.unlink(missing_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -173,6 +192,17 @@ def _write(path: Path, content: bytes, mode: int, ids: tuple[int, int]) -> None:
     except OSError as error:
         _drop(path)
         raise _in_the_way(str(path.parent), error) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that all may look into: who is to read a file in it is for the file's mode to say."""
+    if folder.exists():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    # The agent's umask would leave it to root alone, whatever mode is asked for.
+    folder.chmod(0o755)
+    sync_folder(folder.parent)
 
 
 def _beside(path: str, suffix: str) -> Path:
@@ -187,7 +217,8 @@ def _drop(leftover: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold what was renamed, made or removed in a folder."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

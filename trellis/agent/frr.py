@@ -9,8 +9,9 @@ import signal
 import time
 from pathlib import Path
 
+from trellis.agent import vault, veil
 from trellis.agent.files import found, write_whole
-from trellis.agent.manifest import RUNNING_CONFIG
+from trellis.agent.normalise import ConfigLine, difference, shown
 from trellis.agent.process import Ended, OutOfTime, run
 from trellis.agent.report import Fault, masked, some
 
@@ -25,6 +26,9 @@ ANSWER_S = 20.0
 
 RESTART_S = 90.0
 """What a restart of all of FRR may take."""
+
+SETTLE_S = 3.0
+"""How long FRR may take to print what it was told; daemons get it from mgmtd one after the other."""
 
 _BINARIES = Path("/usr/lib/frr")
 _RUN = Path("/run/frr")
@@ -79,11 +83,41 @@ _REMEDY_DEAD = "see `systemctl status frr` and `journalctl -u frr`; start it, th
 
 
 def running_config() -> str:
-    """What FRR runs, as it prints it."""
+    """What FRR runs, as it prints it, with the placeholders of the secrets that it was given."""
     ended = run(["vtysh", "-c", "show running-config no-header"], ANSWER_S)
     if ended.status:
         raise Fault("show running-config", f"status {ended.status}: {some(ended.complaints)}", _REMEDY_DEAD)
-    return ended.out
+    return vault.hide(ended.out)
+
+
+def await_running(intent: str, said: list[str]) -> int:
+    """Wait until FRR runs what is intended.
+
+    Args:
+        intent: The configuration that it is to run.
+        said: What FRR said when it got it, which may explain a difference.
+
+    Returns:
+        How many lines that are.
+
+    Raises:
+        Fault: It runs something else.
+    """
+    deadline = time.monotonic() + SETTLE_S
+    while any(found := difference(intent, running_config())):
+        if time.monotonic() >= deadline:
+            raise not_as_intended(*found, said)
+        time.sleep(0.2)
+    return len(intent.splitlines())
+
+
+def not_as_intended(missing: list[ConfigLine], unexpected: list[ConfigLine], said: list[str]) -> Fault:
+    """What to say of a configuration that FRR was given and does not run as it was written."""
+    lines = [f"missing: {line}" for line in shown(missing)]
+    lines += [f"unexpected: {line}" for line in shown(unexpected)]
+    why = f"{some(lines)}{'; FRR said: ' if said else ''}{some(said)}"
+    remedy = "FRR took or printed these lines differently: mend what renders them"
+    return Fault("the running configuration is not the intended one", why, remedy)
 
 
 def check_syntax(text: str) -> None:
@@ -142,7 +176,8 @@ def reload(within_s: float) -> list[str]:
     Raises:
         Fault: It failed or took too long. FRR may run a part of the new configuration then.
     """
-    ended = run([str(_BINARIES / "frr-reload.py"), "--reload", RUNNING_CONFIG], within_s)
+    with veil.reload_arguments() as arguments:
+        ended = run([str(_BINARIES / "frr-reload.py"), "--reload", *arguments], within_s)
     if ended.status:
         raise Fault("frr-reload.py", _reasons(ended), _REMEDY_TEXT)
     return list(dict.fromkeys(ended.complaints))

@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     return _run(options)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one for each command
     try:
         match options.command:
             case "prepare" | "commit":

@@ -59,6 +59,11 @@ def before(wanted: Manifest) -> dict[str, Any]:
     }
 
 
+def loopbacks_now(earlier: dict[str, Any]) -> dict[str, Any]:
+    """The device as it is that `before` saw earlier."""
+    return loopbacks.before(Loopbacks(earlier["interface"], (), ()))
+
+
 def give_loopbacks(wanted: Manifest, ours: frozenset[str]) -> str:
     """Make the device of the loopbacks as wanted, and say what that took."""
     if wanted.loopbacks is None:

@@ -27,9 +27,13 @@ class Ended:
     @property
     def complaints(self) -> list[str]:
         """The lines of both streams, without the chatter of a vtysh that distributes a file to the daemons."""
-        chatter = ("sending configuration", "] done", "Waiting for children")
-        lines = (self.out + self.err).splitlines()
-        return [line.strip() for line in lines if line.strip() and not any(word in line for word in chatter)]
+        return telling(self.out + self.err)
+
+
+def telling(text: str) -> list[str]:
+    """The lines of a text that say something, without the chatter of a vtysh that distributes a file to the daemons."""
+    chatter = ("sending configuration", "] done", "Waiting for children")
+    return [line.strip() for line in text.splitlines() if line.strip() and not any(word in line for word in chatter)]
 
 
 class OutOfTime(Fault):

@@ -67,3 +67,19 @@ def put_back(earlier: dict[str, list[str]]) -> None:
             systemctl("stop", unit)
         if NOT_ENABLED in earlier[unit] and NOT_ENABLED not in what:
             systemctl("disable", unit)
+
+
+def bring_back(earlier: dict[str, list[str]]) -> None:
+    """Enable and start again what was, and is not now; call it when the units' files are back.
+
+    Args:
+        earlier: What `lacking` said before.
+
+    Raises:
+        Fault: systemd refuses.
+    """
+    for unit, what in lacking(tuple(earlier)).items():
+        if NOT_ENABLED in what and NOT_ENABLED not in earlier[unit]:
+            systemctl("enable", unit)
+        if NOT_ACTIVE in what and NOT_ACTIVE not in earlier[unit]:
+            systemctl("start", unit)

@@ -1,0 +1,57 @@
+"""What a transaction is to bring about, and what asked for it: a deploy, or a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trellis.agent import state
+from trellis.agent.manifest import BadManifest, Manifest, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a host is to hold and to run afterwards.
+
+    Attributes:
+        manifest: Files, daemons, parameters and limits; of a document, or made out of a backup.
+        text: What is recorded as committed; None where nothing of ours holds any more (a release).
+        why: The command that asked for it, for history and journal.
+        absent: Files that must be gone.
+        units_off: Units that must not run any more; stopped before their files go.
+        over_drift: Overwrite what somebody edited by hand instead of refusing.
+        sysctls: Kernel parameters to put back, by key, beside what the manifest sets.
+        loopbacks: The loopbacks' device as a backup saw it, to be put back; None leaves it to the manifest.
+    """
+
+    manifest: Manifest
+    text: str | None
+    why: str = "commit"
+    absent: tuple[str, ...] = ()
+    units_off: tuple[str, ...] = ()
+    over_drift: bool = False
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    loopbacks: dict[str, Any] | None = None
+
+
+def deploy(manifest: Manifest, text: str, why: str = "commit", *, over_drift: bool = False) -> Target:
+    """A manifest as a target: what the last committed one had and this one has not is to go.
+
+    Args:
+        manifest: The manifest, validated.
+        text: The same as it was read.
+        why: The command that asks for it.
+        over_drift: Overwrite what somebody edited by hand.
+    """
+    last = state.committed()
+    try:
+        earlier = parse(last.manifest) if last else None
+    except BadManifest:  # of an agent that read other fields; its files are not known any more
+        earlier = None
+    if earlier is None:
+        return Target(manifest, text, why, over_drift=over_drift)
+    kept = {file.path for file in manifest.files}
+    absent = tuple(file.path for file in earlier.files if file.path not in kept)
+    off = tuple(unit for unit in earlier.units if unit not in manifest.units)
+    return Target(manifest, text, why, absent, off, over_drift)
