@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trellis.agent import files, firewall, frr
+from trellis.agent import files, firewall, frr, vault
 from trellis.agent.manifest import RUNNING_CONFIG, Manifest
 from trellis.agent.normalise import normalise, shown
 from trellis.agent.report import Refusal, Refused, masked, some
@@ -31,7 +31,7 @@ PACKAGED: dict[str, str] = {
     r"frr defaults (traditional|datacenter)": "FRR prints the profile that it was built or started with",
     r"hostname \S+|domainname \S+": "FRR prints the host's own",
     r"log syslog( informational)?": "Debian's frr.conf, and Proxmox's header",
-    r"service integrated-vtysh-config|no service integrated-vtysh-config": "vtysh.conf of the package, Proxmox's header",
+    r"(no )?service integrated-vtysh-config": "vtysh.conf of the package, Proxmox's header",
     r"(no )?(ip|ipv6) forwarding": "FRR prints what the kernel is set to",
 }
 """Lines that a host has without anybody's doing, each with the reason."""
@@ -71,7 +71,7 @@ def foreign(manifest: Manifest) -> Foreign:
         actual = files.found(path)
         if actual is None or (path == RUNNING_CONFIG and manifest.kind == "pve"):
             continue  # on a Proxmox host that file is Proxmox's: what counts of it is what FRR runs
-        text = actual.content.decode(errors="replace")
+        text = vault.hide(actual.content.decode(errors="replace"))
         if path in _FRR_TEXTS or re.fullmatch(_DAEMON_CONFIG, path):
             lines = shown(sorted(normalise(text) - known - normalise(ours.get(path, ""))))
             lines = [line for line in lines if not _packaged(line) and line not in found.get(RUNNING, ())]

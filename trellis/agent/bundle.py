@@ -53,6 +53,8 @@ MODULES = (
     "recovery",
     "change",
     "transaction",
+    "release",
+    "operate",
     "prepare",
     "mending",
     "repairs",

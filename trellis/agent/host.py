@@ -131,6 +131,15 @@ def refuse_unless_meant_for_this_host(manifest: Manifest) -> None:
         _refuse_another_proxmox(manifest.pve_version, manifest.pve_network)
 
 
+def other_than_meant(manifest: Manifest) -> list[str]:
+    """In what this host is not the one that a manifest was rendered for: its name, its FRR, its Proxmox."""
+    try:
+        refuse_unless_meant_for_this_host(manifest)
+    except Fault as fault:
+        return [f"{fault.what}: {fault.why}"]
+    return []
+
+
 def _refuse_another_proxmox(release: str, pve_network: tuple[str, str | None] | None) -> None:
     """Raise a Fault when this host's Proxmox would generate or merge otherwise than was computed.
 

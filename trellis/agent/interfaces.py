@@ -54,6 +54,16 @@ def with_stanza(text: str, name: str, stanza: tuple[str, ...]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def stanza_of(text: str, name: str) -> tuple[str, ...]:
+    """The lines that a text has for an interface: what `with_stanza` takes to put them there again."""
+    found: list[str] = []
+    for block in _blocks(text.split("\n")):
+        alone = block.words[1:] == [name] and block.words[0] in ("auto", "allow-auto", "allow-hotplug")
+        if block.is_of(name) or alone:
+            found += block.lines
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class _Block:
     """A line that opens something, with the lines that belong to it: the numbers of its first and last line."""

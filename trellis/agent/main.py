@@ -8,6 +8,12 @@
     agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
     agent.py guard                 mend what is ours of what others did to this host, tell the rest (systemd calls it)
     agent.py status                what was committed, what is under way, who holds the lock
+    agent.py history [N]           what was committed here and when; or one commit, and what going back to it changes
+    agent.py rollback N            put what commit N had into force again
+    agent.py repair                put what was committed last into force again, over what somebody edited
+    agent.py adopt < manifest      what a first deploy of a manifest would replace here
+    agent.py release               give back what this host had before the first deploy
+    agent.py freeze --reason R --owner O      refuse every change until `thaw`
     agent.py install --user NAME --key KEY    put this agent, its deploy user and its units on the host; by root alone
     agent.py uninstall             take them away again; what the host runs stays
 
@@ -27,9 +33,9 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from trellis.agent import frr, outside, recovery, state
+from trellis.agent import freeze, frr, outside, recovery, state
 from trellis.agent.confirm import EXIT_COME_AGAIN, WAIT_S, ComeAgain, confirm
-from trellis.agent.host import Differences, differences, differences_outside
+from trellis.agent.host import Differences, differences, differences_outside, other_than_meant
 from trellis.agent.itself import own_digest, refuse_another
 from trellis.agent.lock import holder
 from trellis.agent.manifest import BadManifest, Manifest, parse, parse_preparation
@@ -60,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     installing.add_argument("--user", required=True, help="the deploy user")
     installing.add_argument("--key", action="append", default=[], help="a public key that it logs in with")
     commands.add_parser("uninstall", help="take away what install brought; what the host runs stays")
+    _add_operators_commands(commands)
     try:
         if (meant := _meant_agent(arguments)) is not None:
             refuse_another(meant)
@@ -71,6 +78,20 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_STATUS["refused"]
     os.umask(0o077)
     return _run(options)
+
+
+def _add_operators_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The commands of `operate`, which is read only when one of them is given."""
+    past = commands.add_parser("history", help="what was committed here, and when")
+    past.add_argument("number", type=int, nargs="?", help="one commit, and what going back to it would change")
+    commands.add_parser("rollback", help="put an earlier commit into force again").add_argument("number", type=int)
+    commands.add_parser("repair", help="put what was committed last into force again")
+    freezing = commands.add_parser("freeze", help="refuse every change until it is thawed")
+    freezing.add_argument("--reason", required=True)
+    freezing.add_argument("--owner", required=True)
+    commands.add_parser("thaw", help="end a freeze")
+    commands.add_parser("adopt", help="what a first deploy of the manifest on standard input would replace")
+    commands.add_parser("release", help="give back the configuration from before the first deploy")
 
 
 def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one for each command
@@ -88,6 +109,10 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one for each co
                 return _check(_standard_input() if options.manifest else _committed_manifest())
             case "install" | "uninstall":
                 return _installation(options)
+            case "history" | "rollback" | "repair" | "freeze" | "thaw" | "adopt" | "release":
+                from trellis.agent import operate  # noqa: PLC0415 - nobody else needs it
+
+                return operate.run(options, _standard_input() if options.command == "adopt" else "")
             case command:
                 return _guard() if command == "guard" else _status()
     except BadManifest as bad:
@@ -183,15 +208,26 @@ def _check(text: str | None) -> int:
         say("check: nothing was ever committed on this host")
         return EXIT_STATUS["refused"]
     manifest: Manifest = parse(text)
+    last, frozen = state.committed(), freeze.frozen()
     try:
         found = differences(manifest)
         lacking = outside.lacking(manifest.preconditions, manifest.loopbacks, manifest.kind)
+        strange = other_than_meant(manifest)
     except Fault as fault:
         _say_fault(fault)
         return EXIT_STATUS["refused"]
-    same = not found and not lacking
-    lacks = [asdict(refusal) for refusal in lacking]
-    _answer({"digest": manifest.digest, "same": same, "differences": asdict(found), "lacking": lacks})
+    same = not found and not lacking and not strange
+    _answer(
+        {
+            "digest": manifest.digest,
+            "same": same,
+            "differences": asdict(found),
+            "lacking": [asdict(refusal) for refusal in lacking],
+            "host_differs": strange,
+            "committed": last.digest if last else None,
+            "frozen": asdict(frozen) if frozen else None,
+        }
+    )
     return 0 if same else 1
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 
-from trellis.agent import files, loopbacks, outside, state
+from trellis.agent import files, freeze, loopbacks, outside, state
 from trellis.agent.ground import Loopbacks
 from trellis.agent.host import refuse_another_host
 from trellis.agent.lock import held_lock
@@ -28,6 +28,8 @@ def prepare(wanted: Preparation, report: Report) -> None:
         with contextlib.ExitStack() as stack:
             with report.step("lock") as step:
                 step.detail = stack.enter_context(held_lock())
+            with report.step("frozen"):
+                freeze.refuse_if_frozen("prepare")
             with report.step("host"):
                 refuse_another_host(wanted.host)
                 state.prepare()
@@ -42,6 +44,8 @@ def prepare(wanted: Preparation, report: Report) -> None:
 
 
 def _give(wanted: Loopbacks, kind: str, report: Report) -> None:
+    from trellis.agent import release  # noqa: PLC0415 - no commit needs it
+
     with report.step("stage files") as step:
         # A commit that was cut off may have left its own copy of the old file; it counts as the old one.
         files.take_back([loopbacks.INTERFACES])
@@ -50,6 +54,7 @@ def _give(wanted: Loopbacks, kind: str, report: Report) -> None:
         files.stage(changed)
         step.detail = f"{len(changed)}"
     earlier = loopbacks.before(wanted)
+    release.remember_ground(wanted)
     try:
         with report.step("loopbacks") as step:
             files.publish(changed)

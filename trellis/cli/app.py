@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from trellis.cli import bench, core, engine, install, lab, reach
+from trellis.cli import bench, check, core, engine, install, lab, reach, ways_back
 from trellis.cli import map as fabric_map
 from trellis.cli.console import Mistake, complain
 from trellis.site import SiteRefused
@@ -26,6 +26,8 @@ app = typer.Typer(
 core.add_to(app)
 engine.add_to(app)
 install.add_to(app)
+check.add_to(app)
+ways_back.add_to(app)
 fabric_map.add_to(app)
 reach.add_to(app)
 app.add_typer(lab.app, name="lab")
