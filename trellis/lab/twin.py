@@ -222,10 +222,15 @@ class Twin:
             DeploymentError: The run failed.
             EngineMissingError: There is no engine, and none could be built.
         """
+        request = self.request(operation, say)
+        return run_in_namespace(request, network.namespace_of(self.stack, from_site.CONTROLLER), say)
+
+    def request(self, operation: Operation, say: Say) -> Request:
+        """What `deploy` runs, for who runs it another way; the arguments and errors are its own."""
         engine = find_engine(say)
         chosen = plugins(engine, say)
         keys = self.lab.state / "keys"
-        request = Request(
+        return Request(
             operation=operation,
             project_dir=self.project,
             stack=self.stack,
@@ -241,7 +246,6 @@ class Twin:
             },
             environment={"SSL_CERT_FILE": str(self.lab.state / "proxmox" / "ca.pem")},
         )
-        return run_in_namespace(request, network.namespace_of(self.stack, from_site.CONTROLLER), say)
 
     def _end_strangers(self) -> None:
         """End guests that the site no longer has."""
