@@ -99,6 +99,7 @@ def test_a_guest_added_changes_its_hosts_alone_and_resets_no_other_session(
     assert failing(outcome.rows) == []
 
 
+@pytest.mark.scenario
 def test_a_host_that_cannot_be_reached_is_named_and_the_others_keep_what_they_run(
     dev: Twin, site_data: dict[str, Any]
 ) -> None:

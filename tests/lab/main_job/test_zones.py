@@ -29,6 +29,7 @@ def counted(outcome: Outcome) -> Counter[Group]:
     return Counter(row.group for row in outcome.rows)
 
 
+@pytest.mark.scenario
 def test_a_leak_and_a_service_open_what_they_name_and_nothing_else(first: Outcome, site_data: dict[str, Any]) -> None:
     opened = main_job.run(STACK, REPOSITORY, {**copy.deepcopy(site_data), **OPENED}, say)
     assert failing(opened.rows) == []

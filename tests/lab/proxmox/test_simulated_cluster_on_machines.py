@@ -222,6 +222,7 @@ def add_vnet(cluster: Cluster, number: int) -> None:
         cluster.call("POST", path, subnet=subnet, gateway=gateway, type="subnet")
 
 
+@pytest.mark.scenario
 def test_a_zone_lives_through_applies_a_power_cut_and_a_removal(cluster: Cluster) -> None:
     # One story, because a boot of two machines costs more than all of its steps.
     build_fabric(cluster)
