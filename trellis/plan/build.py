@@ -43,7 +43,7 @@ def plan(site: Site) -> Plan:
 def _edge(name: str, edge: Edge, hosts: tuple[str, ...]) -> EdgePlan:
     loopback = edge.loopback
     accepts = tuple(sorted(map(str, edge.accepts)))
-    return EdgePlan(name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, accepts, edge.kind)
+    return EdgePlan(name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, accepts, edge.kind, edge.md5)
 
 
 def _vnet(site: Site, name: str) -> VnetPlan:

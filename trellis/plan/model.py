@@ -140,6 +140,7 @@ class Session:
         group: The peer-group that a neighbour belongs to.
         connect_s: Seconds between attempts to connect.
         ebgp_hops: Most hops of an eBGP multihop session.
+        md5: Name of the secret that signs its packets (TCP MD5); a group's is every member's.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Session:
     update_source: str | None = None
     connect_s: int | None = None
     graceful_restart_disabled: bool = False
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,7 @@ class EdgePlan:
     Attributes:
         accepts: What is accepted from it beside the default, exactly.
         kind: Whose configuration it is written in.
+        md5: Name of the secret that signs its sessions (TCP MD5).
     """
 
     name: str
@@ -303,6 +306,7 @@ class EdgePlan:
     hosts: tuple[str, ...]
     accepts: tuple[str, ...] = ()
     kind: Literal["routeros", "frr"] = "routeros"
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ def _mesh(site: Site, host: Host, own: Loopbacks, peers: tuple[Loopbacks, ...]) 
             bfd_profile=names.LINK_BFD,
             update_source=own.of(version),
             connect_s=CONNECT_S,
+            md5=site.fabric.md5,
         )
         for version, group in groups.items()
     ]
@@ -145,6 +146,7 @@ def _edge(name: str, edge: Edge, own: Loopbacks) -> list[Session]:
             ebgp_hops=edge.max_hops,
             update_source=source,
             connect_s=CONNECT_S,
+            md5=edge.md5,
         )
         for remote, source in ((str(edge.loopback.ipv4), own.ipv4), (str(edge.loopback.ipv6), own.ipv6))
     ]

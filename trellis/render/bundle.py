@@ -83,6 +83,7 @@ class Bundle:
         units: Units among the files that are enabled.
         preconditions: What the host must have already.
         loopbacks: The interface of the host's loopbacks; None where they are not ours to make.
+        secrets: Names of the secrets whose placeholders stand in its text, sorted.
         confirm_within_s: Seconds in which a change must be confirmed over a connection of its own; None asks for none.
         sessions_within_s: Seconds in which sessions that were up must be up again; None does not look at them.
         base: What Proxmox will generate before it merges frr.conf.local into it; None on another host.
@@ -101,6 +102,7 @@ class Bundle:
     units: tuple[str, ...] = ()
     preconditions: Preconditions = NOTHING_NEEDED
     loopbacks: Loopbacks | None = None
+    secrets: tuple[str, ...] = ()
     confirm_within_s: float | None = None
     sessions_within_s: float | None = None
     base: str | None = None
@@ -183,7 +185,13 @@ def _bundle(
         pve_network=_pve_network(host),
         nftables=FIREWALL,
         units=(PurePosixPath(FIREWALL_UNIT).name,),
+        secrets=secrets_of(host),
     )
+
+
+def secrets_of(host: HostPlan) -> tuple[str, ...]:
+    """Return the names of the secrets that a host needs, sorted."""
+    return tuple(sorted({session.md5 for bgp in host.bgp for session in bgp.sessions if session.md5 is not None}))
 
 
 def _pve_network(host: HostPlan) -> tuple[str, str | None] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from trellis.plan.model import GuestPlan, Plan
 from trellis.render.edge import FORMAT_OF_KIND, EdgeFormat, edge_filter
+from trellis.render.edge_sessions import edge_sessions
 
 SCHEMA_VERSION = 1
 
@@ -84,6 +85,7 @@ def edge_document(plan: Plan, name: str, written_for: EdgeFormat | None = None) 
         "fabric_asn": str(plan.asn),
         "peers": peers,
         "accepts": list(edge.accepts),
+        **({"md5": {"secret": edge.md5, "lines": list(edge_sessions(plan, edge))}} if edge.md5 else {}),
         "filter": {
             "format": written_for or FORMAT_OF_KIND[edge.kind],
             "lines": edge_filter(plan, edge, written_for).splitlines(),

@@ -28,6 +28,7 @@ LONGEST_LINE = 4095
 """Characters in a line; at 4096 `vtysh -f` hangs (measured with FRR 10.3)."""
 
 _REMEDY = "this is a defect of the rendered text, not of the site: report it with this message"
+_PLACEHOLDER = re.compile(r" +neighbor \S+ password \{\{secret:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\}\}")
 _STATEMENT = re.compile(r"^[ \t]*[^ \t\n!#]", re.MULTILINE)
 _UNRESOLVED = ("Output object at 0x", "__str__ on an Output", "<class '", "<object object", "Undefined")
 
@@ -47,6 +48,10 @@ def faults_of_lines(text: str) -> Iterator[Fault]:
     if not (text.isascii() and "".join(lines).isprintable()):
         for line in (line for line in lines if not (line.isascii() and line.isprintable())):
             yield Fault(line, "a line holds printable ASCII only", "programs cut, split or misread it at anything else")
+    if "{{" in text:
+        for line in (line for line in lines if "{{" in line and not _PLACEHOLDER.fullmatch(line)):
+            why = "the agent would put a secret where others read it, or FRR would get a piece of a template"
+            yield Fault(line, "a placeholder is a neighbour's whole password, and stands nowhere else", why)
     if any(sign in text for sign in _UNRESOLVED):
         for line in (line for line in lines if any(sign in line for sign in _UNRESOLVED)):
             why = "the host would get the name of a Python object where its value belongs"

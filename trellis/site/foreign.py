@@ -26,9 +26,14 @@ UNKNOWN = Answer(
 
 _SECRET = Answer(
     "no secret stands in the site, not even an empty one",
+    "a stack file is committed and shown in previews",
+    "remove it; `pulumi config set --secret` keeps secrets",
+)
+_SESSION_KEY = Answer(
+    "a session's key stands in the site by its name alone: `md5` of an edge, or of the fabric",
     "a stack file is committed and shown in previews; and FRR refuses a password of more than 80 characters only as "
     "it is applied, when the old session is down",
-    "remove it; `pulumi config set --secret` keeps secrets, of 1-80 printable characters without space or `!`",
+    "write `md5: NAME` there, and `pulumi config set --secret --path 'trellis:secrets.NAME'` with the value",
 )
 
 _BY_KEY: tuple[tuple[str, Answer], ...] = (
@@ -228,6 +233,9 @@ _SECRET_WORDS = re.compile(
     r"(^|_)(password|passwd|passphrase|secret|token|md5|psk|credential|credentials|private_key|api_key|auth_key|"
     r"access_key|secret_key)($|_)"
 )
+_SESSION_KEYS = re.compile(
+    r"((bgp|tcp|session|neighbor|neighbour)_)*(password|passwd|md5|auth_key|psk)((_(key|password|secret))?)"
+)
 _SECRET_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|PVEAPIToken=|^[^@ ]+@[a-z]+![^= ]+=[0-9a-f-]{20,}$")
 HIDDEN = "(a secret, not shown)"
 
@@ -235,6 +243,8 @@ HIDDEN = "(a secret, not shown)"
 def answer(key: str) -> Answer:
     """Return what to say to somebody who wrote a key that the site does not have there."""
     plain = _plain(key)
+    if _SESSION_KEYS.fullmatch(plain):
+        return _SESSION_KEY
     return _SECRET if holds_secret(key) else _ANSWERS.get(plain, UNKNOWN)
 
 

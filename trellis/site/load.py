@@ -167,12 +167,12 @@ def _dangling(refusal: Refusal) -> Misfit:
 
 def _refusal(path: str, detail: ErrorDetails) -> Refusal:
     context: dict[str, Any] = dict(detail.get("ctx") or {})
-    value = "nothing" if detail["type"] == "missing" else shown(detail["input"])
+    secret = any(foreign.holds_secret(str(part)) for part in detail["loc"][-1:])
+    value = "nothing" if detail["type"] == "missing" else foreign.HIDDEN if secret else shown(detail["input"])
     if detail["type"] == "refusal":
         return Refusal(path, value, context["rule"], context["why"], context["remedy"])
     if detail["type"] == "extra_forbidden":
-        key = str(detail["loc"][-1])
-        return Refusal(path, foreign.HIDDEN if foreign.holds_secret(key) else value, *foreign.answer(key))
+        return Refusal(path, value, *foreign.answer(str(detail["loc"][-1])))
     rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
     return Refusal(path, value, rule.format_map(_Blank(context)), why, remedy)
 

@@ -23,6 +23,7 @@ from trellis.site.scalars import (
     Prefix,
     Reason,
     SdnId,
+    SecretName,
     SshAddress,
     Text,
     UserName,
@@ -82,6 +83,8 @@ class Fabric(Noun):
     full_mesh_limit: Annotated[int, Field(ge=2, le=128)] = 16
     """Up to this many hosts iBGP is a full mesh; above it the hosts of ``route_reflectors`` reflect."""
     route_reflectors: tuple[Name, ...] = ()
+    md5: SecretName | None = None
+    """The secret that signs every iBGP session between hosts (TCP MD5, RFC 2385); none means unsigned."""
 
 
 class Proxmox(Noun):
@@ -149,6 +152,8 @@ class Edge(Noun):
     """TTL of the eBGP multihop session, 2-255."""
     accepts: tuple[Prefix, ...] = ()
     """What is accepted from it beside the default, exactly these prefixes; it enters the VRFs too (R4)."""
+    md5: SecretName | None = None
+    """The secret that signs every session with it (TCP MD5, RFC 2385); none means unsigned."""
 
 
 class Zone(Noun):

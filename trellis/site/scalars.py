@@ -252,6 +252,21 @@ Name = Annotated[
 ]
 """The name of a host, edge, link, guest, cluster, node or tenant."""
 
+SecretName = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+            "a secret stands here by its name, 1-63 of a-z, 0-9 and '-'; its value never does",
+            "a stack file is committed and shown in previews",
+            "name it, as in md5: edge1-key, and give the value with "
+            "`pulumi config set --secret --path 'trellis:secrets.edge1-key'`",
+        )
+    ),
+    AfterValidator(_text_everywhere),
+]
+"""The name of a secret whose value the stack's configuration holds under ``trellis:secrets``."""
+
 SdnId = Annotated[
     str,
     AfterValidator(

@@ -17,6 +17,8 @@ from trellis.site.foreign import HIDDEN, hidden, holds_secret
 from trellis.site.refusal import Refusal, SiteRefused, raise_if_any
 
 CONFIG_KEY = "trellis:site"
+SECRETS_KEY = "trellis:secrets"
+"""Name -> value of the secrets that the site names, each encrypted by Pulumi."""
 
 
 def site_data_of_stack(text: str | bytes) -> dict[str, Any]:
@@ -113,17 +115,28 @@ def _depths(value: Any) -> Iterator[int]:
 
 def _secrets_in_the_clear(config: Any) -> Iterator[Refusal]:
     """Refuse a stack file with a secret that anybody can read: by its key's name, or by what it looks like."""
-    for key, value in config.items() if isinstance(config, dict) else ():
+    for key, value in _config_values(config):
         if key == CONFIG_KEY or (isinstance(value, dict) and "secure" in value):
             continue
-        if (holds_secret(str(key).rpartition(":")[2]) and value is not None) or hidden(value) != value:
+        ours = str(key).startswith(SECRETS_KEY)
+        path = f"--path '{key}'" if ours else key
+        if ((ours or holds_secret(str(key).rpartition(":")[2])) and value is not None) or hidden(value) != value:
             yield Refusal(
                 f"config.{key}",
                 HIDDEN,
                 "a secret stands in a stack file only as Pulumi encrypted it (`secure: ...`)",
                 "the file is committed: whoever reads the repository has the secret",
-                f"`pulumi config set --secret {key}`, and give out a new secret: this one was in the open",
+                f"`pulumi config set --secret {path}`, and give out a new secret: this one was in the open",
             )
+
+
+def _config_values(config: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a configuration holds by key; of ``trellis:secrets`` each one by itself, as each may be encrypted."""
+    for key, value in config.items() if isinstance(config, dict) else ():
+        if key == SECRETS_KEY and isinstance(value, dict) and value.keys() != {"secure"}:
+            yield from ((f"{key}.{name}", secret) for name, secret in value.items())
+        else:
+            yield key, value
 
 
 class _KeyTwice(yaml.constructor.ConstructorError):
