@@ -18,6 +18,7 @@ from trellis.render import FRR_CONF, FRR_CONF_LOCAL, Bundle
 from trellis.render import render as make_bundles
 from trellis.render.documents import edge_document
 from trellis.render.edge import edge_filter
+from trellis.render.edge_sessions import edge_sessions
 from trellis.site.schema import schema_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -51,7 +52,7 @@ def plan(stack: StackOption = "dev", file: FileOption = None, json: Json = False
     if json:
         print_json(planned)
         return
-    for table in (_hosts(planned), _vnets(planned), _guests(planned), _exceptions(planned)):
+    for table in (_hosts(planned), _rollout(planned), _vnets(planned), _guests(planned), _exceptions(planned)):
         if table.row_count:
             out.print(table)
 
@@ -119,6 +120,7 @@ def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, j
     if json:
         print_json(edge_document(planned, edge.name, written_for.value if written_for else None))
     else:
+        sys.stdout.write("".join(f"{line}\n" for line in edge_sessions(planned, edge)))
         sys.stdout.write(edge_filter(planned, edge, written_for.value if written_for else None))
 
 
@@ -138,6 +140,18 @@ def _hosts(planned: Plan) -> Table:
         vrfs = ", ".join(f"{vrf.name}: {vrf.l3vni}" for vrf in host.vrfs)
         version = host.pve_version or "-"
         table.add_row(host.name, host.kind, version, host.frr_version, host.ipv4, links, str(sessions), vrfs)
+    return table
+
+
+def _rollout(planned: Plan) -> Table:
+    order = planned.rollout
+    done = {"keep": "those before it are kept", "roll_back": "all of the run take their change back"}
+    table = Table("turn", "hosts", "if one fails", title="The order in which hosts are changed")
+    for number, batch in enumerate(order.batches, start=1):
+        fails = done[order.on_failure] if number > 1 else "no other host is touched"
+        table.add_row(str(number), ", ".join(batch), fails)
+    for host, why in order.maintenance:
+        table.add_row("-", host, f"left out, nothing is sent to it: {why}")
     return table
 
 
