@@ -52,10 +52,11 @@ def found(path: str) -> Found | None:
         return None
     except OSError as error:
         raise _in_the_way(path, error) from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Fault(path, "not a regular file", "move it out of the way")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise Fault(path, "not a regular file", "move it out of the way")
         return Found(file.read(), stat.S_IMODE(status.st_mode), *_names(status.st_uid, status.st_gid))
 
 

@@ -123,9 +123,11 @@ def guard() -> Guarded:
     except BadManifest as bad:
         guarded.outcome, guarded.why = "failed", f"what was committed cannot be read: {bad}"
     except Locked as locked:
-        guarded.outcome, guarded.why = "skipped", str(locked)
+        guarded.outcome, guarded.why = "skipped", str(locked)  # between the look and the lock
     except Fault as fault:
         guarded.outcome, guarded.why = "failed", f"{fault}; {fault.remedy}"
+    except OSError as error:
+        guarded.outcome, guarded.why = "failed", str(error)
     _remember(guarded)
     return guarded
 

@@ -106,8 +106,9 @@ def mended(text: str, found: Split, displaced: Iterable[ConfigLine] = ()) -> str
 
 
 def is_whole(text: str) -> bool:
-    """Whether a frr.conf of Proxmox's was not cut short: it ends with `line vty`."""
-    return "line vty" in [line.strip() for line in text.splitlines()[-3:]]
+    """Whether a frr.conf was not cut short: Proxmox ends it with `line vty` and `!`, FRR itself with `!` or `end`."""
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+    return last in ("!", "line vty", "end")
 
 
 def written(lines: Iterable[ConfigLine]) -> str:
