@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from trellis.agent import files, state, units
+from trellis.agent import files, guard, recovery, state, units
 from trellis.agent.itself import AGENT_PATH, own_text
 from trellis.agent.lock import held_lock
 from trellis.agent.manifest import ManagedFile
@@ -30,7 +30,7 @@ HOME = f"{FOLDER}/login"
 """The deploy user's home; root's, as all in it."""
 
 SUDOERS = "/etc/sudoers.d/trellis"
-UNITS: dict[str, str] = {}
+UNITS: dict[str, str] = {**recovery.UNITS, **guard.UNITS}
 """Our units: file name -> text. Those with an [Install] section are enabled; paths and timers are started, too."""
 
 ANSWER_S = 30.0
@@ -244,13 +244,14 @@ def _refuse_unless_allowed(user: str) -> None:
 
 
 def _take_back(paths: list[str], new_units: list[str], made_user: str | None) -> None:
-    for name in new_units:
-        with contextlib.suppress(Fault):
-            units.systemctl("disable", "--now", name)
+    with contextlib.suppress(Fault):
+        units.put_back({name: [units.NOT_ENABLED, units.NOT_ACTIVE] for name in new_units})
     if any(path.startswith(_UNIT_FOLDER) for path in files.take_back(paths)):
         units.systemctl("daemon-reload")
     if made_user is not None:
         _remove_user(made_user)
+    if not Path(AGENT_PATH).exists():
+        shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def _clear_leftovers(earlier: _Installed | None, user: str, paths: list[str]) -> str:
@@ -270,9 +271,8 @@ def _clear_leftovers(earlier: _Installed | None, user: str, paths: list[str]) ->
 
 
 def _end_units(paths: tuple[str, ...]) -> None:
-    for path in paths:
-        if path.startswith(_UNIT_FOLDER) and Path(path).exists():
-            units.systemctl("disable", "--now", Path(path).name)
+    names = [Path(path).name for path in paths if path.startswith(_UNIT_FOLDER) and Path(path).exists()]
+    units.put_back({name: [units.NOT_ENABLED, units.NOT_ACTIVE] for name in names})
 
 
 def _remove_user(user: str) -> None:
