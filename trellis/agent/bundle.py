@@ -55,6 +55,7 @@ MODULES = (
     "transaction",
     "release",
     "operate",
+    "secrets",
     "prepare",
     "mending",
     "repairs",

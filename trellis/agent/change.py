@@ -5,7 +5,9 @@ Each is one step of a transaction, which gives their order, times them, and take
 
 from __future__ import annotations
 
-from trellis.agent import backups, files, frr, outside, recovery, sessions, state, sysctl, units
+from collections.abc import Mapping
+
+from trellis.agent import backups, files, frr, outside, recovery, sessions, state, sysctl, units, vault
 from trellis.agent.host import differences, file_differences, wanted_sysctls
 from trellis.agent.limits import TAKE_BACK_S, Limit, change_s
 from trellis.agent.manifest import ManagedFile
@@ -53,7 +55,12 @@ class Change:
     def back_up(self) -> backups.Backup:
         """Keep what the host holds and runs, and see which files change."""
         beside = outside.file_to_write(self.manifest)
-        wanted = [*self.manifest.files, *beside]
+        wanted, ran = [*self.manifest.files, *beside], frr.running_config()
+        if self.target.secrets is not None:
+            # What ran was read with the values of before; all that is compared from here on has the new ones.
+            vault.change_to(self.target.secrets)
+            beside = [*beside, _store(self.target.secrets)]
+            wanted = [*wanted, *beside[-1:]]
         actual = {path: files.found(path) for path in [*(file.path for file in wanted), *self.target.absent]}
         self.changed = [file for file in self.manifest.files if file_differences(self.manifest, file)] + beside
         self.absent = [path for path in self.target.absent if actual[path] is not None]
@@ -64,7 +71,7 @@ class Change:
             found["loopbacks"] = outside.loopbacks_now(self.target.loopbacks)
         found["units"] |= units.lacking(self.target.units_off)
         why = f"{self.target.why}: before {self.manifest.digest}"
-        return backups.take(actual, frr.running_config(), sysctl.earlier(self._sysctls), found, why)
+        return backups.take(actual, ran, sysctl.earlier(self._sysctls), found, why)
 
     def stage(self) -> str:
         """Write every new file beside the old one."""
@@ -168,6 +175,12 @@ class Change:
     def settle(self) -> None:
         """It stands: drop what would have been put back."""
         files.settle(self.paths)
+
+
+def _store(secrets: Mapping[str, str]) -> ManagedFile:
+    """The host's secrets as a file of the change, which goes and comes back with the others."""
+    lines = tuple(vault.stored_text(secrets).splitlines())
+    return ManagedFile(str(vault.STORE), 0o600, "root", "root", lines)
 
 
 def _about_daemons(path: str) -> bool:

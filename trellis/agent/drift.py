@@ -11,7 +11,7 @@ again by the commit, and named by its step.
 
 from __future__ import annotations
 
-from trellis.agent import files, firewall, frr, outside, state
+from trellis.agent import files, firewall, frr, outside, state, vault
 from trellis.agent.host import file_differences
 from trellis.agent.manifest import RUNNING_CONFIG, BadManifest, ManagedFile, Manifest, parse
 from trellis.agent.normalise import difference, normalise, shown
@@ -63,7 +63,7 @@ def _of_file(last: Manifest, file: ManagedFile, target: Manifest | None) -> list
     if wanted is not None and target is not None and not file_differences(target, wanted):
         return []
     if file.path == RUNNING_CONFIG and actual is not None and "content" in changed:
-        text = actual.content.decode(errors="replace")
+        text = vault.hide(actual.content.decode(errors="replace"))
         lines = _lines(file.text, text, target)
         # Laid out in another way, or as an SDN apply leaves it: it says nothing that nobody meant.
         return [f"{file.path}: {line}" for line in lines]

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import asdict, dataclass, field
 
-from trellis.agent import files, firewall, frr, loopbacks, outside, sysctl, units
+from trellis.agent import files, firewall, frr, loopbacks, outside, sysctl, units, vault
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest
 from trellis.agent.normalise import difference, shown
 from trellis.agent.process import run
@@ -98,7 +98,7 @@ def file_differences(manifest: Manifest, file: ManagedFile) -> list[str]:
     changed = files.differences(file, actual)
     if actual is None or manifest.kind != "pve" or file.path != RUNNING_CONFIG:
         return changed
-    return ["content"] if any(difference(file.text, actual.content.decode(errors="replace"))) else []
+    return ["content"] if any(difference(file.text, vault.hide(actual.content.decode(errors="replace")))) else []
 
 
 def wanted_sysctls(manifest: Manifest) -> list[sysctl.Setting]:

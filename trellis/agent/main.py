@@ -8,6 +8,7 @@
     agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
     agent.py guard                 mend what is ours of what others did to this host, tell the rest (systemd calls it)
     agent.py status                what was committed, what is under way, who holds the lock
+    agent.py secrets  < values     keep what the next commit needs of secrets; put changed ones into force
     agent.py history [N]           what was committed here and when; or one commit, and what going back to it changes
     agent.py rollback N            put what commit N had into force again
     agent.py repair                put what was committed last into force again, over what somebody edited
@@ -33,7 +34,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from trellis.agent import freeze, frr, outside, recovery, state
+from trellis.agent import freeze, frr, outside, recovery, state, vault
 from trellis.agent.confirm import EXIT_COME_AGAIN, WAIT_S, ComeAgain, confirm
 from trellis.agent.host import Differences, differences, differences_outside, other_than_meant
 from trellis.agent.itself import own_digest, refuse_another
@@ -66,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     installing.add_argument("--user", required=True, help="the deploy user")
     installing.add_argument("--key", action="append", default=[], help="a public key that it logs in with")
     commands.add_parser("uninstall", help="take away what install brought; what the host runs stays")
+    commands.add_parser("secrets", help="keep the secrets on standard input, and put changed ones into force")
     _add_operators_commands(commands)
     try:
         if (meant := _meant_agent(arguments)) is not None:
@@ -77,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say_fault(fault)
         return EXIT_STATUS["refused"]
     os.umask(0o077)
+    vault.load_quietly()
     return _run(options)
 
 
@@ -94,7 +97,7 @@ def _add_operators_commands(commands: argparse._SubParsersAction[argparse.Argume
     commands.add_parser("release", help="give back the configuration from before the first deploy")
 
 
-def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one for each command
+def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911 - one for each command
     try:
         match options.command:
             case "prepare" | "commit":
@@ -107,6 +110,8 @@ def _run(options: argparse.Namespace) -> int:  # noqa: PLR0911 - one for each co
                 return _recover()
             case "check":
                 return _check(_standard_input() if options.manifest else _committed_manifest())
+            case "secrets":
+                return _secrets(_standard_input())
             case "install" | "uninstall":
                 return _installation(options)
             case "history" | "rollback" | "repair" | "freeze" | "thaw" | "adopt" | "release":
@@ -170,6 +175,17 @@ def _guard() -> int:
     guarded = guard()
     _answer(asdict(guarded))
     return guarded.status
+
+
+def _secrets(text: str) -> int:
+    from trellis.agent import secrets  # noqa: PLC0415 - nobody else needs it
+
+    host, _ = secrets.given(text)
+    report = Report(host, "")
+    secrets.put(text, report)
+    say(f"{report.host}: secrets: {report.outcome}")
+    answer(report.text())
+    return EXIT_STATUS[report.outcome]
 
 
 def _confirm(digest: str, within_s: float) -> int:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from trellis.agent import backups, files, frr, outside, state, sysctl, timer, units
+from trellis.agent import backups, files, frr, outside, state, sysctl, timer, units, vault
 from trellis.agent.limits import RELOAD_BACK_S
 from trellis.agent.lock import Locked, held_lock, noted, working_on
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile
@@ -67,7 +67,7 @@ def restore(paths: list[str], before: backups.Backup) -> None:
     earlier = before.outside.get("units", {})
     problems = _failures(lambda: units.put_back(earlier))
     back: list[str] = []
-    problems += _failures(lambda: back.extend(put_files_back(paths, before)))
+    problems += _failures(lambda: back.extend(put_files_back(paths, before)), vault.reread)
     problems += _failures(
         lambda: reread_units(back),
         lambda: units.bring_back(earlier),
@@ -135,7 +135,7 @@ def reload_text(running: str, within_s: float) -> list[str]:
         What FRR said meanwhile.
     """
     actual = files.found(RUNNING_CONFIG)
-    same = actual is not None and not any(difference(actual.content.decode(errors="replace"), running))
+    same = actual is not None and not any(difference(vault.hide(actual.content.decode(errors="replace")), running))
     if same or actual is None:
         return frr.reload(within_s)
     stand_in = ManagedFile(RUNNING_CONFIG, actual.mode, actual.owner, actual.group, tuple(running.splitlines()))

@@ -23,6 +23,7 @@ class Target:
         over_drift: Overwrite what somebody edited by hand instead of refusing.
         sysctls: Kernel parameters to put back, by key, beside what the manifest sets.
         loopbacks: The loopbacks' device as a backup saw it, to be put back; None leaves it to the manifest.
+        secrets: Name -> value, all that this host is to keep from here on; None leaves them as they are.
     """
 
     manifest: Manifest
@@ -33,6 +34,7 @@ class Target:
     over_drift: bool = False
     sysctls: Mapping[str, str] = field(default_factory=dict)
     loopbacks: dict[str, Any] | None = None
+    secrets: Mapping[str, str] | None = None
 
 
 def deploy(manifest: Manifest, text: str, why: str = "commit", *, over_drift: bool = False) -> Target:

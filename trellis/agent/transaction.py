@@ -28,6 +28,7 @@ from trellis.agent import (
     state,
     timer,
     units,
+    vault,
 )
 from trellis.agent.change import Change
 from trellis.agent.host import differences, refuse_unless_meant_for_this_host
@@ -116,7 +117,7 @@ class _Transaction:
             if last is None or last.digest != self.manifest.digest:
                 step.detail += f"; committed before: {last.digest[:12] if last else 'nothing'}"
                 return False
-            return not found
+            return not found and self.target.secrets is None
 
     def _refuse(self) -> None:
         """All that can be refused before anything changes."""
@@ -130,6 +131,8 @@ class _Transaction:
             else:
                 drift.refuse_if_edited(self.manifest)
         with self.report.step("preconditions"):
+            if self.target.secrets is None:
+                vault.refuse_unless_known(file.text for file in self.manifest.files)
             outside.refuse_unless_ready(self.manifest.preconditions, self.manifest.loopbacks, self.manifest.kind)
         with self.report.step("syntax"):
             frr.check_syntax(self.manifest.intent)

@@ -69,9 +69,9 @@ def change_to(wanted: Mapping[str, str]) -> None:
     never_say(wanted.values())
 
 
-def change_back() -> None:
-    """Fill in what the store holds again."""
-    _known.now, _known.before = None, {}
+def reread() -> None:
+    """Fill in what the store holds now; what FRR still runs of the values known until here is told from them."""
+    change_to(_stored())
 
 
 def changed() -> frozenset[str]:
