@@ -198,7 +198,9 @@ def test_a_host_is_made_ready_by_its_own_part_of_the_manifest(program: tuple[Rec
     heading, body = recorder.resources["pve02-ready"].inputs["stdin"].split("\n", 1)
     assert heading == "trellis-manifest 1"
     document = json.loads(body)
-    assert document.keys() == {"schema_version", "host", "kind", "preconditions", "loopbacks", "base", "digest"}
+    head = {"schema_version", "host", "kind", "digest"}
+    assert document.keys() == head | {"preconditions", "loopbacks", "base", "pve_version", "pve_network"}
+    assert "router bgp 4200001000 vrf vrf_evpnz1" in document["base"]
     assert document["loopbacks"]["addresses"] == ["10.255.0.2/32", "fd00:0:0:ffff::2/128"]
 
 

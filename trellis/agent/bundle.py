@@ -52,12 +52,13 @@ MODULES = (
     "target",
     "recovery",
     "change",
+    "mending",
+    "between",
     "transaction",
     "release",
     "operate",
     "secrets",
     "prepare",
-    "mending",
     "repairs",
     "guard",
     "install",
@@ -81,9 +82,6 @@ OF_PVE = (
     "merge",
 )
 """Modules of trellis.pve that a host needs: how Proxmox merges frr.conf.local, for states between two deploys."""
-
-INSTALLED_AS = AGENT_PATH
-"""The former name of AGENT_PATH, until nobody uses it any more."""
 
 UNPACK = (
     'python3 -I -c "import base64, lzma, sys; '

@@ -128,7 +128,7 @@ def refuse_unless_meant_for_this_host(manifest: Manifest) -> None:
             f"set the host's FRR version in the site to {version}, or install {manifest.frr_version}",
         )
     if manifest.pve_version is not None:
-        _refuse_another_proxmox(manifest.pve_version, manifest.pve_network)
+        refuse_another_proxmox(manifest.pve_version, manifest.pve_network)
 
 
 def other_than_meant(manifest: Manifest) -> list[str]:
@@ -140,7 +140,7 @@ def other_than_meant(manifest: Manifest) -> list[str]:
     return []
 
 
-def _refuse_another_proxmox(release: str, pve_network: tuple[str, str | None] | None) -> None:
+def refuse_another_proxmox(release: str, pve_network: tuple[str, str | None] | None) -> None:
     """Raise a Fault when this host's Proxmox would generate or merge otherwise than was computed.
 
     One release of Proxmox has carried more than one way to merge, so its package counts too, where there is one.

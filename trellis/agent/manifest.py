@@ -151,6 +151,8 @@ class Preparation:
     preconditions: Preconditions
     loopbacks: Loopbacks | None
     base: tuple[str, ...] | None = None
+    pve_version: str | None = None
+    pve_network: tuple[str, str | None] | None = None
 
 
 def digest_of(document: Mapping[str, Any]) -> str:
@@ -195,7 +197,7 @@ def parse(text: str) -> Manifest:
 
 
 def parse_preparation(text: str) -> Preparation:
-    """Read the document that `prepare` takes: five fields of a manifest, with a digest of their own.
+    """Read the document that `prepare` takes: some fields of a manifest, with a digest of their own.
 
     Raises:
         BadManifest: It is none; names everything that is wrong with it.
@@ -205,7 +207,8 @@ def parse_preparation(text: str) -> Preparation:
     except ValueError as error:
         raise BadManifest([f"not JSON: {error}"]) from None
     fields: Types = {"schema_version": int, "host": str, "digest": str, "kind": str}
-    optional: Types = {name: _OPTIONAL[name] for name in ("preconditions", "loopbacks", "base")}
+    names = ("preconditions", "loopbacks", "base", "pve_version", "pve_network")
+    optional: Types = {name: _OPTIONAL[name] for name in names}
     problems = field_problems("", document, fields, optional)
     if not problems and document["schema_version"] != SCHEMA_VERSION:
         problems.append(f"schema_version: {document['schema_version']}; this agent reads {SCHEMA_VERSION}")
@@ -224,6 +227,8 @@ def parse_preparation(text: str) -> Preparation:
         ground.preconditions(document.get("preconditions")),
         ground.loopbacks(document.get("loopbacks")),
         _base(document),
+        document.get("pve_version"),
+        _range(document.get("pve_network")),
     )
 
 

@@ -11,7 +11,7 @@ import contextlib
 
 from trellis.agent import files, freeze, loopbacks, outside, state
 from trellis.agent.ground import Loopbacks
-from trellis.agent.host import refuse_another_host
+from trellis.agent.host import refuse_another_host, refuse_another_proxmox
 from trellis.agent.lock import held_lock
 from trellis.agent.manifest import Preparation
 from trellis.agent.report import Fault, Report
@@ -35,12 +35,23 @@ def prepare(wanted: Preparation, report: Report) -> None:
                 state.prepare()
             with report.step("preconditions"):
                 outside.refuse_unless_ready(wanted.preconditions, wanted.loopbacks, wanted.kind)
+            if wanted.base is not None:
+                _look_ahead(wanted, report)
             if wanted.loopbacks is None:
                 report.outcome = "unchanged"
             else:
                 _give(wanted.loopbacks, wanted.kind, report)
     except Fault as fault:
         report.fail_once(fault)
+
+
+def _look_ahead(wanted: Preparation, report: Report) -> None:
+    from trellis.agent import between  # noqa: PLC0415 - hosts with Proxmox alone need it
+
+    with report.step("in-between state") as step:
+        if wanted.pve_version is not None:
+            refuse_another_proxmox(wanted.pve_version, wanted.pve_network)
+        step.detail = between.expect_after_sdn(wanted)
 
 
 def _give(wanted: Loopbacks, kind: str, report: Report) -> None:

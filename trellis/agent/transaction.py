@@ -143,6 +143,11 @@ class _Transaction:
             step.detail = preflight.refuse_unless_loaded(
                 self.manifest.intent, frr.needed(self.manifest.daemons), others
             )
+        if self.manifest.base is not None and self.target.text is not None:
+            from trellis.agent import between  # noqa: PLC0415 - hosts with Proxmox alone need it
+
+            with self.report.step("in-between state") as step:
+                step.detail = between.see_with_old_sdn(self.manifest, others)
         with self.report.step("kernel parameters") as step:
             step.detail = self.change.look()
 

@@ -183,6 +183,7 @@ def _bundle(
         ),
         pve_version=host.pve_version,
         pve_network=_pve_network(host),
+        base=_base(sdn or SdnState(), host) if host.kind == "pve" else None,
         nftables=FIREWALL,
         units=(PurePosixPath(FIREWALL_UNIT).name,),
         secrets=secrets_of(host),
@@ -192,6 +193,10 @@ def _bundle(
 def secrets_of(host: HostPlan) -> tuple[str, ...]:
     """Return the names of the secrets that a host needs, sorted."""
     return tuple(sorted({session.md5 for bgp in host.bgp for session in bgp.sessions if session.md5 is not None}))
+
+
+def _base(state: SdnState, host: HostPlan) -> str:
+    return "".join(effective_of_pieces(state, _node(host), ()).parts)
 
 
 def _pve_network(host: HostPlan) -> tuple[str, str | None] | None:

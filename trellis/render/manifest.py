@@ -56,8 +56,20 @@ def ground_document(bundle: Bundle) -> str:
     Args:
         bundle: What a host gets.
     """
-    content = {"schema_version": SCHEMA_VERSION, "host": bundle.host, "kind": bundle.kind, **_ground(bundle)}
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "host": bundle.host,
+        "kind": bundle.kind,
+        **_proxmox(bundle),
+        **_ground(bundle),
+    }
     return f"{HEADING}\n{json.dumps({**content, 'digest': digest(content)}, indent=1)}\n"
+
+
+def _proxmox(bundle: Bundle) -> dict[str, Any]:
+    """The Proxmox that ``bundle`` was computed for."""
+    pve_network = list(bundle.pve_network) if bundle.pve_network is not None else None
+    return {"pve_version": bundle.pve_version, "pve_network": pve_network}
 
 
 def _ground(bundle: Bundle) -> dict[str, Any]:
@@ -72,8 +84,7 @@ def _content(bundle: Bundle) -> dict[str, Any]:
         "host": bundle.host,
         "kind": bundle.kind,
         "frr_version": bundle.frr_version,
-        "pve_version": bundle.pve_version,
-        "pve_network": list(bundle.pve_network) if bundle.pve_network is not None else None,
+        **_proxmox(bundle),
         "daemons": list(bundle.daemons),
         "running_config": bundle.running_config,
         "sysctls": bundle.sysctls,
