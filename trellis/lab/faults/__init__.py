@@ -11,12 +11,12 @@
 A fault that does not end as written is a defect of the product; one without a proof is a defect of the test.
 """
 
-from trellis.lab.faults import causes, ends, proofs
+from trellis.lab.faults import causes, ends, programmed, proofs
 from trellis.lab.faults.catalogue import read
 from trellis.lab.faults.change import after, replaced
 from trellis.lab.faults.fault import AT_RELOAD, End, Fault, Strike, Verdict
 from trellis.lab.faults.report import as_json, as_table
-from trellis.lab.faults.trial import Trial
+from trellis.lab.faults.trial import Trial, converges
 
 __all__ = [
     "AT_RELOAD",
@@ -29,7 +29,9 @@ __all__ = [
     "as_json",
     "as_table",
     "causes",
+    "converges",
     "ends",
+    "programmed",
     "proofs",
     "read",
     "replaced",

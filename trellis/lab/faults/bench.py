@@ -5,13 +5,14 @@ It is the digital twin of a stack of its own, `tests/lab/faults/Pulumi.faults.ya
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from trellis.lab import from_site, network
 from trellis.lab import twin as twins
@@ -20,16 +21,19 @@ from trellis.lab.errors import LabError
 from trellis.lab.faults.change import Change
 from trellis.lab.faults.deploying import Deployment
 from trellis.lab.faults.look import UNDER_WAY, HostState, look
-from trellis.lab.processes import Say
+from trellis.lab.processes import Completed, Say
 from trellis.lab.ssh import Access
 from trellis.lab.twin import Twin
-from trellis.site import site_data_of_stack
+from trellis.site import load_site, site_data_of_stack
 
 STACK: Final = "faults"
 """The lab's name, and the stack's."""
 
-# The agent under any of its commands that change a host; a shell that merely names it is none.
-_AT_WORK = rf"test -e {UNDER_WAY} || pgrep -f '^[^ ]*python3 .*agent\.py .*(commit|take-back|recover|rollback|repair)'"
+# Read only: a lock that is tried to be taken would refuse a run that begins just then.
+_AT_WORK = f"""
+test -e {UNDER_WAY} && exit 0
+inode=$(stat --format=%i /run/lock/trellis.lock 2> /dev/null) && grep -q "FLOCK.*:$inode " /proc/locks
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,12 @@ class Bench:
         number = next(self._numbers)
         return f"100.{64 + (number >> 16) % 64}.{number >> 8 & 255}.{number & 255}"
 
+    def sh(self, host: str, script: str, *, check: bool = True, timeout_s: float = 60) -> Completed:
+        """Run a shell script on a host, by the lab's own way in, whose mounts are not the host's: it steps over."""
+        return self.access.run(
+            host, ["nsenter", "--target=1", "--mount", "sh", "-c", script], check=check, timeout_s=timeout_s
+        )
+
     def look(self) -> dict[str, HostState]:
         """Every host as it is now."""
         with ThreadPoolExecutor(len(self.hosts)) as pool:
@@ -81,12 +91,18 @@ class Bench:
 
     def cursor(self, host: str) -> str:
         """Where a host's journal ends now."""
-        shown = self.access.run(host, "journalctl --lines=0 --show-cursor --quiet").stdout
+        shown = self.sh(host, "journalctl --lines=0 --show-cursor --quiet").stdout
         return shown.rpartition("cursor: ")[2].strip()
+
+    def with_site(self, change: Callable[[dict[str, Any]], None]) -> Twin:
+        """The same lab with another site for the program: as the stack file has it, with a change made to it."""
+        data = copy.deepcopy(dict(self.twin.site_data))
+        change(data)
+        return replace(self.twin, site_data=data, site=load_site(data))
 
     def at_work(self, host: str) -> bool:
         """Whether a change of a host has not ended yet."""
-        return self.access.run(host, _AT_WORK, check=False).ok
+        return self.sh(host, _AT_WORK, check=False).ok
 
     def request(self, host: str, command: str, stdin: str = "") -> dict[str, object]:
         """What the controller has to know to run a command of a host's agent."""
@@ -156,5 +172,7 @@ def _await_sessions(bench: Bench, within_s: float = 90.0) -> None:
     while any(len(state.sessions) < wanted for state in bench.look().values()):
         if time.monotonic() > deadline:
             have = {host: sorted(state.sessions) for host, state in bench.look().items()}
-            raise LabError(f"lab {STACK}", why=f"sessions did not come up: {have}", remedy="make faults-down")
+            raise LabError(
+                f"lab {STACK}", why=f"sessions did not come up: {have}", remedy="trellis lab down --stack faults"
+            )
         time.sleep(1)

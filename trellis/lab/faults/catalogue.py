@@ -12,26 +12,27 @@ from trellis.lab.faults.fault import Fault
 _FILE = re.compile(r"([0-9]{2})_([a-z0-9_]+)\.py")
 
 
-def read(folder: Path) -> dict[str, Fault]:
-    """The faults of a folder by the names of their files, in the order of their numbers.
+def read(folder: Path) -> dict[str, tuple[Fault, ...]]:
+    """The faults of a folder by the names of their files, in the order of their numbers; a number may have variants.
 
     Raises:
         LabError: A file holds no fault of its number.
     """
-    found: dict[str, Fault] = {}
+    found: dict[str, tuple[Fault, ...]] = {}
     for path in sorted(folder.glob("[0-9][0-9]_*.py")):
-        named = _FILE.fullmatch(path.name)
-        fault = _loaded(path)
-        if named is None or not isinstance(fault, Fault) or fault.number != int(named[1]):
+        named, faults = _FILE.fullmatch(path.name), _loaded(path)
+        sound = all(isinstance(fault, Fault) and named and fault.number == int(named[1]) for fault in faults)
+        if not faults or not sound:
             raise LabError(str(path), why="it holds no FAULT of its number", remedy="see the files beside it")
-        found[path.stem] = fault
+        found[path.stem] = faults
     return found
 
 
-def _loaded(path: Path) -> object:
+def _loaded(path: Path) -> tuple[Fault, ...]:
     spec = importlib.util.spec_from_file_location(f"fault_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return getattr(module, "FAULT", None)
+    several = getattr(module, "FAULTS", None)
+    return tuple(several) if several is not None else (getattr(module, "FAULT", None),)  # type: ignore[return-value]

@@ -5,16 +5,29 @@ Most of them are used as a fault's `cause` (before the run) or as its strike's a
 
 from __future__ import annotations
 
+import re
 import shlex
+import subprocess
+import time
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from trellis.agent.itself import AGENT_PATH
 from trellis.lab import from_site, network
+from trellis.lab.errors import LabError
+from trellis.lab.faults import hold
 from trellis.lab.faults.fault import Action
+from trellis.lab.faults.look import UNDER_WAY
+from trellis.lab.faults.proofs import journal
+from trellis.lab.machine import BOOT_LIMIT_S
 from trellis.lab.processes import run
 
 if TYPE_CHECKING:
     from trellis.lab.faults.trial import Trial
+
+CONTROLLER_ADDRESS = "10.10.0.250"
+"""Where the controller of the lab is: the site has no host there, so `trellis.lab.from_site` takes it."""
 
 
 def command(script: str, undo: str = "") -> Action:
@@ -65,10 +78,41 @@ def kill(*daemons: str) -> Action:
     return command(script)
 
 
-def dead_without_supervision(daemon: str) -> Action:
-    """Kill a daemon and stop the one that would start it again, as when FRR gave up on it."""
-    script = f"kill -STOP $(cat /run/frr/watchfrr.pid); kill -9 $(cat /run/frr/{daemon}.pid); sleep 0.2"
-    return command(f"{script}; vtysh -c 'show daemons'", undo="kill -CONT $(cat /run/frr/watchfrr.pid)")
+def dead_for_good(daemon: str) -> Action:
+    """Kill a daemon whose program can't be started again, as after half an upgrade: watchfrr tries in vain."""
+    program = f"/usr/lib/frr/{daemon}"
+    script = f"mount --bind /dev/null {program}; kill -9 $(cat /run/frr/{daemon}.pid); sleep 0.5; ls -l {program}"
+    return command(script, undo=f"umount -l {program}; /usr/lib/frr/watchfrr.sh restart {daemon} > /dev/null 2>&1")
+
+
+def kill_agent(trial: Trial) -> None:
+    """Kill the agent that works on the change, as the kernel does when memory runs out."""
+    script = r"""
+    pid=$(pgrep -f '^[^ ]*python3 .*agent\.py .*commit$' | head -1)
+    echo "lock: $(cat /run/lock/trellis.lock)"
+    kill -9 $pid && echo "killed the agent, process $pid"
+    """
+    command(script)(trial)
+
+
+def let_reload_go(trial: Trial) -> None:
+    """Have the held reload go on, before the strike is over."""
+    hold.let_go(trial)
+
+
+def await_confirmation(trial: Trial) -> None:
+    """Wait until the change of the host waits for its confirmation."""
+    script = f"for i in $(seq 300); do grep -q awaiting {UNDER_WAY} && exit 0; sleep 0.1; done; exit 1"
+    trial.sh(script, timeout_s=90)
+    trial.struck()
+
+
+def boot(trial: Trial) -> None:
+    """Start the host again after a power cut, and wait until it is up."""
+    machine = trial.bench.lab.machine(trial.host)
+    machine.power_on()
+    machine.wait_until_booted(time.monotonic() + BOOT_LIMIT_S)
+    trial.fact(f"{trial.host}: booted, kernel process {machine.pid()}")
 
 
 def cut_link(trial: Trial) -> None:
@@ -77,6 +121,40 @@ def cut_link(trial: Trial) -> None:
     trial.afterwards(lambda: run(["ip", "-n", fabric, "link", "set", "dev", port, "up"]))
     run(["ip", "-n", fabric, "link", "set", "dev", port, "down"])
     trial.fact(run(["ip", "-n", fabric, "-brief", "link", "show", "dev", port]).stdout)
+
+
+def mend_link(trial: Trial) -> None:
+    """Put the controller's cable back."""
+    fabric = network.fabric_namespace(trial.bench.twin.stack)
+    run(["ip", "-n", fabric, "link", "set", "dev", _controllers_port(trial), "up"])
+
+
+def slow_link(trial: Trial) -> None:
+    """Make the controller's cable so slow that an upload takes seconds."""
+    inside = ["ip", "netns", "exec", trial.bench.controller, "tc", "qdisc"]
+    trial.afterwards(lambda: run([*inside, "del", "dev", "eth0", "root"]))
+    run([*inside, "add", "dev", "eth0", "root", "tbf", "rate", "100kbit", "burst", "10kb", "latency", "400ms"])
+
+
+def await_login(trial: Trial) -> None:
+    """Wait until the deploy user has logged in."""
+    deadline = time.monotonic() + 30
+    while not (line := journal("Accepted publickey for")(trial)):
+        if time.monotonic() > deadline:
+            raise LabError(f"{trial.host}: the deploy user", why="no login within 30 s", remedy="see sshd's journal")
+        time.sleep(0.1)
+    trial.fact(line)
+
+
+def count_received(trial: Trial) -> None:
+    """See how much of the manifest has not left the controller's socket yet."""
+    shown = run(["ip", "netns", "exec", trial.bench.controller, "ss", "-tinH", "dport = :22"]).stdout
+    unsent = sum(int(number) for number in re.findall(r"notsent:([0-9]+)", shown))
+    acknowledged = sum(int(number) for number in re.findall(r"bytes_acked:([0-9]+)", shown))
+    if unsent:
+        trial.fact(
+            f"{acknowledged} bytes arrived, {unsent} of the manifest's {len(trial.change.text)} were not sent yet"
+        )
 
 
 def end_ssh_sessions(trial: Trial) -> None:
@@ -107,3 +185,59 @@ def _controllers_port(trial: Trial) -> str:
     """The bridge's end of the controller's cable, named as `trellis.lab.network` does."""
     names: Sequence[str] = [spec.name for spec in trial.bench.lab.topology.namespaces]
     return f"n{names.index(from_site.CONTROLLER)}v0p"
+
+
+def fill_etc(trial: Trial) -> None:
+    """Fill the small file system of `small_file_system` to its last block."""
+    command("cat /dev/zero > /etc/filler2 2>/dev/null; df -k --output=size,avail,target /etc | tail -1")(trial)
+
+
+def hold_config_lock(for_s: int) -> Action:
+    """Hold the lock on FRR's configuration from another vtysh, for so many seconds."""
+    holder = f"(echo configure terminal file-lock; sleep {for_s}) | vtysh"
+    return command(
+        f"setsid sh -c '{holder}' > /dev/null 2>&1 & sleep 1; vtysh -c 'configure terminal file-lock' 2>&1; true"
+    )
+
+
+def status(trial: Trial) -> None:
+    """See what the agent says of itself."""
+    for line in trial.sh(f"python3 {AGENT_PATH} status").splitlines():
+        if '"lock"' in line:
+            trial.fact(line)
+
+
+def set_clock(shift: str) -> Action:
+    """Set the host's clock, as a wrong time server does; afterwards it is set right."""
+
+    def act(trial: Trial) -> None:
+        trial.afterwards(lambda: trial.sh(f"date --set=@{time.time():.3f}"))
+        command(f"echo clock: $(date -Is), then $(date -Is --set='{shift}')")(trial)
+
+    return act
+
+
+def watch_reachability(trial: Trial) -> None:
+    """Ask the host from the controller five times a second whether it is there, until the trial is over."""
+    address = from_site.ssh_address(trial.bench.twin.site, trial.host)
+    inside = ["ip", "netns", "exec", trial.bench.controller]
+    seen = trial.bench.lab.state / "reachability.txt"
+    with seen.open("w") as file:
+        ping = subprocess.Popen([*inside, "ping", "-n", "-D", "-i", "0.2", address], stdout=file)
+
+    def end() -> None:
+        ping.kill()
+        ping.wait()
+
+    trial.afterwards(end)
+
+
+def silence(trial: Trial) -> str | None:
+    """The longest time without an answer to `watch_reachability`, which is what recovery took."""
+    text = (trial.bench.lab.state / "reachability.txt").read_text()
+    heard = [float(moment) for moment in re.findall(r"^\[([0-9.]+)\].* bytes from", text, re.MULTILINE)]
+    gaps = [after - before for before, after in pairwise(heard)]
+    if not gaps or max(gaps) < 1:
+        return None
+    trial.recovered_s = max(gaps)
+    return f"no answer to the controller's pings for {max(gaps):.1f} s, then again"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trellis.lab.faults.fault import End
 from trellis.lab.faults.look import changes, lacking
+from trellis.lab.faults.proofs import journal
 
 if TYPE_CHECKING:
     from trellis.lab.faults.trial import Trial
@@ -23,14 +25,124 @@ def taken_back(*steps: str) -> End:
     return End(text, lambda trial: [*_ended(trial, 4, steps), *_as_before(trial)])
 
 
+def unharmed(*steps: str) -> End:
+    """All is as before, whether the agent refused it (status 3) or took it back (4), at one of these steps."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        status = trial.told.status if trial.told is not None and trial.told.status == 3 else 4
+        return [*_ended(trial, status, steps), *_as_before(trial)]
+
+    return End("as before: files byte for byte, FRR runs what it ran", check)
+
+
+def refused_on_disk(*steps: str) -> End:
+    """As `refused`, of a host whose FRR does not run all that it should: its files are as before."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        before, now = trial.before[trial.host], trial.bench.look_at(trial.host)
+        return [*_ended(trial, 3, steps), *changes(before, replace(now, running=before.running))]
+
+    return End("refused, files as before", check)
+
+
 def as_before() -> End:
     """All is as before, whoever told whom."""
     return End("as before: files byte for byte, FRR runs what it ran", _as_before)
 
 
-def applied() -> End:
-    """The change is in force, whole."""
-    return End("applied, running config as intended", _applied)
+def untouched(*, nobody_logged_in: bool = False) -> End:
+    """No file was written, nothing runs that did not; and, where asked, nobody got in."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        before, now = trial.before[trial.host], trial.bench.look_at(trial.host)
+        written = [path for path, held in before.files.items() if now.files.get(path, held)[4] != held[4]]
+        logins = journal("Accepted publickey for")(trial) if nobody_logged_in else None
+        return [
+            *changes(before, now),
+            *(f"{path} was written" for path in written),
+            *([f"somebody logged in: {logins}"] if logins else []),
+        ]
+
+    return End("nothing touched" + (", nobody logged in" if nobody_logged_in else ", no file written"), check)
+
+
+def applied(*, refused_at: str = "") -> End:
+    """The change is in force, whole; and, where named, the other run was refused at that step."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        return [*(_ended(trial, 3, (refused_at,)) if refused_at else ()), *_applied(trial)]
+
+    return End("the first in force as intended, the second refused" if refused_at else "in force as intended", check)
+
+
+def as_before_within(first_s: float, last_s: float) -> End:
+    """As before, and so within a time on a clock that does not jump, seconds."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        took = trial.recovered_s or 0.0
+        late = [] if first_s <= took <= last_s else [f"it took {took:.1f} s, not {first_s:g}-{last_s:g} s"]
+        return [*late, *_as_before(trial)]
+
+    return End("as before at the deadline of the monotonic clock", check)
+
+
+def each_whole() -> End:
+    """Each host holds the old or the new, and none a mixture."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        found = []
+        for host, before in trial.before.items():
+            now = trial.bench.look_at(host)
+            old, new = changes(before, now), lacking(trial.change, now)
+            trial.fact(f"{host}: {'old' if not old else 'new' if not new else 'mixed'}")
+            found += [f"{host}: neither old nor new: {'; '.join([*old, *new])}"] if old and new else []
+        return found
+
+    return End("each host old or new, whole", check)
+
+
+def done_keep(*done: str) -> End:
+    """The hosts that were done keep the new, the one that failed and those behind it have the old."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        found = []
+        for host, before in trial.before.items():
+            now = trial.bench.look_at(host)
+            found += [
+                f"{host}: {one}" for one in (lacking(trial.change, now) if host in done else changes(before, now))
+            ]
+        return found
+
+    return End(f"{', '.join(done)} keeps the new, the others as before", check)
+
+
+def all_as_before() -> End:
+    """Every host has the old again."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        return [
+            f"{host}: {change}"
+            for host, before in trial.before.items()
+            for change in changes(before, trial.bench.look_at(host))
+        ]
+
+    return End("every host as before", check)
+
+
+def broken() -> End:
+    """The agent said that the host needs somebody, and kept the backup of what was before."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        told, before = trial.told, trial.before[trial.host]
+        new = sorted(set(trial.bench.look_at(trial.host).backups) - set(before.backups))
+        return [
+            *_ended(trial, 5, ()),
+            *([] if new else ["no backup of before the change is kept"]),
+            *([] if told and f"{trial.host}: broken" in told.text else [f"{trial.host}: broken is not said"]),
+            *([] if told and "/var/lib/trellis/backup/" in told.text else ["the backup is not named"]),
+        ]
+
+    return End("status 5, host and backup named, backup kept", check)
 
 
 def whole() -> End:

@@ -65,6 +65,7 @@ class Fault:
         proof: What proves that it happened.
         end: The state that it has to leave, looked at while its cause still lasts.
         edits: What is wrong in the change that is deployed; the second run deploys it without.
+        good_edits: What else is deployed, by the second run too.
         fields: Fields of its manifest that get another value, likewise.
         cause: What is broken before the deployment, until it is over.
         strike: What breaks in the middle of it.
@@ -72,6 +73,9 @@ class Fault:
         again: The run after it that has to converge; by default the same without the fault.
         fails: Whether the deployment has to say that it failed.
         host: The host that it happens to.
+        everyone: Whether the deployment is to all hosts, so that the others may change.
+        settles: Whether the host ends the change by itself while the cause still lasts.
+        variant: What tells this one from others of its number; empty for the only one.
         quick: Whether it is worth a place in `make test`.
     """
 
@@ -81,6 +85,7 @@ class Fault:
     proof: Finding
     end: End
     edits: tuple[Edit, ...] = ()
+    good_edits: tuple[Edit, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     cause: Action | None = None
     strike: Strike | None = None
@@ -88,7 +93,15 @@ class Fault:
     again: Check | None = None
     fails: bool | None = True
     host: str = "pve01"
+    everyone: bool = False
+    settles: bool = True
+    variant: str = ""
     quick: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its number, and its variant where it has several."""
+        return f"{self.number}{f' ({self.variant})' if self.variant else ''}"
 
 
 @dataclass(frozen=True, slots=True)

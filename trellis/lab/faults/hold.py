@@ -37,9 +37,8 @@ mount --bind {_FOLDER}/wrapper {RELOAD}
 def arm(trial: Trial) -> None:
     """Have the next reload of the trial's host wait."""
     trial.sh(_ARM)
-    host, access = trial.host, trial.bench.access
     release = f"rm -f {_FOLDER}/armed; touch {_FOLDER}/go; mountpoint -q {RELOAD} && umount -l {RELOAD}; true"
-    trial.afterwards(lambda: access.run(host, release))
+    trial.afterwards(lambda: trial.sh(release))
 
 
 def wait(trial: Trial, within_s: float) -> bool:

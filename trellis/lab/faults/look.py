@@ -86,7 +86,7 @@ def look(access: Access, host: str) -> HostState:
     Raises:
         LabError: The lab can't get in.
     """
-    raw = json.loads(access.run(host, ["python3", "-I", "-"], stdin=_GATHER).stdout)
+    raw = json.loads(access.run(host, ["nsenter", "--target=1", "--mount", "python3", "-I", "-"], stdin=_GATHER).stdout)
     return HostState(
         files={path: tuple(held) for path, held in sorted(raw["files"].items())},
         running=raw["running"],
@@ -134,7 +134,7 @@ def unfinished(state: HostState) -> list[str]:
 def lacking(change: Change, state: HostState) -> list[str]:
     """What keeps a change from being in force on a host, whole."""
     problems = unfinished(state)
-    if state.committed != change.digest:
+    if change.digest and state.committed != change.digest:
         problems.append(f"committed is {state.committed[:12]}, not {change.digest[:12]}")
     return problems + [f"FRR does not run: {line}" for line in change.lines if line not in state.running]
 

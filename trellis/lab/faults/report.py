@@ -19,7 +19,7 @@ def as_table(verdicts: Sequence[Verdict]) -> Table:
     """A line per fault: what happened, the proof of it, the state that it left, and the time to recover."""
     table = Table(title="Faults", title_justify="left", show_lines=True)
     table.add_column("")
-    table.add_column("#", justify="right")
+    table.add_column("#")
     for name in ("fault", "what happened", "proof", "end state"):
         table.add_column(name, overflow="fold")
     for name in ("recovered", "all"):
@@ -30,7 +30,7 @@ def as_table(verdicts: Sequence[Verdict]) -> Table:
         end = Text(fault.end.text) if verdict.ok else Text("\n".join(verdict.problems), "red")
         recovered = "" if verdict.recovered_s is None else f"{verdict.recovered_s:.1f} s"
         words = (Text(_short(text)) for text in (f"{fault.what}: {fault.must}", verdict.happened, verdict.proof))
-        table.add_row(sign, str(fault.number), *words, end, recovered, f"{verdict.seconds:.0f} s")
+        table.add_row(sign, fault.name, *words, end, recovered, f"{verdict.seconds:.0f} s")
     return table
 
 
@@ -42,6 +42,7 @@ def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "faults": [
             {
                 "number": verdict.fault.number,
+                "variant": verdict.fault.variant,
                 "what": verdict.fault.what,
                 "must": verdict.fault.must,
                 "ok": verdict.ok,

@@ -42,6 +42,8 @@ class Trial:
         change: What is deployed to the host.
         mended: The same without what is wrong in it: what the second run deploys.
         told: How the deployment ended, as its user was told.
+        second: How another one ended that ran at the same time.
+        mark: An address that stands in what is deployed, and nowhere before.
         facts: What actions saw, each of which can be a proof.
     """
 
@@ -52,15 +54,34 @@ class Trial:
         self.host = fault.host
         self.before: dict[str, HostState] = bench.look()
         self.cursors = {host: bench.cursor(host) for host in bench.hosts}
-        mark = bench.fresh_address()
-        self.mended = self.changed(marks(mark), lines=(f"permit {mark}/32",))
-        self.change = self.changed(marks(mark), *fault.edits, lines=self.mended.lines, **fault.fields)
+        self.mark = bench.fresh_address()
+        self.change = self.mended = Change("", "")
+        self._choose()
         self.told: Told | None = None
+        self.second: Told | None = None
         self.deployment: Deployment | None = None
         self.facts: list[str] = []
         self.struck_at: float | None = None
         self.recovered_s: float | None = None
         self._undo = ExitStack()
+
+    def _choose(self) -> None:
+        lines = (f"permit {self.mark}/32",)
+        good = (marks(self.mark), *self.fault.good_edits)
+        self.mended = self.changed(*good, lines=lines)
+        self.change = self.changed(*good, *self.fault.edits, lines=lines, **self.fault.fields)
+
+    def deploy_first(self, *edits: Edit) -> None:
+        """Deploy something that holds before the fault."""
+        told = self.bench.deploy(self.host, self.changed(marks(self.bench.fresh_address()), *edits)).wait()
+        if not told.ok:
+            raise LabError(f"before fault {self.fault.number}", why=told.why, remedy="trellis lab down --stack faults")
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Take the lab as it is now for what was before the fault: its cause made a change of its own."""
+        self.before = self.bench.look()
+        self._choose()
 
     def changed(self, *edits: Edit, lines: Sequence[str] = (), **fields: Any) -> Change:
         """The host's manifest with edits; its limits are short, so that nobody waits for what does not come."""
@@ -77,7 +98,7 @@ class Trial:
 
     def sh(self, command: str, *, host: str = "", check: bool = True, timeout_s: float = 60) -> str:
         """Run a shell command on the host by the lab's own way in."""
-        return self.bench.access.run(host or self.host, command, check=check, timeout_s=timeout_s).stdout
+        return self.bench.sh(host or self.host, command, check=check, timeout_s=timeout_s).stdout
 
     def struck(self) -> None:
         """The fault happened just now: from here on recovery is timed."""
@@ -113,7 +134,8 @@ class Trial:
     def settle(self) -> None:
         """Wait until nothing of a change is at work on the host any more, and time it."""
         deadline = time.monotonic() + SETTLED_WITHIN_S
-        while self.bench.at_work(self.host):
+        hosts = self.bench.hosts if self.fault.everyone else (self.host,)
+        while any(self.bench.at_work(host) for host in hosts):
             if time.monotonic() > deadline:
                 break
             time.sleep(0.2)
@@ -128,7 +150,8 @@ class Trial:
                 if self.fault.cause is not None:
                     self.fault.cause(self)
                 (self.fault.attempt or Trial.deploy)(self)
-                self.settle()
+                if self.fault.settles:
+                    self.settle()
                 proof = self.fault.proof(self) or ""
                 problems += [] if proof else ["nothing proves that the fault happened"]
                 problems += self.fault.end.check(self)
@@ -148,9 +171,10 @@ class Trial:
         if told is not None and not told.ok:
             if self.host not in told.text:
                 problems.append(f"the error does not name {self.host}")
-            if not told.step and not re.search(rf"{self.host}: [a-z ]+:", told.text):
+            if not told.step and not re.search(rf"{self.host}(-[a-z]+)?: ", told.text):
                 problems.append("the error names no step")
-        now = {host: self.bench.look_at(host) for host in self.bench.hosts if host != self.host}
+        others = () if self.fault.everyone else self.bench.hosts
+        now = {host: self.bench.look_at(host) for host in others if host != self.host}
         for host, state in now.items():
             problems += [f"{host}: {change}" for change in changes(self.before[host], state)]
         return problems

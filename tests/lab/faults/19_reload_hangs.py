@@ -1,0 +1,26 @@
+"""Fault 19: frr-reload.py hangs; and somebody holds the lock on FRR's configuration."""
+
+from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+
+_WORDS = {"what": "frr-reload hangs or lock held", "must": "our timeout, rollback"}
+
+FAULTS = (
+    Fault(
+        number=19,
+        variant="hangs",
+        fields={"timeout_s": 10},
+        strike=Strike(AT_RELOAD, causes.command("pgrep -af 'frr-reload.py --reload'"), let_go=False),
+        proof=proofs.fact("frr-reload.py --reload"),
+        end=ends.taken_back("reload FRR"),
+        **_WORDS,
+    ),
+    Fault(
+        number=19,
+        variant="lock held",
+        fields={"timeout_s": 10},
+        strike=Strike(AT_RELOAD, causes.hold_config_lock(for_s=20)),
+        proof=proofs.fact("locked"),
+        end=ends.taken_back(),
+        **_WORDS,
+    ),
+)

@@ -1,0 +1,13 @@
+"""Fault 24: bgpd crashes, and nothing can be put back: the disk went read-only in the middle of it."""
+
+from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+
+FAULT = Fault(
+    number=24,
+    what="the rollback fails",
+    must="loud, backup kept, host named",
+    strike=Strike(AT_RELOAD, causes.both(causes.read_only_etc, causes.kill("bgpd"))),
+    proof=proofs.fact("Read-only file system"),
+    end=ends.broken(),
+    settles=False,
+)
