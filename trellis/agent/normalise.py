@@ -27,8 +27,9 @@ IGNORED: dict[str, str] = {
 }
 """Lines that say nothing about what the daemons do, each with the reason; all others count."""
 
-EMPTY_MEANS_NOTHING = ("interface ", "vrf ")
-"""Stanzas that FRR prints or leaves out as it likes when nothing is in them (a deleted VRF leaves one behind)."""
+EMPTY_MEANS_NOTHING = ("interface ", "vrf ", "bfd")
+"""Stanzas that FRR prints or leaves out as it likes when nothing is in them: a deleted VRF leaves one behind, and so
+do the last peer and the last profile of BFD (measured with FRR 10.3)."""
 
 STANZAS: dict[str, tuple[str, ...]] = {
     "": ("bfd", "interface ", "key chain ", "nexthop-group ", "pbr-map ", "route-map ", "router ", "rpki", "vrf "),
