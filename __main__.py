@@ -9,6 +9,7 @@ from components.host import Host, Login
 from components.rollout import Rollout, refuse_too_few_at_once
 from components.router import Router
 from components.sdn import Sdn
+from components.secrets import Secrets, given_secrets
 from components.tenancy import Cluster, Edge, Guest, Tenant
 from trellis.plan import plan
 from trellis.render import render
@@ -20,6 +21,7 @@ try:
     site = load_site(config.require_object("site"))
     planned = plan(site)
     bundles = render(planned)
+    values = given_secrets(config, bundles)
 except SiteRefused as refused:
     raise pulumi.RunError(str(refused)) from None
 
@@ -32,6 +34,9 @@ ready: dict[str, list[pulumi.Resource]] = {}
 for bundle in deployed:
     after = pulumi.ResourceOptions(depends_on=rollout.before(bundle.host, ready))
     ready[bundle.host] = [Host(bundle.host, bundle, logins[bundle.host], after).ready]
+    if bundle.secrets:
+        after = pulumi.ResourceOptions(depends_on=ready[bundle.host][:])
+        ready[bundle.host].append(Secrets(bundle.host, bundle, values, logins[bundle.host], after).stored)
 before = [resource for resources in ready.values() for resource in resources]
 if planned.sdn is not None and site.proxmox is not None:
     proxmox = pulumi_proxmoxve.Provider(

@@ -33,7 +33,9 @@ def run_program(
 ) -> Callable[..., tuple[Recorder, dict[str, Any]]]:
     """Return a function that runs `__main__.py` on a site and returns what was registered and exported."""
 
-    def run(site: dict[str, Any], *, preview: bool = False) -> tuple[Recorder, dict[str, Any]]:
+    def run(
+        site: dict[str, Any], *, preview: bool = False, secrets: str | None = None, in_the_clear: bool = False
+    ) -> tuple[Recorder, dict[str, Any]]:
         monkeypatch.setenv("PULUMI_ERROR_OUTPUT_STRING", "true")
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
@@ -43,8 +45,13 @@ def run_program(
                 "trellis:site": json.dumps(site),
                 "trellis:sshPrivateKey": "a-private-key",
                 "trellis:proxmoxApiToken": "root@pam!t=token",
+                **({"trellis:secrets": secrets} if secrets is not None else {}),
             },
-            secret_keys=["trellis:sshPrivateKey", "trellis:proxmoxApiToken"],
+            secret_keys=[
+                "trellis:sshPrivateKey",
+                "trellis:proxmoxApiToken",
+                *([] if in_the_clear else ["trellis:secrets"]),
+            ],
         )
         exported: dict[str, Any] = {}
 
