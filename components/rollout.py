@@ -106,6 +106,11 @@ class Rollout:
         turn: list[pulumi.ResourceHook | pulumi.ResourceHookFunction] = [self._turn] if self.rolls_back else []
         return pulumi.ResourceHookBinding(before_create=turn, before_update=turn, on_error=[on_error])
 
+    def confirmation_of(self, digest: str) -> str:
+        """The agent's command that confirms a host's change."""
+        # A confirm that happened to begin after the change would confirm it before anybody heard of the other hosts.
+        return f"confirm --ask-first {digest}" if self.rolls_back else f"confirm {digest}"
+
     def settled(self, host: str) -> None:
         """Hear that a host has nothing to do, or has committed."""
         self._settled.add(host)

@@ -39,7 +39,7 @@ class Router(pulumi.ComponentResource):
         confirmed = agent_command(
             f"{name}-confirm",
             login,
-            f"confirm {digest}",
+            rollout.confirmation_of(digest),
             pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on, hooks=rollout.of_confirm()),
         )
         committed.id.apply(lambda _: rollout.settled(name))

@@ -167,6 +167,7 @@ def test_where_all_are_confirmed_together_none_depends_on_another_and_hooks_make
             registered = recorder.resources[f"{host}-{command}"]
             assert not [name for name in urn_names(registered.dependencies) if name.endswith(("-commit", "-confirm"))]
             assert registered.hooks["before_create"] == registered.hooks["before_update"] == ("trellis-turn",)
+        assert " confirm --ask-first " in recorder.resources[f"{host}-confirm"].inputs["create"]
 
 
 def test_a_host_in_maintenance_has_no_commands_and_the_run_says_so(

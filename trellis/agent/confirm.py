@@ -31,6 +31,7 @@ EXIT_COME_AGAIN = 75
 
 _LOOK_EVERY_S = 0.2
 _CONFIRMED = Path("/run/trellis/confirmed")
+_ASKED = Path("/run/trellis/asked")
 
 
 class ComeAgain(Fault):
@@ -58,12 +59,14 @@ def await_confirmation(digest: str, within_s: float) -> None:
     raise Fault("not confirmed", why, "see whether the host can still be reached with the new configuration")
 
 
-def confirm(digest: str, within_s: float) -> str:
+def confirm(digest: str, within_s: float, ask_first: bool = False) -> str:
     """Confirm the change to a digest, once it is ready for that.
 
     Args:
         digest: The manifest's.
         within_s: How long to wait for its commit to begin; once it has, its own limits count.
+        ask_first: The first to come once the change waits is told to come again, however new its connection is:
+            somebody waits for other hosts, and must hear that this one is ready before it is confirmed.
 
     Returns:
         What happened, for people.
@@ -78,7 +81,8 @@ def confirm(digest: str, within_s: float) -> str:
     while True:
         at_work, change, last, now = working_on() == digest, state.under_way(), state.committed(), state.clock()
         if change is not None and change.digest == digest and change.awaiting_since_s is not None and at_work:
-            if connected < change.awaiting_since_s:
+            asks = ask_first and _asks_first(digest, change.awaiting_since_s)
+            if connected < change.awaiting_since_s or asks:
                 why = "it is in force and waits, and this connection is older than that"
                 raise ComeAgain(f"{digest[:12]} is ready to be confirmed over a new connection", why, "connect anew")
             if not told:
@@ -96,6 +100,15 @@ def confirm(digest: str, within_s: float) -> str:
             )
             raise Fault(f"{digest[:12]} is not in force", why, "see the report of the commit")
         time.sleep(_LOOK_EVERY_S)
+
+
+def _asks_first(digest: str, since_s: float) -> bool:
+    """Whether nobody has asked for this change so far; from now on somebody has."""
+    change = f"{digest} {since_s}"
+    if _ASKED.exists() and _ASKED.read_text() == change:
+        return False
+    write_whole(_ASKED, change.encode())
+    return True
 
 
 def _raise_if_over(digest: str, began_s: float) -> None:

@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     confirming = commands.add_parser("confirm", help="confirm a commit that waits for it")
     confirming.add_argument("digest")
     confirming.add_argument("--within-s", type=float, default=WAIT_S, help="how long to wait for the commit")
+    confirming.add_argument("--ask-first", action="store_true", help="be told to come again by a change that waits")
     taking_back = commands.add_parser("take-back", help="take back a change whose agent died; a timer calls it")
     taking_back.add_argument("digest")
     commands.add_parser("recover", help="at boot: put back the files of a change that was cut off")
@@ -103,7 +104,7 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911 - one for e
             case "prepare" | "commit":
                 return _change(options.command, _standard_input())
             case "confirm":
-                return _confirm(options.digest, options.within_s)
+                return _confirm(options.digest, options.within_s, options.ask_first)
             case "take-back":
                 return _take_back(options.digest)
             case "recover":
@@ -188,9 +189,9 @@ def _secrets(text: str) -> int:
     return EXIT_STATUS[report.outcome]
 
 
-def _confirm(digest: str, within_s: float) -> int:
+def _confirm(digest: str, within_s: float, ask_first: bool) -> int:
     try:
-        outcome = confirm(digest, within_s)
+        outcome = confirm(digest, within_s, ask_first)
     except ComeAgain as again:
         say(f"{os.uname().nodename}: {again.what}")
         return EXIT_COME_AGAIN
