@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The digital twin: every host of a stack's site as a machine of its own.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with the raw evidence of each row.")]
 JsonOfMutants = Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence of each red row.")]
+JsonOfScenarios = Annotated[bool, typer.Option("--json", help="Print JSON, with what proves that each happened.")]
 Frr = Annotated[Literal["trixie", "sid"], typer.Option("--frr", help="Debian suite that the hosts' FRR comes from.")]
 
 
@@ -145,6 +146,40 @@ def mutants(
         verdict = "as it was before" if outcome.restored and not outcome.after else "[bold red]not as it was before[/]"
         out.print(f"{noticed} of {len(outcome.verdicts)} noticed by their own rows alone; the lab is {verdict}")
     if not outcome.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def scenario(
+    names: Annotated[list[str] | None, typer.Argument(help="Which ones; all if none is named.")] = None,
+    stack: StackOption = "dev",
+    file: FileOption = None,
+    json: JsonOfScenarios = False,
+) -> None:
+    """Do to the running lab what others do to hosts, and time how it gets over it without help. Exit code 1 if not.
+
+    There are sdn-apply-by-another, network-reload, sdn-commit-at-boot, reboot-one and reboot-all. Each ends when every
+    host runs what is intended, every session is back, and nothing is left of it.
+
+    Examples:
+
+      trellis lab scenario reboot-all
+
+      trellis lab scenario sdn-apply-by-another network-reload --json
+    """
+    with _mistakes():
+        from trellis.lab import scenarios, twin
+
+        known = {entry.name: entry for entry in scenarios.SCENARIOS}
+        if strangers := [name for name in names or () if name not in known]:
+            raise Mistake(f"there is no scenario {', '.join(strangers)}; there are {', '.join(known)}")
+        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
+        outcomes = [scenarios.run(found, known[name], say) for name in names or known]
+    if json:
+        print_json(scenarios.as_json(outcomes))
+    else:
+        out.print(scenarios.as_table(outcomes))
+    if not all(outcome.ok for outcome in outcomes):
         raise typer.Exit(1)
 
 

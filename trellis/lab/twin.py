@@ -76,6 +76,11 @@ class Twin:
         """Addresses behind the edge, IPv4 and IPv6."""
         return UPSTREAM
 
+    @property
+    def proxmox_token(self) -> str:
+        """The token that Proxmox's API takes: its id and its secret."""
+        return f"{_TOKEN_ID}={_kept_secret(self.lab.state / 'keys' / 'proxmox-token')}"
+
     def host_of(self, guest: str) -> str:
         """The host on which a guest runs now: where it was last started, else where the site starts it."""
         place = self._places().get(guest)
@@ -242,7 +247,7 @@ class Twin:
             config={"trellis:site": command_line.site_of(self)},
             secrets={
                 "trellis:sshPrivateKey": self.lab.program_key.read_text(),
-                "trellis:proxmoxApiToken": f"{_TOKEN_ID}={_kept_secret(keys / 'proxmox-token')}",
+                "trellis:proxmoxApiToken": self.proxmox_token,
             },
             environment={"SSL_CERT_FILE": str(self.lab.state / "proxmox" / "ca.pem")},
         )
