@@ -100,6 +100,16 @@ def start_sshd(folder: Path, more: str = "") -> Sshd:
     shutil.copyfile(folder / "client_key.pub", folder / "authorized_keys")
     port = free_port()
     (folder / "config").write_text(_CONFIG.format(port=port, folder=folder, more=more))
+    return _listen(folder, port)
+
+
+def restart(stopped: Sshd) -> Sshd:
+    """Start an sshd that has ended, with its keys and its port; its log begins anew."""
+    stopped.process.wait(timeout=10)
+    return _listen(stopped.folder, stopped.port)
+
+
+def _listen(folder: Path, port: int) -> Sshd:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=log, stdin=subprocess.DEVNULL)
     deadline = time.monotonic() + 10
