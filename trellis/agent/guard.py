@@ -141,7 +141,8 @@ def _guard(manifest: Manifest, guarded: Guarded) -> None:
         # Proxmox may be between its file and its reload, FRR between the reload and what it prints.
         time.sleep(LOOKS_AGAIN_AFTER_S)
         found = _look(manifest)
-    if found is None:
+    if found is None or not (found.ours or found.foreign):
+        # Nothing at all, or what an SDN apply was computed to make until the commit that follows it.
         guarded.outcome = "same"
         return
     guarded.ours, guarded.foreign = found.ours, found.foreign
