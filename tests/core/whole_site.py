@@ -18,6 +18,7 @@ WHOLE: Data = {
         "loopback_interface": "loop0",
         "full_mesh_limit": 2,
         "route_reflectors": ["pve01", "rtr02"],
+        "md5": "mesh-key",
     },
     "proxmox": {"endpoint": "https://10.10.0.200:8006", "controller": "ctrl"},
     "hosts": {
@@ -53,6 +54,7 @@ WHOLE: Data = {
             "asn": 4200000001,
             "loopback": {"ipv4": "10.255.0.251", "ipv6": "fd00:0:0:ffff::fff1"},
             "accepts": ["192.168.70.0/24", "fd00:70::/64"],
+            "md5": "edge-key",
         }
     },
     "zones": {
