@@ -12,13 +12,16 @@ import time
 _READ, _WRITE = os.O_RDONLY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
-def launched(argv: list[str], standard_input: str, standard_output: str) -> dict[str, float]:
+def launched(
+    argv: list[str], standard_input: str, standard_output: str, standard_error: str | None = None
+) -> dict[str, float]:
     """Run a command and wait for its end.
 
     Args:
         argv: The command.
         standard_input: Path of a file.
         standard_output: Path of a file, made anew.
+        standard_error: The same; None leaves it ours.
 
     Returns:
         Wall, user and system seconds, peak memory in bytes, and the exit status.
@@ -27,6 +30,8 @@ def launched(argv: list[str], standard_input: str, standard_output: str) -> dict
         (os.POSIX_SPAWN_OPEN, 0, standard_input, _READ, 0),
         (os.POSIX_SPAWN_OPEN, 1, standard_output, _WRITE, 0o600),
     ]
+    if standard_error is not None:
+        actions.append((os.POSIX_SPAWN_OPEN, 2, standard_error, _WRITE, 0o600))
     started = time.perf_counter()
     pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=actions)
     _, status, usage = os.wait4(pid, 0)

@@ -64,18 +64,23 @@ class Launcher:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def run(self, argv: Sequence[str], standard_input: Path, standard_output: Path) -> Run:
+    def run(
+        self, argv: Sequence[str], standard_input: Path, standard_output: Path, standard_error: Path | None = None
+    ) -> Run:
         """Run a command to its end.
 
         Args:
             argv: The command; its first word is a path.
             standard_input: What it reads.
             standard_output: Where its output goes.
+            standard_error: Where what it says goes; ours if there is none.
 
         Raises:
             BenchError: If it fails; what it said is on standard error.
         """
         request = {"argv": list(argv), "standard_input": str(standard_input), "standard_output": str(standard_output)}
+        if standard_error is not None:
+            request["standard_error"] = str(standard_error)
         if self._process.stdin is None or self._process.stdout is None:  # Popen was given pipes: this narrows types
             raise BenchError("the launcher has no pipes")
         self._process.stdin.write(json.dumps(request) + "\n")

@@ -1,4 +1,4 @@
-"""``trellis bench``: what rendering and a run on the engine cost, beside the least that they could cost."""
+"""``trellis bench``: what rendering, a run on the engine and the agent cost, beside the least that they could cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from trellis.bench import agent as agent_bench
 from trellis.bench import engine as engine_bench
 from trellis.bench import rendering
 from trellis.bench.machine import machine
@@ -16,6 +17,8 @@ from trellis.bench.processes import BenchError, Median
 from trellis.bench.sites import Size
 from trellis.cli.console import Mistake, err, out, print_json, say
 from trellis.engine import EngineMissingError, find
+from trellis.lab.errors import LabError
+from trellis.lab.scratch import ScratchError
 
 app = typer.Typer(no_args_is_help=True, help="Measure the product beside the least that the same work can cost.")
 
@@ -98,6 +101,41 @@ def engine(
         raise Mistake("\n".join(missed), exit_code=1)
 
 
+@app.command()
+def agent(
+    sizes: Annotated[str, typer.Option("--sizes", help="Hosts x tenants, comma-separated.")] = ",".join(
+        map(str, agent_bench.SIZES)
+    ),
+    runs: Runs = agent_bench.REPETITIONS,
+    json: Json = False,
+) -> None:
+    """Run the agent on a host that has nothing to do beside frr-reload.py on the same text; exit 1 over the budget.
+
+    The host is a scratch FRR on this machine, native, so this needs root.  A first deploy and an added guest come
+    before, and their steps are printed.
+
+    Examples:
+
+      trellis bench agent
+
+      trellis bench agent --sizes 3x1 --runs 10 --json
+    """
+    try:
+        measured = agent_bench.measure([_size(text) for text in sizes.split(",")], runs, say)
+    except (BenchError, LabError, ScratchError) as error:
+        raise Mistake(str(error), exit_code=1) from None
+    missed = agent_bench.misses(measured)
+    if json:
+        content = [asdict(one) for one in measured]
+        print_json({**_heading(agent_bench.EVENTS), "budget_missed": missed, "sizes": content})
+    else:
+        out.print(_no_ops(measured))
+        out.print(_commits(measured))
+        _print_heading(agent_bench.EVENTS)
+    if missed:
+        raise Mistake("\n".join(missed), exit_code=1)
+
+
 def _size(text: str) -> Size:
     try:
         return Size.parse(text.strip())
@@ -152,6 +190,32 @@ def _taken(side: engine_bench.Taken) -> tuple[str, ...]:
         f"{side.program_peak_bytes / 1e6:.1f}",
         f"{side.engine_peak_bytes / 1e6:.1f}",
     )
+
+
+def _no_ops(measured: tuple[agent_bench.Measured, ...]) -> Table:
+    heads = ("hosts x tenants", "lines", "manifest KB", "command", "wall s (fastest-slowest)", "CPU s", "peak MB")
+    title = f"Nothing to do on a host; budget {agent_bench.MOST_BEYOND_S} s beyond frr-reload.py --test"
+    table = Table(*heads, "beyond, wall s", "beyond, CPU s", title=title)
+    for one in measured:
+        about = (one.size, f"{one.lines:,}", f"{one.manifest_bytes / 1e3:.0f}")
+        table.add_row(*about, "agent", *_figures(one.no_op), f"{one.beyond_s:.2f}", f"{one.beyond_cpu_s:.2f}")
+        table.add_row("", "", "", "frr-reload --test", *_figures(one.test), "0", "0")
+        table.add_row("", "", "", "frr-reload --reload", *_figures(one.reload), "", "", end_section=True)
+    return table
+
+
+def _commits(measured: tuple[agent_bench.Measured, ...]) -> Table:
+    """Where the time of a real change goes: one column for each change, one row for each step."""
+    columns = [(one.size, commit) for one in measured for commit in one.commits]
+    heads = [f"{size}: {commit.what}" for size, commit in columns]
+    table = Table("step", *heads, title="A real change, seconds of each step by the agent's report")
+    for name in dict.fromkeys(step.name for _, commit in columns for step in commit.steps):
+        found = ([step.seconds for step in commit.steps if step.name == name] for _, commit in columns)
+        table.add_row(name, *(f"{sum(seconds):.2f}" if seconds else "" for seconds in found))
+    table.add_section()
+    table.add_row("the whole command", *(f"{commit.wall_s:.2f}" for _, commit in columns))
+    table.add_row("without frr-reload", *(f"{commit.wall_s - commit.reload_s:.2f}" for _, commit in columns))
+    return table
 
 
 def _print_growth(growth: tuple[rendering.Growth, ...], json: bool) -> None:
