@@ -59,6 +59,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         },
         "bounds": {"as_intended": scenario.intent_s, "sessions_back": scenario.sessions_s, "resets": scenario.resets},
         "resets": list(outcome.resets),
+        "machine_stalled_ms": outcome.stalled_ms,
         "hosts": {
             host: {
                 "as_intended_after_s": course.whole_since_s,

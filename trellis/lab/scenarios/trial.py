@@ -18,6 +18,10 @@ from trellis.lab.scenarios.watching import Course, Watch
 if TYPE_CHECKING:
     from trellis.lab.twin import Twin
 
+_TRIES = 3
+STALL_MS = 50
+"""A machine that stalls for longer makes a run worth repeating (design section 13)."""
+
 _STEADY_LOOKS = 4
 """Looks in a row that must find a host as intended: who else repairs it must have come to an end, too."""
 
@@ -36,6 +40,7 @@ class Outcome:
         sessions_s: Seconds until every session and every route was back; None if they were not.
         resets: Sessions that were Established and have reset: node, VRF, peer.
         missing: What was still missing when the time was up.
+        stalled_ms: The longest time for which this machine was too busy to run what wanted to run.
     """
 
     scenario: Scenario
@@ -47,6 +52,7 @@ class Outcome:
     sessions_s: float | None
     resets: tuple[str, ...]
     missing: tuple[str, ...]
+    stalled_ms: int
 
     @property
     def intent_s(self) -> float | None:
@@ -73,12 +79,27 @@ class Outcome:
         return tuple(found)
 
     @property
+    def disturbed(self) -> bool:
+        """Whether nothing but resets went wrong, while the machine was too busy for BFD, which takes that for death."""
+        return bool(self.resets) and self.stalled_ms > STALL_MS and len(self.failures) == 1
+
+    @property
     def ok(self) -> bool:
         """Whether every bound was kept."""
         return not self.failures
 
 
 def run(twin: Twin, scenario: Scenario, say: Say) -> Outcome:
+    """Run a scenario, once more where the machine was too busy for it; see `_run`."""
+    for _ in range(_TRIES - 1):
+        outcome = _run(twin, scenario, say)
+        if not outcome.disturbed:
+            return outcome
+        say(f"  once more: this machine stalled for {outcome.stalled_ms} ms, and {', '.join(outcome.resets[:3])} reset")
+    return _run(twin, scenario, say)
+
+
+def _run(twin: Twin, scenario: Scenario, say: Say) -> Outcome:
     """Run a scenario; what it leaves behind at Proxmox is taken away afterwards.
 
     Args:
@@ -93,9 +114,7 @@ def run(twin: Twin, scenario: Scenario, say: Say) -> Outcome:
     wait_until_converged(twin, say)
     if strangers := {host: what for host, what in check(twin).items() if what}:
         named = "; ".join(f"{host}: {', '.join(what)}" for host, what in strangers.items())
-        raise LabError(
-            scenario.name, why=f"before it begins, hosts are not as committed: {named}", remedy="trellis demo"
-        )
+        raise LabError(scenario.name, why=f"before it, hosts are not as committed: {named}", remedy="trellis demo")
     before, cursors = sessions(twin), _cursors(twin)
     try:
         with Watch(twin) as watch:
@@ -106,7 +125,8 @@ def run(twin: Twin, scenario: Scenario, say: Say) -> Outcome:
             courses = watch.courses()
             say(f"  hosts: {_told(courses)}")
             sessions_s, missing = _sessions_back(twin, watch, scenario, say)
-        resets = () if sessions_s is None else compare(before, sessions(twin)).reset
+        reset = () if sessions_s is None else compare(before, sessions(twin)).reset
+        resets = tuple(" ".join(key) for key in reset)
         guards, found = _guards(twin, cursors), check(twin)
     finally:
         if scenario.mends is not None:
@@ -129,7 +149,7 @@ def run(twin: Twin, scenario: Scenario, say: Say) -> Outcome:
 def check(twin: Twin) -> dict[str, tuple[str, ...]]:
     """By host, what the agent's own comparison with the last commit finds; empty where it is as committed."""
     done = twin.lab.access.run_on_all(sorted(twin.site.hosts), f"{AGENT_PATH} check")
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for host, answer in done.items():
         try:
             said = json.loads(answer.stdout)
