@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
-LONGEST_S = 60
+LONGEST_S = 180
 """Seconds until a command that does not end is ended."""
 
 
