@@ -8,8 +8,9 @@ generate must not go. That the host then holds nothing else is seen by its own a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
-_NOT_STATEMENTS = ("exit", "exit-vrf", "exit-address-family", "line vty", "end")
+from trellis.agent.normalise import ConfigLine, in_order, normalise, shown
 
 
 def surprises(diff: str | None, generated: str, frr_conf: str) -> list[str]:
@@ -24,24 +25,37 @@ def surprises(diff: str | None, generated: str, frr_conf: str) -> list[str]:
         A line for each, for people.
     """
     coming, going = _changed(diff or "")
-    computed, own = set(_statements(frr_conf)), set(_statements(generated))
-    unknown = [f"would generate `{line}`, which was not computed" for line in coming - going if line not in computed]
-    lost = [f"would take `{line}` away, which was computed to stay" for line in going - coming if line in own]
-    return [*unknown, *lost]
+    computed, own = normalise(frr_conf), normalise(generated)
+    # A difference shows three lines around a change: the stanza that a line stands in may be out of sight.
+    anywhere = {line[-1] for line in computed}
+    unknown = [line for line in coming if line not in computed and (len(line) > 1 or line[0] not in anywhere)]
+    moved = {line[-1] for line in coming}
+    lost = [line for line in going if line in own and line[-1] not in moved]
+    return [
+        *(f"would generate `{line}`, which was not computed" for line in shown(unknown)),
+        *(f"would take `{line}` away, which was computed to stay" for line in shown(lost)),
+    ]
 
 
-def _changed(diff: str) -> tuple[Counter[str], Counter[str]]:
-    """The statements that come and that go; one that moves does both."""
-    coming: Counter[str] = Counter()
-    going: Counter[str] = Counter()
-    for line in diff.splitlines():
-        if line.startswith(("+++ ", "--- ", "@@")):
-            continue
-        if line[:1] in ("+", "-"):
-            (coming if line[0] == "+" else going).update(_statements(line[1:]))
-    return coming, going
+def _changed(diff: str) -> tuple[list[ConfigLine], list[ConfigLine]]:
+    """The statements that come and that go, with their stanzas as far as they are shown; one that moves is neither."""
+    coming: Counter[ConfigLine] = Counter()
+    going: Counter[ConfigLine] = Counter()
+    for before, after in _hunks(diff):
+        old, new = Counter(in_order(before)), Counter(in_order(after))
+        coming += new - old
+        going += old - new
+    return list((coming - going).elements()), list((going - coming).elements())
 
 
-def _statements(text: str) -> list[str]:
-    lines = (" ".join(line.split()) for line in text.splitlines())
-    return [line for line in lines if line and line[0] not in "!#" and line not in _NOT_STATEMENTS]
+def _hunks(diff: str) -> Iterator[tuple[str, str]]:
+    """Each part of a unified diff as it was and as it would be."""
+    before: list[str] = []
+    after: list[str] = []
+    for line in [*diff.splitlines(), "@@"]:
+        if line.startswith("@@"):
+            yield "\n".join(before), "\n".join(after)
+            before, after = [], []
+        elif not line.startswith(("+++ ", "--- ")):
+            before += [line[1:]] if line[:1] in ("-", " ") else []
+            after += [line[1:]] if line[:1] in ("+", " ") else []

@@ -132,14 +132,17 @@ def test_what_proxmox_would_generate_otherwise_than_computed_is_named(asked: Api
     )
     asked.transport.answers["pve02"] = (0, json.dumps({"frr-diff": diff, "interfaces-diff": None}), "")
     text = refusal(computed={"pve02": (generated, frr_conf)})
-    assert "pve02 would generate `bgp listen limit 9`, which was not computed" in text
-    assert "pve02 would take `coalesce-time 1000` away, which was computed to stay" in text
+    assert "pve02 would generate `router bgp 65000 > bgp listen limit 9`, which was not computed" in text
+    assert "pve02 would take `router bgp 65000 > coalesce-time 1000` away, which was computed to stay" in text
     assert "VTEP" not in text
     assert "remote-as" not in text
 
 
 def test_a_line_that_only_moves_is_no_surprise() -> None:
-    assert surprises("@@\n-router ospf\n+ neighbor x\n+router ospf\n- neighbor x\n+!\n", "", "") == []
+    block = "router ospf\n ospf router-id 1.1.1.1\nexit\n"
+    old, new = (block.replace("\n", f"\n{sign}") for sign in "-+")
+    diff = f"@@ -1 +1 @@\n-{old}\n router bgp 1\n exit\n+{new}\n"
+    assert surprises(diff, "router bgp 1\nexit\n", "router bgp 1\nexit\n") == []
     assert surprises(None, "router bgp 1\n", "router bgp 1\n") == []
 
 
