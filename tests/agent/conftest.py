@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,28 @@ from typing import Any
 
 import pytest
 
-from tests.agent.documents import CONFIG
+from tests.agent.documents import CONFIG, document
 from trellis.agent.bundle import agent_text
 from trellis.agent.itself import AGENT_PATH
 from trellis.agent.manifest import sealed
+from trellis.agent.normalise import difference
 from trellis.lab.images import ensure_root
 from trellis.lab.scratch import ScratchFrr
 
 RELOAD = "/usr/lib/frr/frr-reload.py"
 BASE = (Path(__file__).parent / "configs" / "dual-stack-evpn.conf").read_text().splitlines()
+TEXT = "\n".join(BASE) + "\n"
+ROUTE = "ip route 10.9.0.0/16 blackhole"
+WITH_ROUTE = [*BASE[:-1], ROUTE, "end"]
+"""A small change that FRR takes."""
+
+
+def with_line(old: str, new: str) -> list[str]:
+    """The realistic configuration with one line replaced by others."""
+    assert BASE.count(old) == 1
+    at = BASE.index(old)
+    return [*BASE[:at], *new.splitlines(), *BASE[at + 1 :]]
+
 
 # The lines of frr.service that matter here, and a trace of what was asked for.
 _SYSTEMCTL = """#!/bin/sh
@@ -109,10 +123,17 @@ class Host:
 
     def start_commit(self, document: dict[str, Any]) -> subprocess.Popen[str]:
         """Start a commit that the test goes on beside; the test must wait for it."""
-        argv = self.frr.command(["python3", AGENT_PATH, "commit"])
+        return self.start("commit", stdin=json.dumps(sealed(document)))
+
+    def start(self, *arguments: str, stdin: str = "") -> subprocess.Popen[str]:
+        """Start the agent with other arguments, likewise."""
+        return self.started(["python3", AGENT_PATH, *arguments], stdin)
+
+    def started(self, argv: list[str], stdin: str = "") -> subprocess.Popen[str]:
+        """Start a program on the host, likewise."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(argv, text=True, **pipes)
-        process.stdin.write(json.dumps(sealed(document)))
+        process = subprocess.Popen(self.frr.command(argv), text=True, **pipes)
+        process.stdin.write(stdin)
         process.stdin.close()
         process.stdin = None
         return process
@@ -123,6 +144,53 @@ class Host:
             self.frr.run(["mv", RELOAD, f"{RELOAD}.real"])
         last = f'exec {RELOAD}.real "$@"' if then_reload else ""
         self.frr.write(RELOAD, f"#!/bin/bash\n{script}\n{last}\n", 0o755)
+
+    def on_first_reload(self, afterwards: str) -> None:
+        """Run shell commands after the real frr-reload.py the first time that it is called, and no other time."""
+        self.on_reload(f'[ -e /run/spoilt ] || {{ touch /run/spoilt; {RELOAD}.real "$@"; {afterwards}; exit 0; }}')
+
+    def drop_on_first_reload(self) -> None:
+        """Have this host's FRR, and not the scratch one, drop the line of `WITH_ROUTE` and say nothing."""
+        self.on_first_reload(f'vtysh -c configure -c "no {ROUTE}"')
+
+    def hang_on_reload(self) -> None:
+        """Have frr-reload.py hang before it does anything, until /run/done is there."""
+        self.on_reload("[ -e /run/done ] || { touch /run/hung; sleep 1000; }")
+
+    def wait_for(self, path: str, within_s: float = 60.0) -> None:
+        """Wait until a file is there."""
+        deadline = time.monotonic() + within_s
+        while not self.frr.path(path).exists():
+            assert time.monotonic() < deadline, f"no {path}"
+            time.sleep(0.05)
+
+    def wait_until_gone(self, path: str, within_s: float = 60.0) -> None:
+        """Wait until a file is gone."""
+        deadline = time.monotonic() + within_s
+        while self.frr.path(path).exists():
+            assert time.monotonic() < deadline, f"still {path}"
+            time.sleep(0.05)
+
+    def wait_for_confirmation(self, digest: str) -> None:
+        """Wait until a change awaits its confirmation."""
+        deadline = time.monotonic() + 60
+        place = self.frr.path("/var/lib/trellis/under-way.json")
+        while not place.exists() or '"awaiting confirmation"' not in (text := place.read_text()) or digest not in text:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def kill_agent(self, signal: str = "KILL") -> None:
+        """Send a signal to the agent that holds the lock."""
+        pid = self.agent("status").report["lock"].split()[1].rstrip(",")
+        self.frr.run(["kill", f"-{signal}", pid])
+
+    def assert_untouched(self, before: tuple[str, int, int]) -> None:
+        """See that the host holds and runs the realistic configuration, and that no change has left anything."""
+        assert self.config() == before
+        assert difference(TEXT, self.frr.running_config()) == ([], [])
+        assert self.agent("status").report["under_way"] is None
+        assert self.frr.run(["find", "/etc", "-name", ".*.trellis-*"]).out == ""
+        assert not self.frr.path("/run/timer").exists()
 
     def config(self) -> tuple[str, int, int]:
         """What frr.conf holds, its modification time and its mode."""
@@ -145,3 +213,10 @@ def scratch(frr_root: Path) -> Iterator[ScratchFrr]:
 def bare_host(scratch: ScratchFrr) -> Host:
     """A host on which nothing was ever committed."""
     return Host(scratch)
+
+
+@pytest.fixture
+def host(bare_host: Host) -> Host:
+    """A host that runs the realistic configuration, committed."""
+    assert bare_host.commit(document(BASE)).outcome == "applied"
+    return bare_host

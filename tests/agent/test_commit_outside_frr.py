@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.agent.conftest import BASE, Host, Run
+from tests.agent.conftest import BASE, WITH_ROUTE, Host, Run
 from tests.agent.documents import CONFIG, document
 from tests.agent.tables import PATH, TABLE, UNIT, files, firewall
 from tests.agent.test_interfaces_text import INSTALLED, NAME, STANZA
@@ -52,9 +52,6 @@ def _whole(text: str = TABLE, config: list[str] = BASE, *others: dict[str, Any],
     """A manifest with everything that is outside FRR."""
     changes = {"loopbacks": LOOPBACKS, "preconditions": NEEDED, **firewall(), **changes}
     return document(config, *files(text), *others, **changes)
-
-
-_DROPPED_BY_FRR = [*BASE[:-1], "interface dummy_underlay", " ip ospf bfd profile LINK", "exit", "end"]
 
 
 def _outside(host: Host) -> dict[str, str]:
@@ -137,7 +134,8 @@ def test_what_somebody_changed_is_named_by_check_and_mended_by_the_next_commit(h
 
 def test_a_first_commit_that_fails_leaves_nothing_of_it(host: Host) -> None:
     before = _outside(host)
-    run = host.commit(_whole(config=_DROPPED_BY_FRR))
+    host.drop_on_first_reload()
+    run = host.commit(_whole(config=WITH_ROUTE))
     assert (run.status, run.outcome, run.failed_step) == (4, "restored", "running configuration"), run.report
     assert _outside(host) == before
     assert before["table"] == ""
@@ -145,10 +143,10 @@ def test_a_first_commit_that_fails_leaves_nothing_of_it(host: Host) -> None:
 
 def test_a_later_commit_that_fails_brings_the_earlier_table_and_addresses_back(host: Host) -> None:
     assert host.commit(_whole()).outcome == "applied"
-    host.frr.run(["nft", "add", "rule", "inet", "trellis", "ingress", "counter"])  # by hand: comes back as well
     before = _outside(host)
     moved = json.loads(json.dumps(LOOPBACKS).replace("0.1/32", "0.2/32"))
-    run = host.commit(_whole(TABLE.replace("10.102.0.0/24", "10.104.0.0/24"), _DROPPED_BY_FRR, loopbacks=moved))
+    host.drop_on_first_reload()
+    run = host.commit(_whole(TABLE.replace("10.102.0.0/24", "10.104.0.0/24"), WITH_ROUTE, loopbacks=moved))
     assert (run.outcome, run.failed_step) == ("restored", "running configuration"), run.report
     assert _outside(host) == before
 

@@ -101,7 +101,7 @@ def load(
         Fault: It cannot be started.
     """
     with _drafts({**(others or {}), RUNNING_CONFIG: intent}) as draft:
-        spaces = ["--mount", "--net", "--pid", "--ipc", "--fork", "--kill-child"]
+        spaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
         script = ["sh", "-c", _SCRIPT, "preflight", str(draft), f"{settle_s:g}", *sorted(daemons)]
         ended = run(["unshare", *spaces, *script], LOAD_S)
     said, begin, running = ended.out.partition(f"{_BEGIN}\n")
