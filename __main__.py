@@ -6,9 +6,9 @@ import pulumi
 import pulumi_proxmoxve
 
 from components.host import Host, Login
-from components.rollout import Rollout, refuse_too_few_at_once
+from components.rollout import Rollout
 from components.router import Router
-from components.sdn import Sdn
+from components.sdn import Sdn, judgement
 from components.secrets import Secrets, given_secrets
 from components.tenancy import Cluster, Edge, Guest, Tenant
 from trellis.plan import plan
@@ -25,8 +25,7 @@ try:
 except SiteRefused as refused:
     raise pulumi.RunError(str(refused)) from None
 
-refuse_too_few_at_once(planned.rollout, pulumi.runtime.settings.SETTINGS.parallel)
-rollout = Rollout(planned.rollout)
+rollout = Rollout(planned.rollout, pulumi.runtime.settings.SETTINGS.parallel)
 private_key = config.require_secret("sshPrivateKey")
 logins = {name: Login(host.ssh, private_key) for name, host in site.hosts.items()}
 deployed = rollout.in_order(bundles)
@@ -42,7 +41,8 @@ if planned.sdn is not None and site.proxmox is not None:
     proxmox = pulumi_proxmoxve.Provider(
         "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
     )
-    before.append(Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), after=before[:]).applied)
+    judge = judgement(site.proxmox.endpoint, config.require("proxmoxApiToken"), planned.sdn, deployed)
+    before.append(Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), before[:], judge).applied)
 done: dict[str, list[pulumi.Resource]] = {}
 for bundle in deployed:
     after = pulumi.ResourceOptions(depends_on=[*before, *rollout.before_commit(bundle.host, done)])

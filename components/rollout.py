@@ -54,13 +54,19 @@ class Rollout:
 
     Args:
         plan: The order, and what becomes of hosts that are done when a later one fails.
+        parallel: How many operations the engine runs at once; None if it did not say.
+
+    Raises:
+        RunError: Those are too few for the order.
     """
 
-    def __init__(self, plan: RolloutPlan) -> None:
+    def __init__(self, plan: RolloutPlan, parallel: int | None) -> None:
+        refuse_too_few_at_once(plan, parallel)
         self.plan = plan
         self._batch_of = {host: number for number, batch in enumerate(plan.batches) for host in batch}
         self._settled: set[str] = set()
         self._applied: dict[str, float] = {}
+        self._lost: dict[str, float] = {}
         self._failed: dict[str, str] = {}
         self._commit_failed = pulumi.ErrorHook("trellis-commit-failed", self._note_failure)
         self._confirm_again = pulumi.ErrorHook("trellis-confirm-again", self._comes_again)
@@ -129,11 +135,12 @@ class Rollout:
             if self.rolls_back:
                 await self._await_all(host)
             return True
-        since = self._applied.get(host)
-        if exited is None and _NO_VERDICT.search(said) and since is not None and host not in self._failed:
+        if exited is None and _NO_VERDICT.search(said):
             # The new configuration may cut the host off for a moment; it waits for so long and no longer.
+            since = self._applied.get(host) or self._lost.setdefault(host, time.monotonic())
             await asyncio.sleep(_BEFORE_DIALLING_AGAIN_S)
-            return time.monotonic() < since + self.plan.confirm_within_s
+            if host not in self._failed and time.monotonic() < since + self.plan.confirm_within_s:
+                return True
         self._failed.setdefault(host, said)
         return False
 
