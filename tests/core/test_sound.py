@@ -37,6 +37,12 @@ def test_what_is_rendered_is_sound_also_after_proxmoxs_merge(example: str) -> No
             "hostname <pulumi.output.Output object at 0x7f>",
             "every value is known before anything is rendered",
         ),
+        ("hostname ", "hostname {{secret:key}}", "a placeholder is a neighbour's whole password"),
+        (
+            " neighbor 10.255.0.254 remote-as ",
+            " neighbor 10.255.0.254 password x{{secret:key}}\n neighbor 10.255.0.254 remote-as ",
+            "a placeholder is a neighbour's whole password",
+        ),
         ("route-map TL-EDGE-IN permit 1\n", "route-map TL-EDGE-IN permit 2\n", "each number stands once"),
         (
             "route-map TL-EDGE-IN permit 1\n",
