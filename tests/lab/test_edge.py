@@ -46,6 +46,16 @@ def test_an_edge_brings_what_the_site_accepts_from_it_beside_the_default() -> No
     assert "192.168.70.0/24" not in edge_config(site_of("mixed"), "edge1")
 
 
+def test_an_edge_signs_its_sessions_with_the_key_that_the_lab_gave_its_hosts() -> None:
+    data = site_data("homelab")
+    data["edges"]["edge1"]["md5"] = "edge1-key"
+    text = edge_config(load_site(data), "edge1", {"edge1-key": "the-lab-s-own-key", "other": "another-one"})
+    for group in ("HOSTS4", "HOSTS6"):
+        assert f" neighbor {group} password the-lab-s-own-key\n" in text
+    assert "another-one" not in text
+    assert " password " not in edge_config(site_of("homelab"), "edge1", {"edge1-key": "the-lab-s-own-key"})
+
+
 def test_two_edges_have_different_ways_upstream() -> None:
     links = [upstream_link(number) for number in (0, 1)]
     addresses = [address for link in links for pair in link for address in pair]

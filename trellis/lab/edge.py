@@ -7,7 +7,7 @@ text is written here, from the site alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_interface
 
 from trellis import allocate
@@ -29,12 +29,13 @@ def upstream_link(number: int) -> tuple[tuple[str, str], tuple[str, str]]:
     )
 
 
-def edge_config(site: Site, name: str) -> str:
+def edge_config(site: Site, name: str, secrets: Mapping[str, str] | None = None) -> str:
     """The frr.conf of an edge.
 
     Args:
         site: The site.
         name: The edge.
+        secrets: The value of each secret that the site names: an edge's owner knows the key of its sessions.
     """
     edge = site.edges[name]
     number = sorted(site.edges).index(name)
@@ -43,7 +44,7 @@ def edge_config(site: Site, name: str) -> str:
     blocks = (
         _header(name, brought, {4: ip_interface(gateway4).ip, 6: ip_interface(gateway6).ip}),
         *_interfaces(site, name),
-        *_bgp(site, edge, brought),
+        *_bgp(site, edge, brought, (secrets or {}).get(edge.md5 or "")),
         *_filters(brought),
         *_bfd(site),
         *_routers(edge.loopback.ipv4),
@@ -77,7 +78,7 @@ def _interfaces(site: Site, name: str) -> Iterator[str]:
             )
 
 
-def _bgp(site: Site, edge: Edge, brought: tuple[AnyNetwork, ...]) -> Iterator[str]:
+def _bgp(site: Site, edge: Edge, brought: tuple[AnyNetwork, ...], key: str | None) -> Iterator[str]:
     fabric = site.fabric
     groups = (
         ("HOSTS4", edge.loopback.ipv4, fabric.loopbacks.ipv4),
@@ -99,6 +100,7 @@ def _bgp(site: Site, edge: Edge, brought: tuple[AnyNetwork, ...]) -> Iterator[st
             f" neighbor {group} ebgp-multihop {edge.max_hops}",
             f" neighbor {group} update-source {source}",
             f" neighbor {group} timers connect 2",
+            *([f" neighbor {group} password {key}"] if key else []),
         ]
         for host in site.hosts.values():
             lines.append(f" neighbor {allocate.suffix_address(pool, host.id)} peer-group {group}")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import secrets
+import json
 import shlex
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +21,7 @@ from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
 from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
 from trellis.lab.errors import LabError
 from trellis.lab.guests import plug_script, prepare_script, stop_script
+from trellis.lab.kept import kept_secret, secrets_of
 from trellis.lab.places import Place
 from trellis.lab.plugins.launchers import plugins
 from trellis.lab.processes import Say
@@ -79,7 +80,12 @@ class Twin:
     @property
     def proxmox_token(self) -> str:
         """The token that Proxmox's API takes: its id and its secret."""
-        return f"{_TOKEN_ID}={_kept_secret(self.lab.state / 'keys' / 'proxmox-token')}"
+        return f"{_TOKEN_ID}={kept_secret(self.lab.state / 'keys' / 'proxmox-token')}"
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The value of each secret that the site names, as its edges and its stack have it."""
+        return secrets_of(self.site, self.lab.state / "keys")
 
     def host_of(self, guest: str) -> str:
         """The host on which a guest runs now: where it was last started, else where the site starts it."""
@@ -240,7 +246,7 @@ class Twin:
             project_dir=self.project,
             stack=self.stack,
             work_dir=self.lab.state / "pulumi",
-            passphrase=_kept_secret(keys / "passphrase"),
+            passphrase=kept_secret(keys / "passphrase"),
             engine=engine.path,
             plugin_dir=chosen.folder,
             plugin_home=chosen.home,
@@ -248,6 +254,7 @@ class Twin:
             secrets={
                 "trellis:sshPrivateKey": self.lab.program_key.read_text(),
                 "trellis:proxmoxApiToken": self.proxmox_token,
+                **({"trellis:secrets": json.dumps(self.secrets)} if self.secrets else {}),
             },
             environment={"SSL_CERT_FILE": str(self.lab.state / "proxmox" / "ca.pem")},
         )
@@ -317,7 +324,7 @@ def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr
     twin = Twin(stack, project, site_data, site, lab)
     command_line.install(twin, say)
     for name in sorted(site.edges):
-        edge, config = twin.edge(name), edge_config(site, name)
+        edge, config = twin.edge(name), edge_config(site, name, twin.secrets)
         if not edge.runs(config):
             say(f"edge {name}: starting FRR")
             edge.start(config, DAEMONS)
@@ -379,7 +386,7 @@ def _proxmox_config(site: Site, stack: str) -> proxmox.SimulatorConfig:
             for name, host in sorted(site.hosts.items())
             if host.kind == "pve"
         ),
-        tokens={_TOKEN_ID: _kept_secret(keys / "proxmox-token")},
+        tokens={_TOKEN_ID: kept_secret(keys / "proxmox-token")},
         ssh=proxmox.SshConfig(str(keys / "lab"), str(keys / "known_hosts")),
         guests_file=str(places.vms_file(state)),
     )
@@ -387,12 +394,3 @@ def _proxmox_config(site: Site, stack: str) -> proxmox.SimulatorConfig:
 
 def _proxmox_file(stack: str) -> Path:
     return controller.state_dir(stack) / "proxmox" / "config.json"
-
-
-def _kept_secret(file: Path) -> str:
-    """The secret in `file`, made at the first call; its owner alone may read it."""
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(16))
-    return file.read_text()
