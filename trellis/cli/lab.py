@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The digital twin: every host of a stack's site as a machine of its own.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with the raw evidence of each row.")]
+JsonOfFaults = Annotated[bool, typer.Option("--json", help="Print JSON, with the whole text of each error and proof.")]
 JsonOfMutants = Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence of each red row.")]
 JsonOfScenarios = Annotated[bool, typer.Option("--json", help="Print JSON, with what proves that each happened.")]
 Frr = Annotated[Literal["trixie", "sid"], typer.Option("--frr", help="Debian suite that the hosts' FRR comes from.")]
@@ -180,6 +181,48 @@ def scenario(
     else:
         out.print(scenarios.as_table(outcomes))
     if not all(outcome.ok for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@app.command()
+def faults(
+    numbers: Annotated[list[int] | None, typer.Argument(help="Which ones, 1-32; all if none is named.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up for the next run.")] = False,
+    json: JsonOfFaults = False,
+) -> None:
+    """Break deploys on purpose, in a lab of two hosts of its own: each must end as written. Exit code 1 if not.
+
+    Each fault is caused for real: a full disk, a killed daemon, a cut cable, a power cut. The table shows what
+    happened, what proves it, the state that was left, and how long the host took to be whole again.
+
+    Examples:
+
+      trellis lab faults
+
+      trellis lab faults 6 26 --keep --json
+    """
+    with _mistakes():
+        from trellis.lab import faults as broken
+        from trellis.lab.faults import bench
+
+        folder = _project("dev", None) / "tests" / "lab" / "faults"
+        known = broken.read(folder)
+        there = {fault.number for entry in known.values() for fault in entry}
+        if strangers := sorted(set(numbers or ()) - there):
+            raise Mistake(f"there is no fault {', '.join(map(str, strangers))}; there are 1 to {max(there)}")
+        chosen = [fault for entry in known.values() for fault in entry if not numbers or fault.number in numbers]
+        try:
+            verdicts = broken.run(bench.up(folder, _project("dev", None), say), chosen, say)
+        finally:
+            if not keep:
+                bench.down(say)
+    if json:
+        print_json(broken.as_json(verdicts))
+    else:
+        out.print(broken.as_table(verdicts))
+        ended, tried = broken.counted(verdicts)
+        out.print(f"{ended} of {tried} faults ended as written")
+    if not all(verdict.ok for verdict in verdicts):
         raise typer.Exit(1)
 
 

@@ -9,5 +9,4 @@ FAULT = Fault(
     edits=(after("ip prefix-list TL-INFRASTRUCTURE ", "ip prefix-liszt TL-TYPO seq 5 permit 10.0.0.0/8"),),
     proof=proofs.said("prefix-liszt"),
     end=ends.refused("syntax"),
-    quick=True,
 )

@@ -11,12 +11,12 @@
 A fault that does not end as written is a defect of the product; one without a proof is a defect of the test.
 """
 
-from trellis.lab.faults import causes, ends, programmed, proofs
+from trellis.lab.faults import canary, causes, ends, programmed, proofs
 from trellis.lab.faults.catalogue import read
 from trellis.lab.faults.change import after, replaced
 from trellis.lab.faults.fault import AT_RELOAD, End, Fault, Strike, Verdict
-from trellis.lab.faults.report import as_json, as_table
-from trellis.lab.faults.trial import Trial, converges
+from trellis.lab.faults.report import as_json, as_table, counted
+from trellis.lab.faults.trial import Trial, converges, run
 
 __all__ = [
     "AT_RELOAD",
@@ -28,11 +28,14 @@ __all__ = [
     "after",
     "as_json",
     "as_table",
+    "canary",
     "causes",
     "converges",
+    "counted",
     "ends",
     "programmed",
     "proofs",
     "read",
     "replaced",
+    "run",
 ]

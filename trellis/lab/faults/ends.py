@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trellis.lab.faults.fault import End
-from trellis.lab.faults.look import changes, lacking
-from trellis.lab.faults.proofs import journal
+from trellis.lab.faults.look import changes, lacking, running_changes
+from trellis.lab.faults.proofs import logins
 
 if TYPE_CHECKING:
     from trellis.lab.faults.trial import Trial
@@ -51,19 +53,36 @@ def as_before() -> End:
 
 
 def untouched(*, nobody_logged_in: bool = False) -> End:
-    """No file was written, nothing runs that did not; and, where asked, nobody got in."""
+    """No file of the host was written, nothing runs that did not; and, where asked, nobody got in."""
 
     def check(trial: Trial) -> Sequence[str]:
-        before, now = trial.before[trial.host], trial.bench.look_at(trial.host)
-        written = [path for path, held in before.files.items() if now.files.get(path, held)[4] != held[4]]
-        logins = journal("Accepted publickey for")(trial) if nobody_logged_in else None
-        return [
-            *changes(before, now),
-            *(f"{path} was written" for path in written),
-            *([f"somebody logged in: {logins}"] if logins else []),
-        ]
+        return _touched(trial, trial.host, nobody_logged_in=nobody_logged_in)
 
-    return End("nothing touched" + (", nobody logged in" if nobody_logged_in else ", no file written"), check)
+    return End("nothing touched, no file written" + (", nobody logged in" if nobody_logged_in else ""), check)
+
+
+def nothing_done() -> End:
+    """On no host was a file written, a process begun, a session reset, or did anybody log in."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        found = []
+        for host, before in trial.before.items():
+            now = trial.bench.look_at(host)
+            wrong = _touched(trial, host, nobody_logged_in=True)
+            wrong += [f"{name} is another process" for name, pid in before.pids.items() if now.pids.get(name) != pid]
+            wrong += [f"session {peer} has reset" for peer, n in before.sessions.items() if now.sessions.get(peer) != n]
+            found += [f"{host}: {one}" for one in wrong]
+        return found
+
+    return End("no login, no file written, the same processes, no session reset", check)
+
+
+def _touched(trial: Trial, host: str, *, nobody_logged_in: bool) -> list[str]:
+    before, now = trial.before[host], trial.bench.look_at(host)
+    written = [path for path, held in before.files.items() if now.files.get(path, held)[4] != held[4]]
+    count = logins(trial, host) if nobody_logged_in else 0
+    found = [*changes(before, now), *(f"{path} was written" for path in written)]
+    return found + ([f"somebody logged in {count} times"] if count else [])
 
 
 def applied(*, refused_at: str = "") -> End:
@@ -127,6 +146,30 @@ def all_as_before() -> End:
         ]
 
     return End("every host as before", check)
+
+
+def intent_or_drift(within_s: float) -> End:
+    """FRR of every host runs what was committed again in time, or the host says in what it does not."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        began, wrong = trial.struck_at or time.monotonic(), ["nobody looked"]
+        while wrong and time.monotonic() < began + within_s:
+            wrong = [
+                f"{host}: {line}"
+                for host, before in trial.before.items()
+                for lines in running_changes(before.running, trial.bench.look_at(host).running)
+                for line in lines
+                if not _drift_shown(trial, host)
+            ]
+        trial.recovered_s = time.monotonic() - began
+        return wrong
+
+    return End("every host runs the intent, or shows its drift", check)
+
+
+def _drift_shown(trial: Trial, host: str) -> bool:
+    said = trial.sh("cat /var/lib/trellis/drift.json 2> /dev/null || true", host=host)
+    return bool(said) and bool(json.loads(said).get("foreign"))
 
 
 def broken() -> End:

@@ -23,6 +23,13 @@ def journal(pattern: str, host: str = "") -> Finding:
     return find
 
 
+def logins(trial: Trial, host: str) -> int:
+    """How often somebody has logged in to a host by its own sshd since the trial began."""
+    since = trial.cursors[host]
+    shown = trial.sh(f"journalctl --quiet --unit=ssh --output=cat --after-cursor='{since}'", host=host)
+    return sum(line.startswith("Accepted ") for line in shown.splitlines())
+
+
 def said(pattern: str) -> Finding:
     """The first line of what the run said."""
     return lambda trial: _first(pattern, trial.told.text if trial.told is not None else "")

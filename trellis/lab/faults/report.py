@@ -34,11 +34,19 @@ def as_table(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
+def counted(verdicts: Sequence[Verdict]) -> tuple[int, int]:
+    """How many numbers ended as written, in all of their variants, and how many were tried."""
+    tried = {verdict.fault.number for verdict in verdicts}
+    return len(tried - {verdict.fault.number for verdict in verdicts if not verdict.ok}), len(tried)
+
+
 def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """The outcome as a value to be dumped."""
     return {
         "schema_version": SCHEMA_VERSION,
         "ok": all(verdict.ok for verdict in verdicts),
+        "ended_as_written": counted(verdicts)[0],
+        "tried": counted(verdicts)[1],
         "faults": [
             {
                 "number": verdict.fault.number,

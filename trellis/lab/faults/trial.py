@@ -19,6 +19,7 @@ from trellis.lab.faults.change import Change, Edit, changed, marks
 from trellis.lab.faults.deploying import Deployment, Told
 from trellis.lab.faults.fault import AT_RELOAD, Fault, Strike, Verdict
 from trellis.lab.faults.look import HostState, changes, lacking
+from trellis.lab.processes import Say
 
 STRIKE_WITHIN_S = 90.0
 """Seconds in which a deployment reaches the point at which its fault strikes."""
@@ -44,6 +45,7 @@ class Trial:
         told: How the deployment ended, as its user was told.
         second: How another one ended that ran at the same time.
         mark: An address that stands in what is deployed, and nowhere before.
+        canary: A secret that is looked for.
         facts: What actions saw, each of which can be a proof.
     """
 
@@ -60,6 +62,7 @@ class Trial:
         self.told: Told | None = None
         self.second: Told | None = None
         self.deployment: Deployment | None = None
+        self.canary = ""
         self.facts: list[str] = []
         self.struck_at: float | None = None
         self.recovered_s: float | None = None
@@ -81,6 +84,7 @@ class Trial:
     def look_again(self) -> None:
         """Take the lab as it is now for what was before the fault: its cause made a change of its own."""
         self.before = self.bench.look()
+        self.cursors = {host: self.bench.cursor(host) for host in self.bench.hosts}
         self._choose()
 
     def changed(self, *edits: Edit, lines: Sequence[str] = (), **fields: Any) -> Change:
@@ -139,8 +143,9 @@ class Trial:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.2)
-        if self.struck_at is not None and self.recovered_s is None:
-            self.recovered_s = time.monotonic() - self.struck_at
+        if self.recovered_s is None:
+            since = self.struck_at
+            self.recovered_s = _back_in_s(self.told) if since is None else time.monotonic() - since
 
     def run(self) -> Verdict:
         """Carry it out."""
@@ -187,6 +192,28 @@ class Trial:
             return "done"
         words = {2: "bad manifest", 3: "refused", 4: "taken back", 5: "NEEDS SOMEBODY"}
         return f"{words.get(told.status or 0, 'failed')} at {told.step or '?'}: {told.why}"
+
+
+def _back_in_s(told: Told | None) -> float | None:
+    """How long a host had the new files until it had the old ones again, by the agent's own report."""
+    steps = told.report.get("steps", []) if told is not None and told.status == 4 else []
+    names = [step["name"] for step in steps]
+    began = names.index("replace files") if "replace files" in names else len(names)
+    return sum(step["seconds"] for step in steps[began:]) or None
+
+
+def run(bench: Bench, faults: Sequence[Fault], say: Say) -> list[Verdict]:
+    """Carry faults out, one after the other; each leaves the lab converged."""
+    verdicts = []
+    for fault in faults:
+        say(f"fault {fault.name}: {fault.what}")
+        verdict = Trial(bench, fault).run()
+        recovered = "" if verdict.recovered_s is None else f", whole again after {verdict.recovered_s:.1f} s"
+        say(f"  {'as written' if verdict.ok else 'NOT AS WRITTEN'}{recovered} ({verdict.seconds:.0f} s in all)")
+        for problem in verdict.problems:
+            say(f"    {problem}")
+        verdicts.append(verdict)
+    return verdicts
 
 
 def converges(trial: Trial) -> list[str]:

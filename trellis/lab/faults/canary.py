@@ -1,0 +1,94 @@
+"""A secret that can be looked for: put into the stack's configuration, and searched for wherever it must not be.
+
+It may stand in the files that FRR reads, in the agent's own store, and in byte copies of the first in backups; nowhere
+else on a host, in no command line while the program runs, in nothing that the program says, and in no file of the
+controller.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trellis.lab.faults import programmed
+from trellis.lab.faults.fault import End
+
+if TYPE_CHECKING:
+    from trellis.lab.faults.trial import Trial
+
+NAME = "mesh"
+_PLANTED = "/root/.canary"
+_ALLOWED = (
+    "^(/etc/frr/frr.conf|/etc/frr/frr.conf.local|/var/lib/trellis/secrets.json|/var/lib/trellis/backup/.*|/root/.*)$"
+)
+
+# What every process of the host is called with, while the program runs; the pattern is in a file, so that grep's own
+# command line does not hold it.
+_WATCH = f"""
+while [ -e {_PLANTED} ]; do grep --files-with-matches --text --no-messages --file={_PLANTED} /proc/[0-9]*/cmdline \\
+    >> /run/canary-seen; sleep 0.2; done
+"""
+_SEARCH = f"""
+cat /run/canary-seen
+grep --recursive --files-with-matches --text --no-messages --devices=skip --file={_PLANTED} \\
+    /etc /var /tmp /run /root /home | grep --invert-match --extended-regexp '{_ALLOWED}'
+journalctl --quiet --output=cat | grep --text --file={_PLANTED} | sed 's/^/journal: /' | head -3
+find /var/lib/trellis /etc/frr -type f -perm /o=r -exec grep --files-with-matches --text --file={_PLANTED} {{}} + |
+    sed 's/$/ is readable for all/'
+true
+"""
+_SHOWN = f"""
+grep --count --file={_PLANTED} /etc/frr/frr.conf | sed 's/$/ lines of frr.conf hold the canary/'
+stat --format='%n has mode %a' /etc/frr/frr.conf /var/lib/trellis/secrets.json
+vtysh -c 'show bgp neighbors' | grep --max-count=1 'Authentication'
+"""
+
+
+def deploy(trial: Trial) -> None:
+    """Preview and deploy a stack whose sessions between hosts are signed with a canary."""
+    trial.canary = value = f"canary{secrets.token_hex(12)}"
+    for host in trial.bench.hosts:
+        trial.bench.access.run(host, f"umask 077; cat > {_PLANTED}; : > /run/canary-seen", stdin=value)
+        trial.afterwards(lambda host=host: trial.sh(f"rm -f {_PLANTED} /run/canary-seen", host=host))  # type: ignore[misc]
+        trial.sh(f"setsid sh -c '{_WATCH}' > /dev/null 2>&1 &", host=host)
+    begun = programmed.begin(trial, secrets={NAME: value})
+    trial.told = begun.wait()
+    for line in trial.sh(_SHOWN, check=False).splitlines():
+        trial.fact(line)
+
+
+def again(trial: Trial) -> list[str]:
+    """The second run: the same once more; then without the canary, which leaves the hosts."""
+    problems = []
+    for values in ({NAME: trial.canary}, None):
+        told = programmed.begin(trial, secrets=values).wait()
+        problems += [] if told.ok else [f"a later run failed: {told.why}"]
+    return problems
+
+
+def _check(trial: Trial) -> Sequence[str]:
+    value, found = trial.canary, []
+    for host in trial.bench.hosts:
+        found += [
+            f"{host}: {line.replace(value, '(the canary)')}" for line in trial.sh(_SEARCH, host=host).splitlines()
+        ]
+    told = trial.told
+    if told is not None and _in(value, told.text):
+        found.append("what the program said")
+    return found + [f"the controller's file {path}" for path in _files_with(value, trial.bench.lab.state)]
+
+
+def _files_with(value: str, folder: Path) -> list[Path]:
+    """Files of the lab's own state, the engine's among them, that hold it; the hosts' disks were looked at inside."""
+    inside = [path for path in folder.rglob("*") if path.is_file() and "hosts" not in path.relative_to(folder).parts]
+    return [path for path in inside if _in(value, path.read_text(errors="replace"))]
+
+
+def _in(value: str, text: str) -> bool:
+    return value in text or base64.b64encode(value.encode()).decode().rstrip("=") in text
+
+
+NOWHERE = End("in no output, journal, argv, file or state but where FRR reads it", _check)
