@@ -35,6 +35,7 @@ WHOLE: Data = {
             "frr_version": "10.7",
             "ssh": {"address": "10.10.0.2", "host_key": KEY},
             "maintenance": "new disks",
+            "replaces": "4f1a0b2aab0b" + 52 * "0",
         },
     },
     "rollout": {"canary": "pve01", "on_failure": "keep"},

@@ -137,7 +137,7 @@ def _checks(site: Site, where: list[Login]) -> list[HostCheck]:
         if isinstance(answer, Unreached):
             found.append(_unreached(host, answer))
         elif (content := content_of(answer)) is not None:
-            found.append(compared(host, content, getattr(site.hosts[host], "maintenance", None)))
+            found.append(compared(host, content, site.hosts[host].maintenance))
         else:
             said = answer.err.strip().splitlines() or [f"status {answer.status}"]
             found.append(HostCheck(host, "not compared", {"host": [said[-1].removeprefix(f"{host}: ")]}))

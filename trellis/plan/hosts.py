@@ -86,6 +86,7 @@ class Hosts:
             policy=self._policies.of_host(zones, placed),
             sysctls=carried.sysctls,
             daemons=DAEMONS,
+            replaces=host.replaces,
         )
 
     def _of_zones(self, zones: Zones) -> _Carried:

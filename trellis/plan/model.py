@@ -256,6 +256,7 @@ class HostPlan:
     policy: Policy
     sysctls: tuple[tuple[str, str], ...]
     daemons: tuple[str, ...]
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ class Bundle:
         confirm_within_s: Seconds in which a change must be confirmed over a connection of its own; None asks for none.
         sessions_within_s: Seconds in which sessions that were up must be up again; None does not look at them.
         base: What Proxmox will generate before it merges frr.conf.local into it; None on another host.
+        replaces: Digest of what a first deploy may replace of the host's earlier configuration; None for nothing.
     """
 
     host: str
@@ -106,6 +107,7 @@ class Bundle:
     confirm_within_s: float | None = None
     sessions_within_s: float | None = None
     base: str | None = None
+    replaces: str | None = None
 
     def text(self, path: str) -> str:
         """Return the text of the file at ``path``, or our part of it; KeyError if the bundle has none."""
@@ -187,6 +189,7 @@ def _bundle(
         nftables=FIREWALL,
         units=(PurePosixPath(FIREWALL_UNIT).name,),
         secrets=secrets_of(host),
+        replaces=host.replaces,
     )
 
 

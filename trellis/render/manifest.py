@@ -85,6 +85,7 @@ def _content(bundle: Bundle) -> dict[str, Any]:
         "kind": bundle.kind,
         "frr_version": bundle.frr_version,
         **_proxmox(bundle),
+        "replaces": bundle.replaces,
         "daemons": list(bundle.daemons),
         "running_config": bundle.running_config,
         "sysctls": bundle.sysctls,

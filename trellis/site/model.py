@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from trellis.site.scalars import (
     Asn,
+    Digest,
     Endpoint,
     HostKey,
     InterfaceName,
@@ -115,6 +116,8 @@ class Host(Noun):
     ssh: Ssh
     maintenance: Reason | None = None
     """Why the host is left out of every run; it stays part of the fabric, and of the other hosts' configuration."""
+    replaces: Digest | None = None
+    """What of the host's own earlier configuration a first deploy may replace, as ``trellis adopt`` prints it."""
 
 
 class LinkEnd(Noun):

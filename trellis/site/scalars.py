@@ -282,6 +282,19 @@ SdnId = Annotated[
 ]
 """The id of a zone, a VNet or the controller, as Proxmox accepts it."""
 
+Digest = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            r"[0-9a-f]{64}",
+            "a digest is SHA-256 in 64 of 0-9 and a-f",
+            "it declares certain lines and no others, so it cannot be cut or guessed",
+            "take what `trellis adopt HOST` prints",
+        )
+    ),
+]
+"""A SHA-256 in hexadecimal."""
+
 InterfaceName = Annotated[
     str,
     AfterValidator(
