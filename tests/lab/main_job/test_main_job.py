@@ -1,14 +1,12 @@
 """The main job on the lab: a typed site becomes a converged fabric of real FRR, applied by the real engine.
 
-What happens when a host loses its power stands in `test_power`.
+What others do to the hosts stands in `test_scenarios`, a host without power in `test_power`.
 """
 
 from __future__ import annotations
 
 import copy
-import json
 import subprocess
-import time
 from typing import Any
 
 import pytest
@@ -17,7 +15,6 @@ from tests.lab.main_job.standing import REPOSITORY, STACK, agent_differences, aw
 from trellis.lab import main_job, network, twin
 from trellis.lab.deployment import DeploymentError
 from trellis.lab.main_job import Outcome
-from trellis.lab.proof import compare, sessions
 from trellis.lab.twin import Twin
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.timeout(900)]
@@ -44,39 +41,6 @@ def test_the_repositorys_own_files_are_not_rewritten(first: Outcome) -> None:
     assert not (REPOSITORY / f"Pulumi.{STACK}.yaml").exists()
 
 
-def test_an_sdn_apply_by_somebody_else_leaves_configuration_and_sessions_as_they_were(dev: Twin) -> None:
-    """Incidents I1 and I2: Proxmox regenerates frr.conf and the daemons file on every node."""
-    before = sessions(dev)
-    token = (dev.lab.state / "keys" / "proxmox-token").read_text()
-    assert dev.site.proxmox is not None
-    inside = ["ip", "netns", "exec", network.namespace_of(STACK, "controller")]
-    answer = subprocess.run(
-        [
-            *inside,
-            "curl",
-            "--silent",
-            "--fail",
-            "--cacert",
-            str(dev.lab.state / "proxmox" / "ca.pem"),
-            "--header",
-            f"Authorization: PVEAPIToken=trellis@pve!lab={token}",
-            "--request",
-            "PUT",
-            f"{dev.site.proxmox.endpoint}/api2/json/cluster/sdn",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    node, task = "pve01", json.loads(answer.stdout)["data"]
-    assert task.startswith(f"UPID:{node}:")
-    time.sleep(15)
-    for host in dev.site.hosts:
-        assert agent_differences(dev, host) == {}
-    changes = compare(before, sessions(dev))
-    assert (changes.reset, changes.gone) == ((), ())
-
-
 def test_a_guest_added_changes_its_hosts_alone_and_resets_no_other_session(
     first: Outcome, site_data: dict[str, Any]
 ) -> None:
@@ -89,7 +53,7 @@ def test_a_guest_added_changes_its_hosts_alone_and_resets_no_other_session(
     }
     outcome = main_job.run(STACK, REPOSITORY, changed, say)
     commands = {step.name: step.op for step in outcome.preview.steps if step.type == "command:remote:Command"}
-    assert commands == {"pve01-commit": "update", "pve02-commit": "update", "pve03-commit": "update"}
+    assert commands == {f"{host}-{what}": "update" for host in site_data["hosts"] for what in ("commit", "confirm")}
     created = {step.name for step in outcome.preview.steps if step.op == "create"}
     assert created == {"debian-test-2"}
     added = [line.strip() for line in outcome.preview.diff.splitlines() if line.strip().startswith("+ ")]
