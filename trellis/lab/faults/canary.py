@@ -8,8 +8,9 @@ controller.
 from __future__ import annotations
 
 import base64
-import secrets
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,8 @@ from trellis.lab.faults.fault import End
 if TYPE_CHECKING:
     from trellis.lab.faults.trial import Trial
 
-NAME = "mesh"
+NAME = "canary"
+"""Of the secret; the lab keeps its value as it keeps every secret of a site, in a file among its keys."""
 _PLANTED = "/root/.canary"
 _ALLOWED = (
     "^(/etc/frr/frr.conf|/etc/frr/frr.conf.local|/var/lib/trellis/secrets.json|/var/lib/trellis/backup/.*|/root/.*)$"
@@ -44,18 +46,21 @@ _SHOWN = f"""
 grep --count --file={_PLANTED} /etc/frr/frr.conf | sed 's/$/ lines of frr.conf hold the canary/'
 stat --format='%n has mode %a' /etc/frr/frr.conf /var/lib/trellis/secrets.json
 vtysh -c 'show bgp neighbors' | grep --max-count=1 'Authentication'
+vtysh -c 'show bgp summary' | grep pve02
 """
 
 
 def deploy(trial: Trial) -> None:
     """Preview and deploy a stack whose sessions between hosts are signed with a canary."""
-    trial.canary = value = f"canary{secrets.token_hex(12)}"
+    trial.secret = NAME
+    preview = programmed.begin(trial, operation="preview")
     for host in trial.bench.hosts:
-        trial.bench.access.run(host, f"umask 077; cat > {_PLANTED}; : > /run/canary-seen", stdin=value)
-        trial.afterwards(lambda host=host: trial.sh(f"rm -f {_PLANTED} /run/canary-seen", host=host))  # type: ignore[misc]
+        trial.bench.access.run(host, f"umask 077; cat > {_PLANTED}; : > /run/canary-seen", stdin=trial.canary)
+        trial.afterwards(partial(trial.sh, f"rm -f {_PLANTED} /run/canary-seen", host=host))
         trial.sh(f"setsid sh -c '{_WATCH}' > /dev/null 2>&1 &", host=host)
-    begun = programmed.begin(trial, secrets={NAME: value})
-    trial.told = begun.wait()
+    seen = preview.wait()
+    done = programmed.begin(trial).wait()
+    trial.told = replace(done, text=f"{seen.text}\n{done.text}")
     for line in trial.sh(_SHOWN, check=False).splitlines():
         trial.fact(line)
 
@@ -63,8 +68,9 @@ def deploy(trial: Trial) -> None:
 def again(trial: Trial) -> list[str]:
     """The second run: the same once more; then without the canary, which leaves the hosts."""
     problems = []
-    for values in ({NAME: trial.canary}, None):
-        told = programmed.begin(trial, secrets=values).wait()
+    for name in (NAME, ""):
+        trial.secret = name
+        told = programmed.begin(trial).wait()
         problems += [] if told.ok else [f"a later run failed: {told.why}"]
     return problems
 
@@ -83,8 +89,13 @@ def _check(trial: Trial) -> Sequence[str]:
 
 def _files_with(value: str, folder: Path) -> list[Path]:
     """Files of the lab's own state, the engine's among them, that hold it; the hosts' disks were looked at inside."""
-    inside = [path for path in folder.rglob("*") if path.is_file() and "hosts" not in path.relative_to(folder).parts]
-    return [path for path in inside if _in(value, path.read_text(errors="replace"))]
+    inside = [path for path in folder.rglob("*") if path.is_file()]
+    own = {"hosts", "keys"}
+    return [
+        path
+        for path in inside
+        if path.relative_to(folder).parts[0] not in own and _in(value, path.read_text(errors="replace"))
+    ]
 
 
 def _in(value: str, text: str) -> bool:

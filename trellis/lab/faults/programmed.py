@@ -5,16 +5,13 @@ What changes is a prefix that the edge may announce: each host gets a line of a 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from trellis.lab.deployment import DeploymentError, run_in_namespace
+from trellis.lab.deployment import DeploymentError, Operation
 from trellis.lab.faults.change import Change
 from trellis.lab.faults.deploying import Told
 from trellis.lab.faults.look import lacking
@@ -29,13 +26,13 @@ if TYPE_CHECKING:
 class Run:
     """A run of the program that has begun."""
 
-    def __init__(self, bench: Bench, twin: Twin, secrets: Mapping[str, str]) -> None:
-        """Start it; the secrets become the stack's `trellis:secrets`."""
+    def __init__(self, bench: Bench, twin: Twin, operation: Operation = "up") -> None:
+        """Start it."""
         self.lines: list[str] = []
         self.changes: dict[str, int] = {}
         self._bench = bench
         self._twin = twin
-        self._secrets = {"trellis:secrets": json.dumps(dict(secrets))} if secrets else {}
+        self._operation: Operation = operation
         self._told = Told(ok=False, status=None, text="", why="it has not ended")
         self._heard = threading.Condition()
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -70,11 +67,9 @@ class Run:
 
     def _work(self) -> None:
         try:
-            request = self._twin.request("up", self._hear)
-            request = replace(request, secrets={**request.secrets, **self._secrets})
-            result = run_in_namespace(request, self._bench.controller, self._hear)
+            result = self._twin.deploy(self._operation, self._hear)
             self.changes = dict(result.changes)
-            self._told = Told(ok=True, status=0, text="\n".join(self.lines))
+            self._told = Told(ok=True, status=0, text="\n".join([*self.lines, result.diff]))
         except DeploymentError as error:
             text = "\n".join(problem.message for problem in error.problems)
             self._told = Told(ok=False, status=None, text="\n".join([*self.lines, str(error)]), why=text)
@@ -82,23 +77,25 @@ class Run:
             self._heard.notify_all()
 
 
-def begin(trial: Trial, *, on_failure: str = "keep", secrets: Mapping[str, str] | None = None) -> Run:
+def begin(trial: Trial, *, on_failure: str = "keep", operation: Operation = "up") -> Run:
     """Begin a run of the program that changes a line on every host.
 
     Args:
         trial: What it is part of; its change is replaced by this one.
         on_failure: What becomes of hosts that are done when a later one fails.
-        secrets: The stack's secrets, of which the first signs the sessions between hosts; none by default.
+        operation: What is run: `up`, or `preview`.
     """
     trial.change = trial.mended = Change("", "", (f"permit {trial.mark}/32",))
 
     def edit(data: dict[str, Any]) -> None:
         data["edges"]["edge1"]["accepts"] = [f"{trial.mark}/32"]
         data["rollout"]["on_failure"] = on_failure
-        if secrets:
-            data["fabric"]["md5"] = next(iter(secrets))
+        if trial.secret:
+            data["fabric"]["md5"] = trial.secret
 
-    return Run(trial.bench, trial.bench.with_site(edit), secrets or {})
+    twin = trial.bench.with_site(edit)
+    trial.canary = twin.secrets[trial.secret] if trial.secret else ""
+    return Run(trial.bench, twin, operation)
 
 
 def deploy(trial: Trial) -> None:

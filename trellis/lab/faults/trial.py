@@ -45,7 +45,8 @@ class Trial:
         told: How the deployment ended, as its user was told.
         second: How another one ended that ran at the same time.
         mark: An address that stands in what is deployed, and nowhere before.
-        canary: A secret that is looked for.
+        secret: The name of the secret that signs the sessions between hosts; empty for none.
+        canary: Its value, which is looked for.
         facts: What actions saw, each of which can be a proof.
     """
 
@@ -62,6 +63,7 @@ class Trial:
         self.told: Told | None = None
         self.second: Told | None = None
         self.deployment: Deployment | None = None
+        self.secret = ""
         self.canary = ""
         self.facts: list[str] = []
         self.struck_at: float | None = None
