@@ -215,3 +215,13 @@ def test_the_units_watch_what_proxmox_writes_and_do_not_wait_for_its_quorum() ->
     after = next(line for line in UNITS["trellis-guard.service"].splitlines() if line.startswith("After="))
     assert "pve-sdn-commit" not in after
     assert Path("/usr/local/lib/trellis/agent.py").name in UNITS["trellis-guard.service"]
+
+
+def test_frr_that_somebody_stopped_is_told_and_not_started(host: Host) -> None:
+    host.frr.run(["/usr/lib/frr/frrinit.sh", "stop"])
+    host.frr.run(["rm", "/usr/bin/systemctl"])
+    host.frr.write("/usr/bin/systemctl", "#!/bin/sh\necho inactive\n", 0o755)
+    run = guard(host)
+    assert (run.status, run.outcome) == (4, "failed")
+    assert "FRR does not run: somebody stopped it" in run.said
+    assert host.frr.run(["pgrep", "zebra"]).out == ""

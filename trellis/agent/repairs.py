@@ -8,6 +8,7 @@ would take away what others gave it by hand.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -22,8 +23,11 @@ from trellis.agent.normalise import difference, in_order, shown
 from trellis.agent.process import Ended, run
 from trellis.agent.report import Fault, masked, some
 
+STARTS_S = 60.0
+"""How long FRR as a whole may take to answer; Proxmox restarts it where its reload fails, and a boot is busy."""
+
 CRASHED_DAEMON_S = 20.0
-"""How long a daemon may be gone; watchfrr starts a crashed one again after about 5 s, Proxmox all of them in 10 s."""
+"""How long a daemon may be gone; watchfrr starts a crashed one again after about 5 s."""
 
 TELL_S = 60.0
 """What giving FRR the missing lines may take."""
@@ -53,18 +57,20 @@ class Finding:
 
 
 def bring_frr_up() -> None:
-    """Wait for FRR, which others may be restarting; start it where it failed.
+    """Wait for FRR, which a boot or others may be starting; start it where it failed.
 
     Raises:
         Fault: It does not run. One that somebody stopped is not started.
     """
-    try:
-        frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S)
-    except Fault:
-        if units.systemctl("show", "--property=ActiveState", "--value", "frr").strip() != "failed":
-            raise
-        frr.restart()
-        frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S)
+    deadline = time.monotonic() + STARTS_S
+    while not frr.needed(()) <= frr.alive().keys():
+        now = units.systemctl("show", "--property=ActiveState", "--value", "frr").strip()
+        if now == "failed":
+            frr.restart()
+        elif now == "inactive" or time.monotonic() >= deadline:
+            why = "somebody stopped it" if now == "inactive" else f"no answer within {STARTS_S:g} s"
+            raise Fault("FRR does not run", why, "see `systemctl status frr`; `systemctl start frr`")
+        time.sleep(1)
 
 
 def finding(manifest: Manifest, found: Differences) -> Finding:
