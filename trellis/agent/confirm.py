@@ -23,7 +23,7 @@ WAIT_S = 300.0
 STARTS_S = 30.0
 """How long a commit may take to begin after its confirmation came: an earlier outcome counts when none has by then."""
 
-ENDING_S = 15.0
+ENDING_S = 60.0
 """How long a commit may take to end once it is confirmed."""
 
 EXIT_COME_AGAIN = 75

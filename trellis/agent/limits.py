@@ -12,11 +12,12 @@ import time
 from trellis.agent.manifest import Manifest
 from trellis.agent.report import Fault
 
-BEFORE_S = 180.0
-"""What may pass before a change begins: somebody else's reload of FRR (60 s), the scratch FRR (90 s), looking."""
+BEFORE_S = 360.0
+"""What may pass before a change begins: somebody else's reload of FRR (60 s), a scratch FRR that loads up to four times
+(60 s each), looking."""
 
-TAKE_BACK_S = 300.0
-"""What taking a change back may take: two reloads of 60 s, a restart of 90 s, daemons that are waited for."""
+TAKE_BACK_S = 360.0
+"""What taking a change back may take: daemons started (60 s) and awaited, two reloads of 60 s, a restart of 90 s."""
 
 RELOAD_BACK_S = 60.0
 """What one reload may take of that; emptying 6,000 lines takes 22 s natively."""

@@ -23,7 +23,7 @@ from trellis.agent.normalise import difference
 from trellis.agent.process import run, telling
 from trellis.agent.report import Fault, some
 
-LOAD_S = 90.0
+LOAD_S = 60.0
 """What loading a configuration may take; 1 s is usual natively, 5 s in a kernel of user-mode Linux."""
 
 _DRAFT = Path("/run/trellis/preflight")
