@@ -36,6 +36,10 @@ class Refused(Exception):
     pass
 
 
+class NotImplementedHere(Exception):
+    """A question of newer releases."""
+
+
 @dataclass
 class FakeProxmox:
     """The cluster's SDN configuration.
@@ -85,13 +89,17 @@ class FakeProxmox:
 
     def _object(self, method: str, path: str, form: list[tuple[str, str]]) -> Any:
         *_, last = path.split("/")
+        if path.split("/", maxsplit=1)[0] not in ("zones", "vnets", "controllers"):
+            raise NotImplementedHere(f"Method '{method} /cluster/sdn/{path}' not implemented")
         is_collection = last in ("zones", "vnets", "controllers", "subnets")
         if method == "POST":
             return self._create(path, form)
         if is_collection:
             depth = path.count("/") + 1
             return [
-                one for name, one in self.objects.items() if name.startswith(f"{path}/") and name.count("/") == depth
+                one if name in self.in_force else {**one, "state": "new"}
+                for name, one in self.objects.items()
+                if name.startswith(f"{path}/") and name.count("/") == depth
             ]
         if path not in self.objects:
             raise NotThere(f"{path} does not exist")
@@ -178,6 +186,8 @@ def serve(folder: Path) -> tuple[FakeProxmox, ThreadingHTTPServer]:
                     data = fake.answer(self.command, unquote(path), parse_qsl(body, keep_blank_values=True))
                 except (NotThere, Refused) as error:
                     code, reason = 500, str(error)
+                except NotImplementedHere as error:
+                    code, reason = 501, str(error)
             content = json.dumps({"data": data}).encode()
             self.send_response(code, reason)
             self.send_header("Content-Type", "application/json")

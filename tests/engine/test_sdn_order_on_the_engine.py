@@ -162,3 +162,27 @@ def test_the_projects_own_component_applies_additions_first_and_removals_last(
     ]
     assert "vnets/vnet101/subnets/evpnz1-fd00:101::-64" not in proxmox.in_force, "a single subnet's removal too"
     assert go("up", {"evpnz1": {"101": ["ipv4"]}}, "components").unchanged
+
+
+def test_nothing_is_applied_while_something_is_pending_that_is_not_the_sites(
+    go: Callable[..., Result], proxmox: FakeProxmox
+) -> None:
+    go("up", {"evpnz1": {"100": ["ipv6"]}}, "components")
+    applies = len(proxmox.applied)
+    proxmox.objects["zones/theirs"] = {"zone": "theirs", "type": "simple"}
+    assert go("up", {"evpnz1": {"100": ["ipv6"]}}, "components").unchanged, "what others prepare is not our matter"
+    with pytest.raises(DeploymentError) as raised:
+        go("up", {"evpnz1": {"100": ["ipv6"], "101": ["ipv6"]}}, "components")
+    (problem,) = raised.value.problems
+    assert problem.name == "sdn-additions"
+    assert "the SDN apply is refused: 1 pending change(s) of the cluster are not this site's" in problem.message
+    assert "  - zone theirs (new): the site has none of that name" in problem.message
+    assert "Traceback" not in problem.message
+    assert len(proxmox.applied) == applies
+    assert TOKEN not in str(raised.value)
+
+    del proxmox.objects["zones/theirs"]
+    go("up", {"evpnz1": {"100": ["ipv6"], "101": ["ipv6"]}}, "components")
+    assert in_force(proxmox) == {"vnet100", "vnet101"}
+    go("destroy", {"evpnz1": {"100": ["ipv6"], "101": ["ipv6"]}}, "components")
+    assert proxmox.in_force == {}, "a plain destroy needs no hook"

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_proxmoxve
 
-from components.sdn import Sdn
+from components.sdn import Sdn, judgement
 from trellis.pve import EvpnController, EvpnZone, SdnState, Subnet, Vnet
 
 SUBNETS = {
@@ -26,7 +26,7 @@ state = SdnState(
         for tenant in zones[zone]
     ),
 )
-provider = pulumi_proxmoxve.Provider(
-    "proxmox", endpoint=config.require("endpoint"), api_token=config.require_secret("token")
-)
-Sdn("sdn", state, pulumi.ResourceOptions(providers=[provider]))
+endpoint = config.require("endpoint")
+provider = pulumi_proxmoxve.Provider("proxmox", endpoint=endpoint, api_token=config.require_secret("token"))
+judge = judgement(endpoint, config.require("token"), state, [])
+Sdn("sdn", state, pulumi.ResourceOptions(providers=[provider]), judge=judge)
