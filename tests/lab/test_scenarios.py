@@ -118,4 +118,7 @@ def test_programs_get_every_time_bound_and_proof() -> None:
 def test_a_scenario_that_is_none_is_answered_with_those_that_are() -> None:
     done = trellis("lab", "scenario", "earthquake")
     assert done.returncode == 2
-    assert "there is no scenario earthquake; there are sdn-apply-by-another, network-reload" in done.stderr
+    assert (
+        "there is no scenario earthquake; there are sdn-apply-by-another, sdn-apply-without-ours, network-reload"
+        in done.stderr
+    )

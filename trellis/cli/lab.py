@@ -159,8 +159,8 @@ def scenario(
 ) -> None:
     """Do to the running lab what others do to hosts, and time how it gets over it without help. Exit code 1 if not.
 
-    There are sdn-apply-by-another, network-reload, sdn-commit-at-boot, reboot-one and reboot-all. Each ends when every
-    host runs what is intended, every session is back, and nothing is left of it.
+    There are sdn-apply-by-another, sdn-apply-without-ours, network-reload, sdn-commit-at-boot, reboot-one and
+    reboot-all. Each ends when every host runs what is intended, every session is back, and nothing is left of it.
 
     Examples:
 

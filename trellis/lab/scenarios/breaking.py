@@ -23,6 +23,7 @@ ANOTHERS_VNET = "another1"
 """The VNet that somebody else adds: none of the site's."""
 
 _ANOTHERS_TAG = 4242
+_LOCAL = "/etc/frr/frr.conf.local"
 _TASK_S = 120.0
 _DOWN_S = 60.0
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
@@ -71,6 +72,17 @@ def apply_by_another(twin: Twin) -> list[str]:
     _add_a_vnet(twin)
     log = _task(twin, call(twin, "PUT", "/cluster/sdn"))
     return [*log, *_rewritten(before, _frr_conf_files(twin))]
+
+
+def apply_without_ours(twin: Twin) -> list[str]:
+    """A node has lost our part of its configuration and its daemons, and somebody applies: Proxmox's part is left."""
+    node = _nodes(twin)[-1]
+    lines = "grep -c . /etc/frr/frr.conf"
+    before = twin.lab.access.run(node, lines).stdout.strip()
+    twin.lab.access.run(node, f"rm {_LOCAL} && sed -i 's/^ospf\\(6\\|\\)d=yes/ospf\\1d=no/' /etc/frr/daemons")
+    log = _task(twin, call(twin, "PUT", "/cluster/sdn"))
+    said = twin.lab.access.run(node, f"{lines}; ls {_LOCAL} 2>&1", check=False).stdout.split("\n")
+    return [*log, f"{node}: frr.conf had {before} lines, has {said[0]}; {said[1]}"]
 
 
 def network_reload(twin: Twin) -> list[str]:

@@ -50,8 +50,16 @@ SCENARIOS: tuple[Scenario, ...] = (
         mends=breaking.take_the_others_away,
     ),
     Scenario(
+        "sdn-apply-without-ours",
+        "a node has lost frr.conf.local and its daemons, and somebody applies: Proxmox's EVPN part is all that is left",
+        breaking.apply_without_ours,
+        intent_s=90,
+        sessions_s=150,
+        resets=True,
+    ),
+    Scenario(
         "network-reload",
-        "the network of every node is reloaded from its page: devices by ifreload, frr.conf anew (ifreload -a)",
+        "the network of every node is reloaded from its page: devices as by ifreload -a, frr.conf written anew",
         breaking.network_reload,
         intent_s=60,
         sessions_s=60,
