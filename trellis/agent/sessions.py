@@ -138,14 +138,15 @@ def await_back(before: Sessions, ran: str, intent: str, within_s: float) -> str:
     rekeyed = {Peer(*session) for session in vault.rekeyed(ran, intent)}
     before = Sessions(before.known, before.established - rekeyed, before.dynamic)
     while True:
-        found, waited_s = lost(before, now(), listens), time.monotonic() - began
+        after = now()
+        found, waited_s = lost(before, after, listens), time.monotonic() - began
         needed = found.fabric or found.dark
         if not needed and (not found.guests or waited_s >= min(GUESTS_S, within_s)):
             break
         if needed and waited_s >= within_s:
             raise _not_back(found, within_s)
         time.sleep(_LOOK_EVERY_S)
-    said = f"{len(before.established) - len(found.guests)} session(s) that were up are up"
+    said = f"{len(before.established & after.established)} session(s) that were up are up"
     late = ", ".join(map(str, found.guests))
     return f"{said}; not back, and the guests' own: {late}" if late else said
 
