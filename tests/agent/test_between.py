@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +17,14 @@ from trellis.agent.between import merged_as_proxmox_does
 from trellis.agent.manifest import sealed
 from trellis.agent.normalise import difference, normalise
 from trellis.agent.report import Fault
+from trellis.lab.scratch import ScratchFrr
 from trellis.pve import EvpnZone, Node, SdnState, effective, generate, pve_version
 from trellis.render import Bundle
 
 LOCAL = "/etc/frr/frr.conf.local"
 DAEMONS_CONF = "/etc/frr/daemons.conf"
 NODE = Node("pve01", "10.255.0.1", ("10.255.0.1", "fd00:0:0:ffff::1"), pve_version("9.1"))
+PVEVERSION = "#!/bin/sh\necho pve-manager/9.1.6/lab\n"
 OTHER = EvpnZone("evpnz7", 4777, "evpn")
 
 
@@ -60,12 +64,31 @@ def step(run: Run, name: str = "in-between state") -> str:
     return next(step["detail"] for step in run.report["steps"] if step["name"] == name)
 
 
+@pytest.fixture(scope="module")
+def committed(frr_root: Path, bundle: Bundle, sdn: SdnState) -> Iterator[Host]:
+    """A host that runs the homelab's configuration, committed."""
+    with ScratchFrr(frr_root, "pve01", supervised=True) as frr:
+        host = Host(frr)
+        frr.write("/usr/bin/pveversion", PVEVERSION, 0o755)
+        run = host.commit(manifest(bundle, sdn))
+        assert run.outcome == "applied", run.said
+        yield host
+
+
 @pytest.fixture
-def host(bare_host: Host, bundle: Bundle, sdn: SdnState) -> Host:
-    bare_host.frr.write("/usr/bin/pveversion", "#!/bin/sh\necho pve-manager/9.1.6/lab\n", 0o755)
-    run = bare_host.commit(manifest(bundle, sdn))
-    assert run.outcome == "applied", run.said
-    return bare_host
+def host(committed: Host, bundle: Bundle, sdn: SdnState) -> Iterator[Host]:
+    """The same host as often as it is wanted, as committed each time."""
+    frr = committed.frr
+    memory = frr.read("/var/lib/trellis/committed.json")
+    yield committed
+    frr.write("/var/lib/trellis/committed.json", memory, 0o600)
+    frr.run(["rm", "-f", "/var/lib/trellis/expected.json"])
+    frr.write("/usr/bin/pveversion", PVEVERSION, 0o755)
+    frr.write(LOCAL, bundle.text(LOCAL))
+    text = effective(sdn, NODE, tuple(bundle.text(LOCAL).splitlines())).text
+    frr.write(CONFIG, text)
+    if any(difference(text, frr.running_config())):
+        frr.run(["/usr/lib/frr/frrinit.sh", "restart"])
 
 
 def with_zone(sdn: SdnState) -> SdnState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.agent.conftest import Host, Run
 from tests.agent.documents import CONFIG, document, file
 from tests.sites import bundles_of, plan_of
 from trellis.agent.normalise import difference
+from trellis.lab.scratch import ScratchFrr
 from trellis.pve import EvpnZone, Node, SdnState, effective, pve_version
 from trellis.render import Bundle
 
@@ -43,14 +45,28 @@ def pve_document(bundle: Bundle) -> dict[str, Any]:
     return document(bundle.text(CONFIG).splitlines(), *others, kind="pve", daemons=list(bundle.daemons))
 
 
-@pytest.fixture
-def host(bare_host: Host, bundle: Bundle) -> Host:
+@pytest.fixture(scope="module")
+def committed(frr_root: Path, bundle: Bundle) -> Iterator[Host]:
     """A host that runs the homelab's configuration, committed; Proxmox has switched off ospfd in its own file."""
-    daemons = bare_host.frr.read(DAEMONS)
-    bare_host.frr.write(DAEMONS, daemons.replace("ospfd=yes", "ospfd=no").replace("ospf6d=yes", "ospf6d=no"))
-    run = bare_host.commit(pve_document(bundle))
-    assert run.outcome == "applied", run.said
-    return bare_host
+    with ScratchFrr(frr_root, "pve01", supervised=True) as frr:
+        host = Host(frr)
+        daemons = frr.read(DAEMONS)
+        frr.write(DAEMONS, daemons.replace("ospfd=yes", "ospfd=no").replace("ospf6d=yes", "ospf6d=no"))
+        run = host.commit(pve_document(bundle))
+        assert run.outcome == "applied", run.said
+        yield host
+
+
+@pytest.fixture
+def host(committed: Host, bundle: Bundle) -> Iterator[Host]:
+    """The same host as often as it is wanted, as committed each time."""
+    yield committed
+    frr = committed.frr
+    frr.run(["rm", "-rf", DRIFT, LOCAL, "/var/lib/trellis/frozen.json", "/var/lib/trellis/guard"])
+    for path in (LOCAL, CONFIG, DAEMONS_CONF):
+        frr.write(path, bundle.text(path))
+    if any(difference(bundle.text(CONFIG), frr.running_config())):
+        frr.run(["/usr/lib/frr/frrinit.sh", "restart"])
 
 
 def guard(host: Host) -> Run:
@@ -219,9 +235,12 @@ def test_the_units_watch_what_proxmox_writes_and_do_not_wait_for_its_quorum() ->
 
 def test_frr_that_somebody_stopped_is_told_and_not_started(host: Host) -> None:
     host.frr.run(["/usr/lib/frr/frrinit.sh", "stop"])
-    host.frr.run(["rm", "/usr/bin/systemctl"])
+    host.frr.run(["mv", "/usr/bin/systemctl", "/usr/bin/systemctl.real"])
     host.frr.write("/usr/bin/systemctl", "#!/bin/sh\necho inactive\n", 0o755)
     run = guard(host)
+    stopped = host.frr.run(["pgrep", "zebra"]).out
+    host.frr.run(["mv", "/usr/bin/systemctl.real", "/usr/bin/systemctl"])
+    host.frr.run(["/usr/lib/frr/frrinit.sh", "start"])
     assert (run.status, run.outcome) == (4, "failed")
     assert "FRR does not run: somebody stopped it" in run.said
-    assert host.frr.run(["pgrep", "zebra"]).out == ""
+    assert stopped == ""
