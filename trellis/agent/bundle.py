@@ -2,7 +2,7 @@
 
 The file holds each module's source as it stands here, so it can be read and compared on the host, and runs them as
 the modules they are. The same sources always make the same bytes: a digest tells whether a host has this agent.
-It travels packed, a third of its size, because the engine keeps what is sent to a host in its state.
+It travels packed, a third of its size, by `trellis install` alone; whoever calls it later names it by its digest.
 """
 
 from __future__ import annotations
@@ -147,9 +147,7 @@ def agent_text() -> str:
 @cache
 def packed_agent() -> str:
     """The agent's one file as it travels: xz in base64, in lines of 76 characters; the same text, the same lines."""
-    # The preset is written out: another one would be another text, and every host's agent would be sent again.
-    # The quickest: a better one takes 30 ms of each run of the program and saves a tenth.
-    # Not base85: the engine's JSON writes each of its <, > and & as six characters.
+    # The quickest preset: a better one saves a tenth, and takes a second of a host that is slow.
     return base64.encodebytes(lzma.compress(agent_text().encode(), preset=1)).decode("ascii")
 
 
