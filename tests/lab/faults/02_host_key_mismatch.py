@@ -11,7 +11,7 @@ FAULT = Fault(
     cause=causes.command(
         f"""
         cp -p {_KEY} /run/pinned_key
-        rm {_KEY} && ssh-keygen -q -t ed25519 -N '' -f {_KEY} <<< y
+        rm {_KEY} && ssh-keygen -q -t ed25519 -N '' -f {_KEY}
         systemctl restart ssh.service
         ssh-keygen -lf {_KEY}
         """,

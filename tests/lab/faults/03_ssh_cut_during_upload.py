@@ -21,6 +21,6 @@ FAULT = Fault(
     must="live file untouched",
     cause=causes.slow_link,
     attempt=cut_in_the_middle,
-    proof=proofs.fact("of the manifest"),
+    proof=proofs.fact("have arrived in all"),
     end=ends.untouched(),
 )

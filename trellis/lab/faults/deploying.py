@@ -135,7 +135,8 @@ def _told(answer: dict[str, Any], said: str) -> Told:
         return Told(ok=False, status=None, text=f"{said}\n{why}", step=lost["step"], why=why)
     report, status = answer["report"], answer["status"]
     error = report.get("error") or {}
-    why = "" if status == 0 else (answer["said"].strip() or said)[-500:]
+    last = (answer["said"].strip() or said).splitlines()[-1:]
+    why = "" if status == 0 else f"no report, exit status {status}; the last that was said: {' '.join(last)}"
     if error:
         why = f"{error['what']}: {error['why']}"
     step = report.get("failed_step") or ""

@@ -69,6 +69,8 @@ class Trial:
         self.struck_at: float | None = None
         self.recovered_s: float | None = None
         self._undo = ExitStack()
+        self._silence = ExitStack()
+        self._silenced = False
 
     def _choose(self) -> None:
         lines = (f"permit {self.mark}/32",)
@@ -98,6 +100,12 @@ class Trial:
         """Have something undone once the state that the fault left has been looked at."""
         self._undo.callback(undo)
 
+    def until_settled(self, undo: Callable[[], object]) -> None:
+        """Have something undone as soon as the host has settled: until then nobody hears of it."""
+        self._silenced = True
+        self._silence.callback(undo)
+        self._undo.callback(self._silence.close)
+
     def fact(self, text: str) -> None:
         """Note something that was seen and proves what happened."""
         self.facts.append(" ".join(text.split()))
@@ -118,6 +126,10 @@ class Trial:
         self.deployment = self.bench.deploy(self.host, self.change)
         if strike is not None:
             self._strike(strike, self.deployment)
+        if self._silenced:
+            # What the host does by itself is over before its answer can get through again.
+            self.settle()
+            self._silence.close()
         self.told = self.deployment.wait()
 
     def _strike(self, strike: Strike, deployment: Deployment) -> None:
@@ -193,7 +205,7 @@ class Trial:
         if told.ok:
             return "done"
         words = {2: "bad manifest", 3: "refused", 4: "taken back", 5: "NEEDS SOMEBODY"}
-        return f"{words.get(told.status or 0, 'failed')} at {told.step or '?'}: {told.why}"
+        return f"{words.get(told.status or 0, 'failed')}{f' at {told.step}' if told.step else ''}: {told.why}"
 
 
 def _back_in_s(told: Told | None) -> float | None:
