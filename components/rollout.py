@@ -115,7 +115,7 @@ class Rollout:
     def confirmation_of(self, digest: str) -> str:
         """The agent's command that confirms a host's change."""
         # A confirm that happened to begin after the change would confirm it before anybody heard of the other hosts.
-        return f"confirm --ask-first {digest}" if self.rolls_back else f"confirm {digest}"
+        return f"confirm --with-commit {'--ask-first ' if self.rolls_back else ''}{digest}"
 
     def settled(self, host: str) -> None:
         """Hear that a host has nothing to do, or has committed."""

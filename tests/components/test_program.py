@@ -124,7 +124,7 @@ def test_what_is_confirmed_is_what_was_committed_and_neither_waits_for_the_other
     for host in ("pve01", "pve02", "pve03"):
         commit, confirm = recorder.resources[f"{host}-commit"], recorder.resources[f"{host}-confirm"]
         digest = json.loads(commit.inputs["stdin"].split("\n", 1)[1])["digest"]
-        assert confirm.inputs["create"] == invocation(f"confirm {digest}")
+        assert confirm.inputs["create"] == invocation(f"confirm --with-commit {digest}")
         assert confirm.dependencies == commit.dependencies
         assert f"{host}-commit" not in urn_names(confirm.dependencies)
         assert (commit.parent, confirm.hooks["on_error"]) == (confirm.parent, ("trellis-confirm-again",))
@@ -167,7 +167,7 @@ def test_where_all_are_confirmed_together_none_depends_on_another_and_hooks_make
             registered = recorder.resources[f"{host}-{command}"]
             assert not [name for name in urn_names(registered.dependencies) if name.endswith(("-commit", "-confirm"))]
             assert registered.hooks["before_create"] == registered.hooks["before_update"] == ("trellis-turn",)
-        assert " confirm --ask-first " in recorder.resources[f"{host}-confirm"].inputs["create"]
+        assert " --ask-first " in recorder.resources[f"{host}-confirm"].inputs["create"]
 
 
 def test_a_host_in_maintenance_has_no_commands_and_the_run_says_so(

@@ -23,6 +23,10 @@ WAIT_S = 300.0
 STARTS_S = 30.0
 """How long a commit may take to begin after its confirmation came: an earlier outcome counts when none has by then."""
 
+COMMIT_BEGINS_S = 10.0
+"""How long a commit that comes together with its confirmation may take to begin, where its digest is in force already:
+a host that has lost something of it is changed all the same, and then needs the confirmation."""
+
 ENDING_S = 60.0
 """How long a commit may take to end once it is confirmed."""
 
@@ -59,7 +63,7 @@ def await_confirmation(digest: str, within_s: float) -> None:
     raise Fault("not confirmed", why, "see whether the host can still be reached with the new configuration")
 
 
-def confirm(digest: str, within_s: float, ask_first: bool = False) -> str:
+def confirm(digest: str, within_s: float, *, ask_first: bool = False, with_commit: bool = False) -> str:
     """Confirm the change to a digest, once it is ready for that.
 
     Args:
@@ -67,6 +71,7 @@ def confirm(digest: str, within_s: float, ask_first: bool = False) -> str:
         within_s: How long to wait for its commit to begin; once it has, its own limits count.
         ask_first: The first to come once the change waits is told to come again, however new its connection is:
             somebody waits for other hosts, and must hear that this one is ready before it is confirmed.
+        with_commit: A commit of the digest is sent at the same time, and may come later than this.
 
     Returns:
         What happened, for people.
@@ -77,7 +82,7 @@ def confirm(digest: str, within_s: float, ask_first: bool = False) -> str:
     """
     began, connected = state.clock(), connected_since()
     deadline = began + within_s
-    told = False
+    told, seen = False, not with_commit
     while True:
         at_work, change, last, now = working_on() == digest, state.under_way(), state.committed(), state.clock()
         if change is not None and change.digest == digest and change.awaiting_since_s is not None and at_work:
@@ -89,11 +94,12 @@ def confirm(digest: str, within_s: float, ask_first: bool = False) -> str:
                 write_whole(_CONFIRMED, digest.encode())
                 told, deadline = True, now + ENDING_S
         elif not at_work:
-            if last is not None and last.digest == digest:
+            if last is not None and last.digest == digest and (told or seen or now >= began + COMMIT_BEGINS_S):
                 return "confirmed" if told else "already in force"
             if told and (ended := state.last_run()) and (ended.digest, ended.outcome) == (digest, "applied"):
                 return "confirmed"  # a release: nothing of ours is committed after it
             _raise_if_over(digest, began)
+        seen = seen or at_work
         if now >= deadline and (told or not at_work):
             why = (
                 "its commit was confirmed but has not ended" if told else f"no commit of it began within {within_s:g} s"

@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     confirming.add_argument("digest")
     confirming.add_argument("--within-s", type=float, default=WAIT_S, help="how long to wait for the commit")
     confirming.add_argument("--ask-first", action="store_true", help="be told to come again by a change that waits")
+    confirming.add_argument("--with-commit", action="store_true", help="its commit is sent at the same time")
     taking_back = commands.add_parser("take-back", help="take back a change whose agent died; a timer calls it")
     taking_back.add_argument("digest")
     commands.add_parser("recover", help="at boot: put back the files of a change that was cut off")
@@ -104,7 +105,7 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911 - one for e
             case "prepare" | "commit":
                 return _change(options.command, _standard_input())
             case "confirm":
-                return _confirm(options.digest, options.within_s, options.ask_first)
+                return _confirm(options)
             case "take-back":
                 return _take_back(options.digest)
             case "recover":
@@ -189,9 +190,10 @@ def _secrets(text: str) -> int:
     return EXIT_STATUS[report.outcome]
 
 
-def _confirm(digest: str, within_s: float, ask_first: bool) -> int:
+def _confirm(options: argparse.Namespace) -> int:
+    digest = options.digest
     try:
-        outcome = confirm(digest, within_s, ask_first)
+        outcome = confirm(digest, options.within_s, ask_first=options.ask_first, with_commit=options.with_commit)
     except ComeAgain as again:
         say(f"{os.uname().nodename}: {again.what}")
         return EXIT_COME_AGAIN

@@ -1,4 +1,4 @@
-"""A confirmation that must be asked for first, as where all hosts of a run are confirmed together or none is."""
+"""How the program confirms: beside a commit that may come later, and asked first where all hosts go together."""
 
 from __future__ import annotations
 
@@ -42,3 +42,21 @@ def test_each_change_is_asked_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_need_not_ask_confirms_at_once() -> None:
     assert confirm.confirm(DIGEST, 5) == "confirmed"
+
+
+def test_a_digest_in_force_waits_for_the_commit_that_comes_with_its_confirmation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The host has lost something of it: the commit changes it again, and began after the confirmation."""
+    monkeypatch.setattr(state, "under_way", lambda: None)
+    at_work = iter(["", "", DIGEST, DIGEST, "", ""])
+    monkeypatch.setattr(confirm, "working_on", lambda: next(at_work))
+    assert confirm.confirm(DIGEST, 5, with_commit=True) == "already in force"
+    assert len(list(at_work)) == 1, "it left once the commit had ended, and not before"
+
+
+def test_a_digest_in_force_is_enough_where_no_commit_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "under_way", lambda: None)
+    monkeypatch.setattr(confirm, "working_on", lambda: "")
+    monkeypatch.setattr(confirm, "COMMIT_BEGINS_S", 0.3)
+    assert confirm.confirm(DIGEST, 5, with_commit=True) == "already in force"
