@@ -77,7 +77,8 @@ def _if_known(api: Api, path: str) -> list[dict[str, Any]]:
     try:
         return _listed(api, path)
     except ApiProblem as problem:
-        if problem.unknown:
+        # 400: there, but its list does not take `pending`.
+        if problem.unknown or problem.status == 400:
             return []
         raise
 
@@ -99,7 +100,9 @@ def _foreseen(api: Api, computed: Mapping[str, tuple[str, str]]) -> list[str]:
         try:
             answer = api.get("/cluster/sdn/dry-run", node=node)
         except ApiProblem as problem:
-            if not problem.unknown:
+            if problem.status == 400:
+                yield f"{node} is no node that Proxmox can ask: {problem}"
+            elif not problem.unknown:
                 raise
             return
         diff = answer.get("frr-diff") if isinstance(answer, dict) else None

@@ -12,19 +12,24 @@ from typing import Any
 TIMEOUT_S = 30.0
 """What one question may take; a dry run on a node takes Proxmox a second or two."""
 
-_NOT_THERE = (400, 404, 501)
+_NOT_THERE = (404, 501)
 
 
 class ApiProblem(Exception):
     """A question that Proxmox did not answer.
 
     Attributes:
-        unknown: Whether this release of Proxmox, as far as can be told, has no such question.
+        status: The HTTP status; 0 where there was no answer at all.
     """
 
-    def __init__(self, text: str, *, unknown: bool) -> None:
+    def __init__(self, text: str, *, status: int = 0) -> None:
         super().__init__(text)
-        self.unknown = unknown
+        self.status = status
+
+    @property
+    def unknown(self) -> bool:
+        """Whether this release of Proxmox has no such question."""
+        return self.status in _NOT_THERE
 
 
 class Api:
@@ -69,10 +74,10 @@ class Api:
                 return json.loads(answer.read())["data"]
         except HTTPError as error:
             said = _message(error.read()) or str(error.reason)
-            raise ApiProblem(f"GET {path}: {error.code}: {said}", unknown=error.code in _NOT_THERE) from None
+            raise ApiProblem(f"GET {path}: {error.code}: {said}", status=error.code) from None
         except (URLError, OSError, ValueError, KeyError) as error:
             reason = getattr(error, "reason", error)
-            raise ApiProblem(f"GET {path}: {reason}", unknown=False) from None
+            raise ApiProblem(f"GET {path}: {reason}") from None
 
 
 def _message(body: bytes) -> str:

@@ -42,7 +42,7 @@ def _ask(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
     def get(_: client.Api, path: str, **query: str) -> Any:
         answer = api.raw("GET", path, **query)
         if answer.status_code != 200:
-            raise client.ApiProblem(answer.json()["message"], unknown=answer.status_code in (400, 404, 501))
+            raise client.ApiProblem(answer.json()["message"], status=answer.status_code)
         return answer.json()["data"]
 
     monkeypatch.setattr(client.Api, "get", get)
@@ -138,6 +138,12 @@ def test_what_proxmox_would_generate_otherwise_than_computed_is_named(asked: Api
     assert "remote-as" not in text
 
 
+def test_a_host_that_proxmox_does_not_know_by_its_name_is_named(asked: Api) -> None:
+    text = refusal(computed={"pve09": ("", "")})
+    assert "pve09 is no node that Proxmox can ask: " in text
+    assert "Parameter verification failed" in text
+
+
 def test_a_line_that_only_moves_is_no_surprise() -> None:
     block = "router ospf\n ospf router-id 1.1.1.1\nexit\n"
     old, new = (block.replace("\n", f"\n{sign}") for sign in "-+")
@@ -148,7 +154,7 @@ def test_a_line_that_only_moves_is_no_surprise() -> None:
 
 def test_an_api_that_does_not_answer_refuses_too(asked: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def get(_: client.Api, path: str, **query: str) -> Any:
-        raise client.ApiProblem(f"GET {path}: 403: Permission check failed", unknown=False)
+        raise client.ApiProblem(f"GET {path}: 403: Permission check failed", status=403)
 
     monkeypatch.setattr(client.Api, "get", get)
     assert "does not say what is pending: GET /cluster/sdn/vnets: 403" in refusal()
