@@ -22,6 +22,7 @@ from trellis.lab.images import ensure_root
 from trellis.lab.scratch import ScratchFrr
 
 RELOAD = "/usr/lib/frr/frr-reload.py"
+_COME_AGAIN = 75
 BASE = (Path(__file__).parent / "configs" / "dual-stack-evpn.conf").read_text().splitlines()
 TEXT = "\n".join(BASE) + "\n"
 ROUTE = "ip route 10.9.0.0/16 blackhole"
@@ -201,6 +202,20 @@ class Host:
         """Process ids of FRR's daemons."""
         found = self.frr.run(["bash", "-c", "cd /run/frr; grep -H . *.pid"]).out
         return dict(line.split(".pid:") for line in found.splitlines() if not line.startswith("watchfrr"))
+
+
+def confirmed(host: Host, *command: str) -> tuple[int, dict[str, Any]]:
+    """Run a command that waits for a confirmation, and confirm it by a process that began afterwards."""
+    argv = host.frr.command(["python3", AGENT_PATH, *command])
+    with subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if "awaiting confirmation of " in line:
+                while host.agent("confirm", line.split()[-1]).status == _COME_AGAIN:
+                    pass
+                break
+        process.stderr.read()
+        out = process.stdout.read()
+    return process.returncode, json.loads(out) if out else {}
 
 
 @pytest.fixture

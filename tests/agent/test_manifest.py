@@ -33,6 +33,14 @@ def test_the_digest_covers_everything_but_itself() -> None:
     assert digest_of({**content, "timeout_s": 61}) != content["digest"]
 
 
+def test_a_file_that_a_secret_goes_into_is_not_for_everybody() -> None:
+    lines = [" neighbor 10.0.0.2 password {{secret:edge-key}}"]
+    parse(json.dumps(sealed(document(lines))))
+    open_to_all = {**file("/etc/frr/frr.conf.local", lines, "frr", "0644")}
+    content = document(["hostname pve01"], open_to_all)
+    assert "frr.conf.local: has a place for a secret, so mode must be 0NN0" in _problems(sealed(content))
+
+
 def test_a_manifest_that_was_cut_or_edited_is_refused() -> None:
     content = sealed(document(["hostname pve01"]))
     content["files"][0]["lines"].append("ip route 0.0.0.0/0 10.0.0.1")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.conftest import RELOAD, Host, Run
+from tests.agent.conftest import RELOAD, Host, Run, confirmed
 from tests.agent.documents import CONFIG, document
 from trellis.lab.scratch import ScratchFrr
 
@@ -161,6 +161,32 @@ def test_a_manifest_whose_secret_was_not_sent_is_refused_with_the_command_that_s
     assert (run.status, run.outcome) == (3, "refused")
     assert "no value for edge-key" in run.report["error"]["what"]
     assert "pulumi config set --secret --path 'trellis:secrets.edge-key'" in run.report["error"]["remedy"]
+
+
+def test_a_folder_that_everybody_reads_gets_no_value(bare_host: Host) -> None:
+    given(bare_host, edge_key=OLD)
+    bare_host.frr.run(["chmod", "0755", "/etc/frr"])
+    run = bare_host.commit(document(LINES))
+    assert (run.status, run.failed_step) == (3, "preconditions")
+    assert run.report["error"]["remedy"] == "`chmod o= /etc/frr`, as FRR's package has it"
+
+
+def test_a_released_host_keeps_no_value(host: Host) -> None:
+    before = host.frr.running_config()
+    assert given(host, edge_key=NEW).outcome == "applied"
+    assert confirmed(host, "release")[0] == 0
+    assert " password " in before
+    assert key_of(host.frr) == []
+    assert {path for path in holding(host, "CANARY") if not path.startswith("/var/lib/trellis/backup/")} == set()
+
+
+def test_an_earlier_commit_comes_back_with_the_value_of_today(host: Host) -> None:
+    assert host.commit(document([*LINES, "ip route 192.0.2.128/25 blackhole"])).outcome == "applied"
+    assert given(host, edge_key=NEW).outcome == "applied"
+    status, report = confirmed(host, "rollback", "1")
+    assert status == 0, report
+    assert host.frr.read(CONFIG) == TEXT.replace("{{secret:edge-key}}", NEW)
+    assert "CANARY" not in json.dumps([report, host.agent("history").report])
 
 
 def test_a_value_in_force_is_kept_although_it_is_not_sent_any_more(host: Host) -> None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.agent.conftest import BASE, Host
+from tests.agent.conftest import BASE, Host, confirmed
 from tests.agent.documents import CONFIG, SYSCTLS, document, file
 from trellis.agent.bundle import AGENT_PATH
 from trellis.agent.manifest import sealed
@@ -17,7 +17,6 @@ from trellis.lab.scratch import ScratchFrr
 
 pytestmark = pytest.mark.frr
 
-COME_AGAIN = 75
 TEXT = "\n".join(BASE) + "\n"
 MORE = [*BASE[:-1], "ip route 10.9.0.0/16 blackhole", "end"]
 
@@ -30,20 +29,6 @@ def host(bare_host: Host) -> Host:
     return bare_host
 
 
-def _confirmed(host: Host, *command: str) -> tuple[int, dict]:
-    """Run a command that waits for a confirmation, and confirm it by a process that began afterwards."""
-    argv = host.frr.command(["python3", AGENT_PATH, *command])
-    with subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        for line in process.stderr:
-            if "awaiting confirmation of " in line:
-                while host.agent("confirm", line.split()[-1]).status == COME_AGAIN:
-                    pass
-                break
-        process.stderr.read()
-        out = process.stdout.read()
-    return process.returncode, json.loads(out) if out else {}
-
-
 def test_each_commit_is_in_the_history_and_the_last_one_is_in_force(host: Host) -> None:
     told = host.agent("history").report
     assert [(entry["number"], entry["why"]) for entry in told["entries"]] == [(1, "commit"), (2, "commit")]
@@ -54,7 +39,7 @@ def test_each_commit_is_in_the_history_and_the_last_one_is_in_force(host: Host) 
 
 
 def test_an_earlier_commit_is_put_into_force_again_and_that_is_a_commit_too(host: Host) -> None:
-    status, report = _confirmed(host, "rollback", "1")
+    status, report = confirmed(host, "rollback", "1")
     assert (status, report["outcome"]) == (0, "applied")
     assert difference(TEXT, host.frr.running_config()) == ([], [])
     told = host.agent("history").report
@@ -82,7 +67,7 @@ def test_a_repair_overwrites_a_hand_edit_that_a_deploy_refuses(host: Host) -> No
     host.frr.vtysh("configure", "ip route 10.66.0.0/16 blackhole")
     refused = host.commit(document(BASE))
     assert (refused.status, refused.failed_step) == (3, "drift")
-    status, report = _confirmed(host, "repair")
+    status, report = confirmed(host, "repair")
     assert (status, report["outcome"]) == (0, "applied")
     drift = next(step["detail"] for step in report["steps"] if step["name"] == "drift")
     assert "ip route 10.66.0.0/16 blackhole" in drift
@@ -122,7 +107,7 @@ def test_a_release_gives_back_every_file_and_what_frr_ran_before_the_first_deplo
     assert host.commit(document(MORE, settings, sysctls=SYSCTLS)).outcome == "applied"
     assert scratch.run(["cat", "/proc/sys/net/ipv4/conf/lo/log_martians"]).out == "0\n"
 
-    status, report = _confirmed(host, "release")
+    status, report = confirmed(host, "release")
 
     assert (status, report["outcome"]) == (0, "applied"), report["error"]
     assert scratch.read(CONFIG) == original
@@ -136,7 +121,7 @@ def test_a_release_gives_back_every_file_and_what_frr_ran_before_the_first_deplo
 
 
 def test_after_a_release_a_deploy_is_a_first_one_again(host: Host) -> None:
-    assert _confirmed(host, "release")[0] == 0
+    assert confirmed(host, "release")[0] == 0
     assert host.commit(document(BASE)).outcome == "applied"
     assert [entry["why"] for entry in host.agent("history").report["entries"]][-2:] == ["release", "commit"]
 
@@ -153,6 +138,6 @@ def test_a_release_that_is_killed_is_taken_back_and_can_be_done_again(host: Host
         pid = host.agent("status").report["lock"].split()[1].rstrip(",")
         host.frr.run(["kill", "-KILL", pid])
         process.communicate(timeout=60)
-    assert _confirmed(host, "release")[0] == 0
+    assert confirmed(host, "release")[0] == 0
     assert host.config() != before
     assert host.agent("status").report["committed"] is None

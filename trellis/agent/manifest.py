@@ -386,6 +386,8 @@ def _file_problems(file: ManagedFile) -> list[str]:
     for name in (file.owner, file.group):
         if not re.fullmatch("[a-z_][a-z0-9_-]{0,31}", name):
             problems.append(f"{file.path}: {name!r} is no user or group")
+    if file.mode & 0o007 and any("{{secret:" in line for line in file.lines):
+        problems.append(f"{file.path}: has a place for a secret, so mode must be 0NN0")
     for number, line in enumerate(file.lines, 1):
         if UNPRINTABLE.search(line):
             problems.append(f"{file.path} line {number}: holds a control character; it could read as two lines")

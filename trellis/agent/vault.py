@@ -22,6 +22,9 @@ from trellis.agent.report import Fault, never_say
 STORE = Path("/var/lib/trellis/secrets.json")
 """Root's, mode 0600: a JSON object, name -> value."""
 
+FOLDER = Path("/etc/frr")
+"""Where the files lie that values are put into; what keeps others from reading them, for one of them is Proxmox's."""
+
 PLACEHOLDER = re.compile(r"\{\{secret:(~?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\}\}")
 """What stands for a value. 74 characters at most, for FRR takes 80; no text of a site can hold a brace."""
 
@@ -114,8 +117,12 @@ def used(texts: Iterable[str]) -> set[str]:
 
 
 def refuse_unless_known(texts: Iterable[str]) -> None:
-    """Raise a Fault when a text has a placeholder whose value this host was not given."""
+    """Raise a Fault when a text has a placeholder whose value this host was not given, or would not keep to itself."""
     wanted = used(texts)
+    if wanted and FOLDER.stat().st_mode & 0o007:
+        # Proxmox writes frr.conf there with mode 0644.
+        why = "everybody on this host could read the keys of sessions in it"
+        raise Fault(f"{FOLDER} is open to all users", why, f"`chmod o= {FOLDER}`, as FRR's package has it")
     if lacking := sorted(wanted - values().keys()) if wanted else []:
         first = lacking[0]
         raise Fault(
