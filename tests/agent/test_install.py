@@ -134,8 +134,8 @@ def test_a_sudo_that_does_not_read_our_rule_leaves_nothing_behind(new_host: Host
 def test_a_host_without_sudo_names_the_package(new_host: Host) -> None:
     new_host.frr.run(["rm", "/usr/sbin/visudo"])
     run = _install(new_host)
-    assert (run.status, run.outcome, run.failed_step) == (4, "restored", "check sudoers")
-    assert "visudo" in run.report["error"]["remedy"]
+    assert (run.status, run.outcome, run.failed_step) == (3, "refused", "deploy user")
+    assert run.report["error"]["remedy"] == "apt-get install sudo"
 
 
 def test_uninstall_takes_all_of_it_away_and_is_content_when_there_is_nothing(new_host: Host) -> None:

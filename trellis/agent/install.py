@@ -132,6 +132,8 @@ def _refuse_unusable(user: str, keys: list[str]) -> None:
         raise Fault(
             f"the deploy user {user!r}", "it is root, or no name of a user", "name another in the site: ssh.user"
         )
+    if shutil.which("visudo") is None or shutil.which("sudo") is None:
+        raise Fault("sudo", "it is not installed, and the deploy user runs the agent by it", "apt-get install sudo")
     bad = [key for key in keys if not _KEY.fullmatch(key)]
     if bad or not keys:
         why = "is none of ssh-ed25519, ecdsa or ssh-rsa" if bad else "none was given"
