@@ -28,14 +28,50 @@ def test_a_reload_that_hangs_is_ended_and_taken_back(host: Host) -> None:
     host.assert_untouched(before)
 
 
-def test_a_daemon_that_crashes_during_the_reload_takes_the_change_back(host: Host) -> None:
+@pytest.mark.parametrize("daemon", ["bgpd", "zebra", "mgmtd"])
+def test_a_daemon_that_crashes_during_the_reload_takes_the_change_back(host: Host, daemon: str) -> None:
     before = host.config()
-    after = f'{RELOAD}.real "$@"; kill -9 $(cat /run/frr/bgpd.pid)'
+    after = f'{RELOAD}.real "$@"; kill -9 $(cat /run/frr/{daemon}.pid)'
     host.on_reload(f"[ -e /run/killed ] || {{ touch /run/killed; {after}; exit 0; }}")
     run = host.commit(document(WITH_ROUTE))
     assert (run.status, run.outcome, run.failed_step) == (4, "restored", "daemons still alive")
-    assert "bgpd crashed" in run.report["error"]["what"]
+    assert daemon in run.report["error"]["what"]
     host.assert_untouched(before)
+
+
+def test_a_watchfrr_that_is_restarted_during_the_reload_is_no_failure(host: Host) -> None:
+    watch = 'argv=$(tr "\\0" " " < /proc/$(cat /run/frr/watchfrr.pid)/cmdline); kill $(cat /run/frr/watchfrr.pid)'
+    host.on_first_reload(f"{watch}; sleep 1; setsid $argv")
+    run = host.commit(document(WITH_ROUTE))
+    assert (run.status, run.outcome) == (0, "applied"), run.report
+
+
+def test_a_reload_that_is_killed_while_it_deletes_is_taken_back_and_the_next_run_converges(host: Host) -> None:
+    before = host.config()
+    routes = [f"ip route 10.9.{number}.0/24 blackhole" for number in range(40)]
+    assert host.commit(document([*BASE[:-1], *routes, "end"])).outcome == "applied"
+    many = host.config()
+    cut = f'{RELOAD}.real "$@" & sleep 1.5; kill -9 $! $(pgrep -f "vtysh.*-c") 2>/dev/null; exit 137'
+    host.on_reload(f"[ -e /run/cut ] || {{ touch /run/cut; {cut}; }}")
+    run = host.commit(document(BASE))
+    assert (run.status, run.outcome, run.failed_step) == (4, "restored", "reload FRR"), run.report
+    assert host.config() == many
+    assert difference("\n".join([*BASE, *routes]), host.frr.running_config()) == ([], [])
+    assert host.commit(document(BASE)).outcome == "applied"
+    assert host.config()[0] == before[0]
+
+
+def test_a_configuration_lock_that_somebody_holds_ends_the_reload_and_is_taken_back(host: Host) -> None:
+    before = host.config()
+    # An operator's vtysh that has locked the configuration and is asked for nothing more.
+    host.frr.write("/run/hold.sh", "(echo 'configure terminal file-lock'; sleep 1000) | vtysh\n")
+    host.frr.run(["bash", "-c", "setsid bash /run/hold.sh < /dev/null > /dev/null 2>&1 & sleep 1"])
+    run = host.commit(document(WITH_ROUTE, timeout_s=12))
+    assert (run.status, run.outcome, run.failed_step) == (4, "restored", "reload FRR"), run.report
+    assert "it was killed" in run.why
+    host.assert_untouched(before)
+    host.frr.run(["pkill", "-f", "sleep 1000"])
+    assert host.commit(document(WITH_ROUTE)).outcome == "applied"
 
 
 def test_a_second_commit_is_refused_while_one_runs_and_a_signal_takes_that_back(host: Host) -> None:
