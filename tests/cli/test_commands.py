@@ -28,6 +28,23 @@ def test_plan_shows_hosts_vnets_and_guests_with_their_numbers() -> None:
     assert "\x1b" not in done.stdout  # colour only on a terminal
 
 
+def test_plan_names_the_secrets_that_hosts_need_and_render_tells_an_edges_owner(tmp_path: Path) -> None:
+    stack = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    stack["config"]["trellis:site"]["fabric"]["md5"] = "fabric-key"
+    stack["config"]["trellis:site"]["edges"]["edge1"]["md5"] = "edge1-key"
+    file = tmp_path / "Pulumi.signed.yaml"
+    file.write_text(yaml.safe_dump(stack))
+    planned = trellis("plan", "--file", str(file)).stdout
+    for shown in ("edge1-key", "sessions with edge1", "fabric-key", "sessions between hosts"):
+        assert shown in planned
+    assert trellis("plan").stdout.count("fabric-key") == 0
+    edge = trellis("render", "edge1", "--file", str(file)).stdout
+    assert edge.startswith("# TCP MD5: every session with a host of the fabric is signed with the secret edge1-key")
+    assert trellis("render", "edge1").stdout == "".join(
+        line for line in edge.splitlines(keepends=True) if line not in edge.splitlines(keepends=True)[:8]
+    )
+
+
 def test_plan_as_json_holds_every_guests_asn() -> None:
     planned = json.loads(trellis("plan", "--json").stdout)
     asns = {guest["guest"]["name"]: guest["guest"]["asn"] for guest in planned["guests"]}

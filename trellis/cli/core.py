@@ -16,6 +16,7 @@ from trellis.plan import plan as make_plan
 from trellis.plan.model import EdgePlan
 from trellis.render import FRR_CONF, FRR_CONF_LOCAL, Bundle
 from trellis.render import render as make_bundles
+from trellis.render.bundle import secrets_of
 from trellis.render.documents import edge_document
 from trellis.render.edge import edge_filter
 from trellis.render.edge_sessions import edge_sessions
@@ -52,7 +53,14 @@ def plan(stack: StackOption = "dev", file: FileOption = None, json: Json = False
     if json:
         print_json(planned)
         return
-    for table in (_hosts(planned), _rollout(planned), _vnets(planned), _guests(planned), _exceptions(planned)):
+    for table in (
+        _hosts(planned),
+        _rollout(planned),
+        _vnets(planned),
+        _guests(planned),
+        _exceptions(planned),
+        _secrets(planned),
+    ):
         if table.row_count:
             out.print(table)
 
@@ -152,6 +160,18 @@ def _rollout(planned: Plan) -> Table:
         table.add_row(str(number), ", ".join(batch), fails)
     for host, why in order.maintenance:
         table.add_row("-", host, f"left out, nothing is sent to it: {why}")
+    return table
+
+
+def _secrets(planned: Plan) -> Table:
+    """The secrets that the site names: their values are the stack's configuration."""
+    table = Table("secret", "signs (TCP MD5)", "hosts", title="Secrets, kept by `pulumi config set --secret --path`")
+    needed = {host.name: secrets_of(host) for host in planned.hosts}
+    between = {s.md5 for host in planned.hosts for bgp in host.bgp for s in bgp.sessions if s.is_group}
+    for secret in sorted({secret for secrets in needed.values() for secret in secrets}):
+        signs = [f"sessions with {edge.name}" for edge in planned.edges if edge.md5 == secret]
+        signs += ["sessions between hosts"] if secret in between else []
+        table.add_row(secret, ", ".join(signs), ", ".join(host for host in needed if secret in needed[host]))
     return table
 
 
