@@ -62,12 +62,18 @@ line vty
 OWN = Counter(in_order(INTENT.replace(" neighbor VTEP peer-group\n", "")))
 
 
-def test_i12_an_entry_too_many_in_a_filter_of_ours_goes_and_one_elsewhere_stays() -> None:
+def test_i12_an_entry_in_the_place_of_one_of_ours_goes_and_one_elsewhere_stays() -> None:
     found = split(INTENT, OWN, INTENT.replace("deny 2", "permit 2") + "route-map THEIRS permit 1\nexit\n")
     assert found.surplus == (("route-map TL-IN permit 2",),)
     assert found.missing == (("route-map TL-IN deny 2",),)
     assert found.foreign == (("route-map THEIRS permit 1",),)
     assert patch(found) == "no route-map TL-IN permit 2\nroute-map TL-IN deny 2\nexit\n"
+
+
+def test_an_entry_that_somebody_added_to_a_filter_of_ours_is_told_and_stays() -> None:
+    found = split(INTENT, OWN, f"{INTENT}route-map TL-IN permit 3\nexit\n")
+    assert not found.is_ours
+    assert found.foreign == (("route-map TL-IN permit 3",),)
 
 
 def test_what_proxmox_no_longer_generates_is_told_and_not_ours() -> None:

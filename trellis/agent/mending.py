@@ -1,9 +1,9 @@
 """What of a host's FRR configuration is ours, and the least text that puts it back; values in, values out.
 
 On a Proxmox host frr.conf is made of what Proxmox generates and of our frr.conf.local. Ours are the lines of that
-file, and whatever stands in objects that it names: its route-maps, its lists, its BFD profiles. An entry too many in
-one of those opens a filter as an entry too few does (incident I12: entries of a route-map renumbered). Every other
-line is somebody else's: it is told, and stays.
+file. Where some of a route-map, list or BFD profile of ours are missing, whatever else stands in it has taken their
+place, and goes (incident I12: the entries of a route-map renumbered, a guard unreachable). Every other line is
+somebody else's: it is told, and stays.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Split:
 
     Attributes:
         missing: Ours that are not there, in the order in which FRR must get them.
-        surplus: Lines that nobody intended in objects of ours.
+        surplus: Lines that nobody intended in objects of ours of which lines are missing as well.
         foreign: Lines that nobody of ours intended elsewhere: they stay.
         gone: Lines that Proxmox was to generate, and does not: its SDN is another one.
     """
@@ -67,8 +67,9 @@ def split(intent: str, own: Counter[ConfigLine], found: str, also: str = "") -> 
     lacking = _left(wanted, Counter(actual))
     beyond = _left(actual, Counter(wanted))
     ours = own | Counter(in_order(also))
-    objects = _objects(own)
     missing = tuple(line for line in lacking if line in ours)
+    # Where nothing of ours is missing, somebody has added to it: that is told as any other line of theirs.
+    objects = _objects(own) & _objects(missing)
     surplus = tuple(line for line in beyond if _object(line) in objects)
     return Split(
         missing=missing,
@@ -179,7 +180,7 @@ def _object(line: ConfigLine) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def _objects(own: Counter[ConfigLine]) -> frozenset[tuple[str, str]]:
+def _objects(own: Iterable[ConfigLine]) -> frozenset[tuple[str, str]]:
     return frozenset(found for line in own if (found := _object(line)) is not None)
 
 
