@@ -140,10 +140,12 @@ def test_a_host_without_sudo_names_the_package(new_host: Host) -> None:
 
 def test_uninstall_takes_all_of_it_away_and_is_content_when_there_is_nothing(new_host: Host) -> None:
     _install(new_host)
+    new_host.frr.write("/var/lib/trellis/secrets.json", "{}", 0o600)
     gone = _sent(new_host, "uninstall")
     assert (gone.status, gone.outcome) == (0, "applied"), gone.said
     assert new_host.frr.run(["ls", FOLDER, SUDOERS]).out == ""
     assert new_host.frr.run(["id", "trellis"]).status != 0
+    assert not new_host.frr.path("/var/lib/trellis/secrets.json").exists()
     assert _sent(new_host, "uninstall").outcome == "unchanged"
 
 

@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from trellis.agent import files, guard, recovery, state, units
+from trellis.agent import files, guard, recovery, state, units, vault, veil
 from trellis.agent.itself import AGENT_PATH, own_text
 from trellis.agent.lock import held_lock
 from trellis.agent.manifest import ManagedFile
@@ -99,6 +99,10 @@ def uninstall(report: Report) -> None:
             with report.step("deploy user"):
                 _remove_user(earlier.user)
                 shutil.rmtree(FOLDER, ignore_errors=True)
+            with report.step("secrets"):
+                # FRR's files keep those that it uses; nobody is left to whom the agent's own copy would be of use.
+                vault.STORE.unlink(missing_ok=True)
+                shutil.rmtree(veil.FOLDER, ignore_errors=True)
             (state.HOME / _RECORD).unlink()
             report.outcome = "applied"
     except Fault as fault:

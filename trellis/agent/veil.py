@@ -19,7 +19,7 @@ from trellis.agent import vault
 from trellis.agent.files import found, write_whole
 from trellis.agent.manifest import RUNNING_CONFIG
 
-_BIN = Path("/var/lib/trellis/veil")
+FOLDER = Path("/var/lib/trellis/veil")
 """Not below /run, which Debian mounts `noexec`."""
 _CONFIG = Path("/run/trellis/reload")
 _WHERE = "TRELLIS_SECRETS"
@@ -72,9 +72,9 @@ def reload_arguments() -> Iterator[list[str]]:
         yield [RUNNING_CONFIG]
         return
     for name, text, mode in (("vtysh", _VTYSH, 0o700), ("veil.py", _PYTHON, 0o600)):
-        kept = found(str(_BIN / name))
+        kept = found(str(FOLDER / name))
         if kept is None or (kept.content, kept.mode) != (text.encode(), mode):
-            write_whole(_BIN / name, text.encode(), mode)
+            write_whole(FOLDER / name, text.encode(), mode)
     _CONFIG.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         # A file named frr.conf in its configuration folder: for any other it would have FRR write over the real one.
@@ -84,7 +84,7 @@ def reload_arguments() -> Iterator[list[str]]:
         (_CONFIG / "vtysh.conf").write_text("")
         with _in_memory("".join(f"{placeholder} {value}\n" for placeholder, value in pairs)):
             folder = str(_CONFIG)
-            yield ["--bindir", str(_BIN), "--confdir", folder, "--rundir", folder, f"{folder}/frr.conf"]
+            yield ["--bindir", str(FOLDER), "--confdir", folder, "--rundir", folder, f"{folder}/frr.conf"]
     finally:
         shutil.rmtree(_CONFIG, ignore_errors=True)
 
