@@ -11,8 +11,8 @@ def cut_in_the_middle(trial: Trial) -> None:
     causes.cut_link(trial)
     causes.count_received(trial)
     causes.end_ssh_sessions(trial)
-    trial.deployment.kill()
-    trial.deployment.wait()
+    causes.mend_link(trial)
+    trial.told = trial.deployment.wait()
 
 
 FAULT = Fault(

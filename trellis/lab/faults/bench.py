@@ -100,8 +100,20 @@ class Bench:
         change(data)
         return replace(self.twin, site_data=data, site=load_site(data))
 
+    def under_way(self, host: str) -> str:
+        """What the agent wrote of the change under way; empty if there is none.
+
+        Read on the host's disk from outside: whoever asks the host itself again and again takes its only processor.
+        """
+        try:
+            return (self.lab.machine(host).disk / "upper" / UNDER_WAY.lstrip("/")).read_text(errors="replace")
+        except FileNotFoundError:
+            return ""
+
     def at_work(self, host: str) -> bool:
         """Whether a change of a host has not ended yet."""
+        if self.under_way(host):
+            return True
         return self.sh(host, _AT_WORK, check=False).ok
 
     def request(self, host: str, command: str, stdin: str = "") -> dict[str, object]:

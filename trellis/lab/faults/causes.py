@@ -18,7 +18,6 @@ from trellis.lab import from_site, network
 from trellis.lab.errors import LabError
 from trellis.lab.faults import hold
 from trellis.lab.faults.fault import Action
-from trellis.lab.faults.look import UNDER_WAY
 from trellis.lab.faults.proofs import journal
 from trellis.lab.machine import BOOT_LIMIT_S
 from trellis.lab.processes import run
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 CONTROLLER_ADDRESS = "10.10.0.250"
 """Where the controller of the lab is: the site has no host there, so `trellis.lab.from_site` takes it."""
+
+_AWAITING_S = 90.0
 
 
 def command(script: str, undo: str = "") -> Action:
@@ -101,9 +102,13 @@ def let_reload_go(trial: Trial) -> None:
 
 
 def await_confirmation(trial: Trial) -> None:
-    """Wait until the change of the host waits for its confirmation."""
-    script = f"for i in $(seq 300); do grep -q awaiting {UNDER_WAY} && exit 0; sleep 0.1; done; exit 1"
-    trial.sh(script, timeout_s=90)
+    """Wait until the change of the host waits for its confirmation; from here on recovery is timed."""
+    deadline = time.monotonic() + _AWAITING_S
+    while "awaiting" not in trial.bench.under_way(trial.host):
+        if time.monotonic() > deadline:
+            why = f"it did not wait for its confirmation within {_AWAITING_S:g} s"
+            raise LabError(f"{trial.host}: the change", why=why, remedy="see the agent's steps")
+        time.sleep(0.05)
     trial.struck()
 
 
