@@ -33,7 +33,7 @@ MOST_TIMES_FLOOR = 1.25
 EVENTS = {
     "start": "before the process is spawned that runs the program inline (Automation API); the stack is empty",
     "stop": "its end is seen: the engine has answered and ended",
-    "program": "this repository's __main__.py with the site in its configuration",
+    "program": "this repository's __main__.py with the site in its configuration (by way of trellis/bench/own)",
     "floor": "the same resources with the same inputs from a file, nothing computed (trellis/bench/given/__main__.py)",
     "empty": "as many resources of the same kinds, their SDKs imported, no input (trellis/bench/empty/__main__.py)",
     "judged": "the ratio to the floor; the one to the empty program is mostly the engine's cost of what is sent to it",
@@ -42,7 +42,7 @@ EVENTS = {
 }
 """What is measured, for whoever reads a figure."""
 
-_PROJECT = Path(__file__).resolve().parents[2]
+_OWN = Path(__file__).with_name("own")
 _GIVEN = Path(__file__).with_name("given")
 _EMPTY = Path(__file__).with_name("empty")
 _SECRETS = {"trellis:sshPrivateKey": "reaches no host", "trellis:proxmoxApiToken": "reaches no Proxmox"}
@@ -144,7 +144,7 @@ class _Bench:
             script.chmod(0o755)
 
     def compared(self, size: Size, repetitions: int, say: Callable[[str], None]) -> list[Comparison]:
-        program = _Side("program", _PROJECT, {"trellis:site": site_data(size)})
+        program = _Side("program", _OWN, {"trellis:site": site_data(size)})
         # Not counted: it fills the system's cache, and says which resources there are and what is sent with them.
         made = self._pass(program, f"{size}-first")[0].made
         sent = self._registered(program, f"{size}-first")
