@@ -5,13 +5,13 @@ from __future__ import annotations
 import getpass
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.cli.command_line import trellis
 from tests.ends.sshd import Sshd, start_sshd, stop
 from tests.sites import site_data
 from trellis.agent.bundle import agent_digest, agent_text
@@ -72,9 +72,8 @@ def _stack_file(tmp_path: Path, host: Sshd) -> Path:
 
 def _trellis(tmp_path: Path, host: Sshd, *words: str) -> subprocess.CompletedProcess[str]:
     file, identity = _stack_file(tmp_path, host), host.folder / "client_key"
-    program = [sys.executable, "-c", "from trellis.cli import main; main()"]
     more = ["--file", str(file), "--identity", str(identity), "--as-root-user", getpass.getuser()]
-    return subprocess.run([*program, *words, *more], capture_output=True, text=True, check=False, timeout=120)
+    return trellis(*words, *more)
 
 
 def test_a_host_gets_the_whole_agent_on_standard_input_with_its_user_and_key(tmp_path: Path, host: Sshd) -> None:
@@ -120,9 +119,8 @@ def test_a_host_that_is_none_of_the_site_is_refused_before_anything_is_dialled(t
 def test_another_host_key_than_the_pinned_one_gets_nothing(tmp_path: Path, host: Sshd) -> None:
     file = _stack_file(tmp_path, host)
     file.write_text(file.read_text().replace(host.host_key.split()[1], host.another_host_key.split()[1]))
-    program = [sys.executable, "-c", "from trellis.cli import main; main()", "install", "pve01", "--file", str(file)]
     identity = ["--identity", str(host.folder / "client_key"), "--as-root-user", getpass.getuser()]
-    done = subprocess.run([*program, *identity], capture_output=True, text=True, check=False, timeout=120)
+    done = trellis("install", "pve01", "--file", str(file), *identity)
     assert done.returncode == 1
     assert "pve01: host key" in done.stderr
     assert not (host.folder / "agent.py").exists()

@@ -18,9 +18,15 @@ from trellis.site import load_site
 Run = Callable[..., tuple[Recorder, dict[str, Any]]]
 
 
+_OF_DEV: list[tuple[Recorder, dict[str, Any]]] = []
+
+
 @pytest.fixture
 def program(run_program: Run, dev_site: dict[str, Any]) -> tuple[Recorder, dict[str, Any]]:
-    return run_program(dev_site)
+    """What the program makes of the stack `dev`: run once, and only read by the tests."""
+    if not _OF_DEV:
+        _OF_DEV.append(run_program(dev_site))
+    return _OF_DEV[0]
 
 
 def urn_names(urns: tuple[str, ...]) -> set[str]:
