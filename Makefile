@@ -51,7 +51,7 @@ test: check slow ## Everything fast, then scratch FRR, the engine, and the lab's
 
 slow: setup
 	@echo "== golden files and agent on a scratch FRR"
-	$(PYTEST) -q -n 2 -m "frr and not lab"
+	$(PYTEST) -q -n 4 -m "frr and not lab"  # most of it waits for daemons
 	echo "== the program on the real engine"
 	$(PYTEST) -q -n 2 -m "engine and not lab"
 	echo "== the lab's main job"
