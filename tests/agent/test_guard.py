@@ -244,3 +244,24 @@ def test_frr_that_somebody_stopped_is_told_and_not_started(host: Host) -> None:
     assert (run.status, run.outcome) == (4, "failed")
     assert "FRR does not run: somebody stopped it" in run.said
     assert stopped == ""
+
+
+def test_a_secret_comes_back_with_its_value_and_is_told_without_it(bare_host: Host) -> None:
+    secrets = {"schema_version": 1, "host": "pve01", "secrets": {"edge-key": "CANARY-of-the-key"}}
+    assert bare_host.agent("secrets", stdin=json.dumps(secrets)).outcome == "applied"
+    lines = [
+        *("frr defaults traditional", "hostname pve01", "service integrated-vtysh-config", "!", "router bgp 65001"),
+        *(" neighbor 10.0.0.2 remote-as 65002", " neighbor 10.0.0.2 password {{secret:edge-key}}", "exit"),
+    ]
+    assert bare_host.commit(document(lines)).outcome == "applied"
+    bare_host.frr.vtysh("configure", "router bgp 65001", "neighbor 10.0.0.2 password A-STRANGER")
+    bare_host.frr.vtysh("write memory")
+    run = guard(bare_host)
+    assert run.outcome == "repaired", run.said
+    assert "neighbor 10.0.0.2 password CANARY-of-the-key" in bare_host.frr.running_config()
+    assert "neighbor 10.0.0.2 password CANARY-of-the-key" in bare_host.frr.read(CONFIG)
+    shown = f"{run.said}{json.dumps(run.report)}{bare_host.frr.read(DRIFT)}"
+    assert "{{secret:edge-key}}" in shown
+    assert "CANARY" not in shown
+    assert "STRANGER" not in shown
+    assert bare_host.frr.run(["grep", "-rl", "CANARY", "/var/lib/trellis/guard", "/run/trellis"]).out == ""

@@ -19,7 +19,7 @@ from trellis.agent.files import Found, write_whole
 from trellis.agent.host import Differences, wanted_sysctls
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest
 from trellis.agent.mending import Split, own_lines, split
-from trellis.agent.normalise import difference, in_order, shown
+from trellis.agent.normalise import ConfigLine, difference, in_order, shown
 from trellis.agent.process import Ended, run
 from trellis.agent.report import Fault, masked, some
 
@@ -198,27 +198,24 @@ def _keep(path: str, found: Found | None) -> None:
         write_whole(folder / f"{Path(path).name}.found", _text(found).encode())
 
 
-def _mend_file(manifest: Manifest, config: Split | None) -> str:
+def _mend_file(manifest: Manifest, config: Split | None, displaced: tuple[ConfigLine, ...] = ()) -> str:
     """Give frr.conf our lines; as committed where nobody else has any in it."""
     wanted, actual = manifest.file(RUNNING_CONFIG), files.found(RUNNING_CONFIG)
     if config is None or actual is None:
         return _put_back([wanted])
-    if not config.foreign and not config.gone:
-        differs = config.is_ours or (manifest.kind != "pve" and bool(files.differences(wanted, actual)))
+    if set(config.foreign) <= set(displaced) and not config.gone:
+        differs = config.is_ours or displaced or (manifest.kind != "pve" and files.differences(wanted, actual))
         lines = tuple(_intent(manifest, frr.running_config()).splitlines())
         return _put_back([replace(wanted, lines=lines)]) if differs else ""
-    if not config.is_ours:
+    if not config.is_ours and not displaced:
         return ""
-    return _put_back([_rewritten(actual, mending.mended(_text(actual), config))])
+    lines = tuple(mending.mended(_text(actual), config, displaced).splitlines())
+    return _put_back([ManagedFile(RUNNING_CONFIG, actual.mode, actual.owner, actual.group, lines)])
 
 
 def _text(found: Found) -> str:
     """A file of FRR's as the agent compares it: with placeholders for secrets."""
     return vault.hide(found.content.decode(errors="replace"))
-
-
-def _rewritten(actual: Found, text: str) -> ManagedFile:
-    return ManagedFile(RUNNING_CONFIG, actual.mode, actual.owner, actual.group, tuple(text.splitlines()))
 
 
 def _start(manifest: Manifest) -> str:
@@ -253,14 +250,10 @@ def _told(text: str) -> Ended:
 
 def _drop_displaced(manifest: Manifest, before: str) -> None:
     """Take those foreign lines out of frr.conf that FRR dropped when it got ours: the next reload would swap them."""
-    displaced = Counter(in_order(before)) - Counter(in_order(frr.running_config()))
-    config, actual = _of_frr(manifest)[0], files.found(RUNNING_CONFIG)
-    if config is None or actual is None:
-        return
-    going = [line for line in config.foreign if line in displaced]
-    if going:
-        text = mending.mended(_text(actual), replace(config, surplus=()), going)
-        _put_back([_rewritten(actual, text)])
+    gone = Counter(in_order(before)) - Counter(in_order(frr.running_config()))
+    config = _of_frr(manifest)[0]
+    if config is not None and (displaced := tuple(line for line in config.foreign if line in gone)):
+        _mend_file(manifest, config, displaced)
 
 
 def _reload(unit: str) -> str:
