@@ -166,8 +166,6 @@ def test_the_scratch_frr_leaves_nothing_and_is_not_heard_of(host: Host) -> None:
 
     assert host.agent("check").status == 0
     before, pids = seen(), host.pids()
-    run = host.commit(document(with_line(" passive-interface default", " passive-interface defaulty")))
-    assert run.failed_step == "syntax"
     intent = with_line("interface dummy_underlay", "interface dummy_underlay\n ip ospf bfd profile LINK")
     assert host.commit(document(intent)).failed_step == "preflight"
     assert [text.replace("last.json\n", "") for text in seen()] == [text.replace("last.json\n", "") for text in before]

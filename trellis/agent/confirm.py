@@ -28,7 +28,7 @@ COMMIT_BEGINS_S = 10.0
 a host that has lost something of it is changed all the same, and then needs the confirmation."""
 
 ENDING_S = 60.0
-"""How long a commit may take to end once it is confirmed."""
+"""How long it may take until one sees how a commit ended that was confirmed and is not at work any more."""
 
 EXIT_COME_AGAIN = 75
 """What `confirm` ends with when it must come again over a new connection (EX_TEMPFAIL of sysexits.h)."""
@@ -100,11 +100,10 @@ def confirm(digest: str, within_s: float, *, ask_first: bool = False, with_commi
                 return "confirmed"  # a release: nothing of ours is committed after it
             _raise_if_over(digest, began)
         seen = seen or at_work
-        if now >= deadline and (told or not at_work):
-            why = (
-                "its commit was confirmed but has not ended" if told else f"no commit of it began within {within_s:g} s"
-            )
-            raise Fault(f"{digest[:12]} is not in force", why, "see the report of the commit")
+        # As long as its commit is at work, the commit's own limits count.
+        if now >= deadline and not at_work:
+            late = "its commit was confirmed and did not stand" if told else f"no commit of it within {within_s:g} s"
+            raise Fault(f"{digest[:12]} is not in force", late, "see the report of the commit")
         time.sleep(_LOOK_EVERY_S)
 
 

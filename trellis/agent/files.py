@@ -173,6 +173,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
     Raises:
         Fault: It could not be written.
     """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = _beside(str(path), _NEW)
     _write(new, content, mode, (-1, -1))
     new.rename(path)

@@ -203,6 +203,10 @@ class _Transaction:
             self.change.await_confirmation(before)
             say(f"{self.report.host}: awaiting confirmation of {self.manifest.digest}")
             confirm.await_confirmation(self.manifest.digest, self.manifest.confirm_within_s)
+        if self.manifest.sessions_within_s is not None:
+            # What is lost by hold timers, and not at once, shows by now.
+            with self.report.step("sessions still up") as step:
+                step.detail = self.change.await_sessions(before)
 
     def _commit(self, before: backups.Backup) -> None:
         with self.report.step("commit"):
