@@ -22,6 +22,7 @@ MODULES = (
     "itself",
     "process",
     "shape",
+    "harmless",
     "ground",
     "manifest",
     "normalise",

@@ -15,6 +15,7 @@ from typing import Any
 
 from trellis.agent import ground
 from trellis.agent.ground import NOTHING_NEEDED, Loopbacks, Preconditions
+from trellis.agent.harmless import orders
 from trellis.agent.report import SCHEMA_VERSION
 from trellis.agent.shape import UNPRINTABLE, Types, field_problems, text_problems
 
@@ -388,6 +389,7 @@ def _file_problems(file: ManagedFile) -> list[str]:
             problems.append(f"{file.path}: {name!r} is no user or group")
     if file.mode & 0o007 and any("{{secret:" in line for line in file.lines):
         problems.append(f"{file.path}: has a place for a secret, so mode must be 0NN0")
+    problems += orders(file.path, file.lines)
     for number, line in enumerate(file.lines, 1):
         if UNPRINTABLE.search(line):
             problems.append(f"{file.path} line {number}: holds a control character; it could read as two lines")
