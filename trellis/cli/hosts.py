@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # paramiko costs 0.1 s, which the other commands need not pay
     from trellis.site import Site
 
 HostArgument = Annotated[str, typer.Argument(help="A host of the site.", metavar="HOST")]
-HostsArgument = Annotated[list[str] | None, typer.Argument(help="Hosts; all if none is named.", metavar="[HOST]...")]
-SomeHostsArgument = Annotated[list[str], typer.Argument(help="Hosts of the site.", metavar="HOST...")]
+HostsArgument = Annotated[list[str] | None, typer.Argument(help="Hosts; all if none is named.", metavar="HOST")]
+SomeHostsArgument = Annotated[list[str], typer.Argument(help="Hosts of the site.", metavar="HOST")]
 IdentityOption = Annotated[
     Path | None,
     typer.Option("--identity", "-i", help="A private key's file; else the text in TRELLIS_SSH_KEY, else ssh-agent."),

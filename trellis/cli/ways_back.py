@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
 
 def history(
     host: HostArgument,
-    number: Annotated[int | None, typer.Argument(help="One commit: what going back changes.", metavar="[N]")] = None,
+    number: Annotated[int | None, typer.Argument(help="One commit: what going back changes.", metavar="N")] = None,
     stack: StackOption = "dev",
     file: FileOption = None,
     identity: IdentityOption = None,
@@ -125,7 +125,8 @@ def release(
 ) -> None:
     """Give a host back the configuration from before the first deploy, and remove what is ours but the agent.
 
-    Its sessions of the fabric end: move its guests away first. `trellis uninstall` removes the agent.
+    Its sessions of the fabric end: move its guests away first. `trellis rollback` to its last commit takes it in
+    again; `trellis uninstall` removes the agent.
 
     Example:
 
