@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.frr
 LOCAL = "/etc/frr/frr.conf.local"
 DAEMONS = "/etc/frr/daemons"
 DAEMONS_CONF = "/etc/frr/daemons.conf"
+NODE = Node("pve01", "10.255.0.1", ("10.255.0.1", "fd00:0:0:ffff::1"), pve_version("9.1"))
 DRIFT = "/var/lib/trellis/drift.json"
 
 
@@ -76,8 +79,7 @@ def guard(host: Host) -> Run:
 def regenerate(host: Host, sdn: SdnState, *, with_local: bool = True) -> None:
     """What Proxmox does at an SDN apply, a network reload and a boot: write frr.conf whole, and reload FRR."""
     local = tuple(host.frr.read(LOCAL).splitlines()) if with_local else ()
-    node = Node("pve01", "10.255.0.1", ("10.255.0.1", "fd00:0:0:ffff::1"), pve_version("9.1"))
-    if host.frr.reload(effective(sdn, node, local).text).status:
+    if host.frr.reload(effective(sdn, NODE, local).text).status:
         # As Proxmox does: frr-reload.py of FRR 10.3 dies of some differences (`rm_match`).
         host.frr.run(["/usr/lib/frr/frrinit.sh", "restart"])
 
@@ -203,6 +205,32 @@ def test_nothing_is_touched_while_a_run_holds_the_lock(host: Host) -> None:
     assert json.loads(host.frr.run(locked).out)["outcome"] == "skipped"
     assert not host.frr.path(LOCAL).exists()
     assert not host.frr.path(DRIFT).exists()
+
+
+def test_a_guard_with_patience_waits_for_a_run_to_end_and_looks_then(host: Host) -> None:
+    host.frr.run(["rm", LOCAL])
+    locked = subprocess.Popen(host.frr.command(["flock", "/run/lock/trellis.lock", "sleep", "3"]))
+    time.sleep(0.5)
+    run = host.agent("guard", "--patience-s", "60")
+    locked.wait()
+    assert run.outcome == "repaired", run.said
+    assert host.frr.path(LOCAL).exists()
+
+
+def test_what_is_written_while_it_looks_is_looked_at_too(host: Host, sdn: SdnState) -> None:
+    # The first look reads frr.conf before somebody writes it: vtysh, which it asks next, does that here.
+    other = EvpnZone("guestz9", 4999, "evpn")
+    text = effective(
+        dataclasses.replace(sdn, zones=(*sdn.zones, other)), NODE, tuple(host.frr.read(LOCAL).splitlines())
+    )
+    host.frr.write("/run/new.conf", text.text)
+    host.frr.run(["mv", "/usr/bin/vtysh", "/usr/bin/vtysh.real"])
+    script = '#!/bin/sh\n[ ! -e /run/new.conf ] || mv /run/new.conf /etc/frr/frr.conf\nexec /usr/bin/vtysh.real "$@"\n'
+    host.frr.write("/usr/bin/vtysh", script, 0o755)
+    run = guard(host)
+    host.frr.run(["mv", "/usr/bin/vtysh.real", "/usr/bin/vtysh"])
+    assert run.outcome == "foreign"
+    assert f"{CONFIG} has: vrf vrf_guestz9 > vni 4999" in run.report["foreign"]
 
 
 def test_a_frozen_host_is_told_about_and_not_mended(host: Host) -> None:

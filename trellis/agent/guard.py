@@ -21,15 +21,21 @@ from trellis.agent.files import write_whole
 from trellis.agent.host import differences
 from trellis.agent.itself import AGENT_PATH
 from trellis.agent.lock import Locked, held_lock, is_held
-from trellis.agent.manifest import BadManifest, Manifest, parse
+from trellis.agent.manifest import RUNNING_CONFIG, BadManifest, Manifest, parse
 from trellis.agent.repairs import Finding
 from trellis.agent.report import SCHEMA_VERSION, Fault, say, some
 
 LOOKS_AGAIN_AFTER_S = 3.0
 """What differs must differ twice, this far apart: Proxmox writes first and reloads after, FRR takes 3 s to settle."""
 
-OTHER_RELOAD_S = 60.0
-"""How long somebody else's reload of FRR is waited for."""
+OTHER_RELOAD_S = 120.0
+"""How long somebody else's reload of FRR is waited for; taking 6,000 lines away takes 22 s natively."""
+
+PATIENCE_S = 240.0
+"""How long systemd's guard waits for a change under way to end: Proxmox may write beside it, and tells only once."""
+
+LOOKS_AT_MOST = 5
+"""Times that it looks while files go on changing: what changes while it works does not start it again."""
 
 RETRY_S = 900.0
 """What could not be mended is tried again after this long, not at each call: a session may hang on each try."""
@@ -68,10 +74,10 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
-ExecStart={AGENT_PATH} guard
+ExecStart={AGENT_PATH} guard --patience-s {PATIENCE_S:g}
 # 1: somebody else's lines are there. That is told, and no failure of this unit.
 SuccessExitStatus=1
-TimeoutStartSec=300
+TimeoutStartSec=600
 Nice=5
 """,
 }
@@ -111,8 +117,30 @@ def drift_file() -> Path:
     return state.HOME / "drift.json"
 
 
-def guard() -> Guarded:
-    """Look at this host once, mend what is ours, and remember what there was to tell."""
+def guard(patience_s: float = 0.0) -> Guarded:
+    """Look at this host, mend what is ours, and remember what there was to tell.
+
+    Args:
+        patience_s: How long to wait for a change under way to end.
+    """
+    deadline = time.monotonic() + patience_s
+    while _busy() and time.monotonic() < deadline:
+        time.sleep(1)
+    for _ in range(LOOKS_AT_MOST):
+        before = _stamps()
+        guarded = _once()
+        if guarded.outcome not in ("same", "foreign") or _stamps() == before:
+            break
+    return guarded
+
+
+def _stamps() -> list[tuple[int, int]]:
+    """What tells whether somebody has written the files that start the guard."""
+    found = [path.stat() for path in map(Path, (RUNNING_CONFIG, *frr.DAEMON_FILES)) if path.exists()]
+    return [(status.st_ino, status.st_mtime_ns) for status in found]
+
+
+def _once() -> Guarded:
     last = state.committed()
     if last is None:
         return Guarded()

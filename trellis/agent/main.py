@@ -63,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("recover", help="at boot: put back the files of a change that was cut off")
     checking = commands.add_parser("check", help="compare the host with what was committed; changes nothing")
     checking.add_argument("--manifest", action="store_true", help="compare with the manifest on standard input")
-    commands.add_parser("guard", help="mend what is ours of what others did to this host, and tell the rest")
+    guarding = commands.add_parser("guard", help="mend what is ours of what others did to this host, and tell the rest")
+    guarding.add_argument("--patience-s", type=float, default=0, help="how long to wait for a change under way to end")
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
     installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
     installing.add_argument("--user", required=True, help="the deploy user")
@@ -121,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911 - one for e
 
                 return operate.run(options, _standard_input() if options.command == "adopt" else "")
             case command:
-                return _guard() if command == "guard" else _status()
+                return _guard(options.patience_s) if command == "guard" else _status()
     except BadManifest as bad:
         for problem in bad.problems:
             say(f"manifest: {problem}")
@@ -171,10 +172,10 @@ def _installation(options: argparse.Namespace) -> int:
     return EXIT_STATUS[report.outcome]
 
 
-def _guard() -> int:
+def _guard(patience_s: float) -> int:
     from trellis.agent.guard import guard  # noqa: PLC0415 - systemd's alone
 
-    guarded = guard()
+    guarded = guard(patience_s)
     _answer(asdict(guarded))
     return guarded.status
 
