@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
+import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,7 @@ def run(served: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     for number, (name, host) in enumerate(data["hosts"].items(), start=1):
         port, key = gone if name == "pve03" else served.port, " ".join(served.host_key.split()[:2])
         host["ssh"] = {"address": f"127.0.0.{number}", "port": port, "user": "trellis", "host_key": key}
+    served.folder.with_name("gone").write_text(str(gone))
     file = tmp_path / "Pulumi.dev.yaml"
     file.write_text(yaml.safe_dump({"config": {"trellis:site": data}}))
     as_in_the_site = remote.login_of
@@ -230,6 +234,20 @@ def test_a_host_that_cannot_be_reached_is_one_clear_error(run: Run, served: Sshd
     assert "remedy: see whether it is up" in err
     assert "Traceback" not in err
     assert served.connections == 0
+
+
+def _hang_up(rude: socket.socket) -> None:
+    rude.accept()[0].close()
+
+
+def test_a_host_that_accepts_and_hangs_up_is_one_clear_error_and_no_traceback(run: Run, served: Sshd) -> None:
+    with socket.create_server(("127.0.0.3", int(served.folder.with_name("gone").read_text()))) as rude:
+        threading.Thread(target=_hang_up, args=(rude,), daemon=True).start()
+        status, out, err = run("history", "pve03")
+    assert (status, out) == (1, "")
+    assert err.startswith("trellis: pve03: connect: 127.0.0.3:")
+    assert "Traceback" not in err
+    assert logging.getLogger("paramiko").handlers  # without one Python prints what paramiko logs
 
 
 def test_a_host_that_the_site_does_not_have_is_answered_with_those_it_has(run: Run) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -19,6 +20,9 @@ from trellis.remote.login import Login, Unreached
 
 if TYPE_CHECKING:  # paramiko costs 0.1 s at start, and most commands need none of it
     import paramiko
+
+# It logs what it also raises, with a traceback, and Python would print that for want of another reader.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 CONNECT_S = 10.0
 """Seconds for TCP, and again for the handshake, and again for the login."""
