@@ -102,7 +102,7 @@ def _messages_in_source() -> dict[str, list[str]]:
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
                 # Which arguments hold words that appear in no other refusal.
-                wanted = {"Refusal": (2, 3), "refuse": (0, 1), "collisions": (1, 2), "_matching": (1, 2)}
+                wanted = {"Refusal": (2, 3), "refuse": (0, 1), "collisions": (1, 2), "matching": (1, 2)}
                 pieces = [
                     piece
                     for position in wanted.get(call.func.id, ())

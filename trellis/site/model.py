@@ -11,11 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trellis.site.access import Endpoint, HostKey, SshAddress, UserName
 from trellis.site.scalars import (
     Asn,
     Digest,
-    Endpoint,
-    HostKey,
     InterfaceName,
     Mac,
     Mtu,
@@ -25,9 +24,7 @@ from trellis.site.scalars import (
     Reason,
     SdnId,
     SecretName,
-    SshAddress,
     Text,
-    UserName,
     V4Address,
     V4Interface,
     V4Prefix,

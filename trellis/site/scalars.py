@@ -1,4 +1,4 @@
-"""The scalars of a site: ASNs, names, addresses, prefixes, keys; each refuses what FRR or Proxmox would not bear.
+"""The scalars of a site: ASNs, names, addresses, prefixes; each refuses what FRR or Proxmox would not bear.
 
 What is checked here can be judged from the one value alone; what needs a second look elsewhere in the site
 stands in ``trellis.site.checks``.
@@ -6,8 +6,6 @@ stands in ``trellis.site.checks``.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable
 from ipaddress import (
@@ -57,7 +55,8 @@ def _usable_asn(asn: int) -> int:
     return asn
 
 
-def _matching(pattern: str, rule: str, why: str, remedy: str) -> Callable[[str], str]:
+def matching(pattern: str, rule: str, why: str, remedy: str) -> Callable[[str], str]:
+    """Return a validator that refuses text which does not match a pattern as a whole; words as of ``refuse``."""
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:
@@ -186,28 +185,6 @@ def _compressed(address: str) -> str:
         return str(IPv6Address(address))
 
 
-def _ed25519_or_better(key: str) -> str:
-    parts = key.split(" ")
-    kinds = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
-    try:
-        well_formed = len(parts) == 2 and parts[0] in kinds and _key_kind(parts[1]) == parts[0]
-    except (binascii.Error, ValueError):
-        well_formed = False
-    if not well_formed:
-        raise refuse(
-            "a host key is '<type> <base64>', as in known_hosts, without a comment",
-            "without a pinned key anybody on the path can take the configuration and its host",
-            "take the line of `ssh-keyscan -t ed25519 HOST` without the host's name",
-        )
-    return key
-
-
-def _key_kind(blob: str) -> str:
-    raw = base64.b64decode(blob, validate=True)
-    length = int.from_bytes(raw[:4], "big")
-    return raw[4 : 4 + length].decode("ascii", "replace")
-
-
 Asn = Annotated[int, Field(ge=1, le=4294967294), AfterValidator(_usable_asn)]
 """An autonomous system number, 1-4294967294, none of the reserved ones."""
 
@@ -240,7 +217,7 @@ V6Interface = Annotated[IPv6Interface, PlainValidator(_interface(IPv6Interface))
 Name = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
             "a name is 1-63 of a-z, 0-9 and '-', and neither begins nor ends with '-' (RFC 1123)",
             "names become host names, resource names and lines of configuration",
@@ -255,7 +232,7 @@ Name = Annotated[
 SecretName = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
             "a secret stands here by its name, 1-63 of a-z, 0-9 and '-'; its value never does",
             "a stack file is committed and shown in previews",
@@ -270,7 +247,7 @@ SecretName = Annotated[
 SdnId = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[a-zA-Z][a-zA-Z0-9]{0,6}[a-zA-Z0-9]",
             "a zone, VNet or controller id is 2-8 letters and digits, and begins with a letter (Proxmox SDN)",
             "Proxmox refuses other ids; vrf_<zone> and vxlan_<vnet> must fit in the 15 characters of a device's name",
@@ -285,7 +262,7 @@ SdnId = Annotated[
 Digest = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[0-9a-f]{64}",
             "a digest is SHA-256 in 64 of 0-9 and a-f",
             "it declares certain lines and no others, so it cannot be cut or guessed",
@@ -298,7 +275,7 @@ Digest = Annotated[
 InterfaceName = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,14}",
             "an interface name is 1-15 of a-z, A-Z, 0-9, '_', '.', '-'",
             "Linux cuts or refuses longer names, and FRR takes them without a word",
@@ -310,33 +287,10 @@ InterfaceName = Annotated[
 """A Linux interface name, at most 15 characters (IFNAMSIZ)."""
 
 
-def _not_root(name: str) -> str:
-    if name == "root":
-        raise refuse(
-            "hosts are deployed to by a user who is not root",
-            "who has its key would own the host; the deploy user's runs the agent by sudo, and nothing else",
-            "leave it out: `trellis install` makes the user `trellis`; or name another one for it to make",
-        )
-    return name
-
-
-UserName = Annotated[
-    str,
-    AfterValidator(
-        _matching(
-            r"[a-z_][a-z0-9_-]{0,31}",
-            "a user name is 1-32 of a-z, 0-9, '_', '-', and begins with a letter or '_'",
-            "it becomes part of an SSH connection",
-            "use the login of the deploy user",
-        )
-    ),
-    AfterValidator(_not_root),
-]
-
 Mac = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}",
             "a MAC address is six octets in hex with ':' between, and is not a multicast one",
             "bridges drop frames from a group address",
@@ -348,7 +302,7 @@ Mac = Annotated[
 Text = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[A-Za-z0-9 ._:/()+,-]{0,80}",
             "free text is at most 80 letters, digits, spaces and any of ._:/()+,-",
             "it becomes part of a line of configuration: a line break would inject a line, a '!' loses it",
@@ -361,7 +315,7 @@ Text = Annotated[
 Reason = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             r"[A-Za-z0-9 ._:/()+,-]{0,79}[A-Za-z0-9]",
             "a reason is 1-80 letters, digits, spaces and any of ._:/()+,-, and ends in a letter or a digit",
             "it is all that others will know of why a host is left out; it is shown in previews, plans and logs",
@@ -370,51 +324,3 @@ Reason = Annotated[
     ),
 ]
 """Why something is not as usual, for people."""
-
-_ENDPOINT = r"https://(?:(?P<name>[A-Za-z0-9][A-Za-z0-9.-]*)|\[(?P<v6>[0-9A-Fa-f:.]+)\]):(?P<port>[0-9]{1,5})/?"
-
-
-def _reached_at(text: str) -> str:
-    """Refuse an endpoint whose port or bracketed address no client could connect to."""
-    found = re.fullmatch(_ENDPOINT, text)
-    if found is None or not 1 <= int(found["port"]) <= 65535 or (found["v6"] and not _is_v6(found["v6"])):
-        raise refuse(
-            "the Proxmox API is named as https://HOST:PORT, with an IPv6 address in brackets and a port of 1-65535",
-            "tokens and passwords travel to it",
-            "write it as in https://pve01.example.net:8006",
-        )
-    return text
-
-
-def _is_v6(text: str) -> bool:
-    try:
-        IPv6Address(text)
-    except ValueError:
-        return False
-    return True
-
-
-Endpoint = Annotated[
-    str,
-    AfterValidator(_reached_at),
-    WithJsonSchema({"type": "string", "pattern": "^" + re.sub(r"\?P<\w+>", "", _ENDPOINT) + "$"}),
-]
-"""Where the Proxmox API is."""
-
-_SSH_ADDRESS = r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}"
-SshAddress = Annotated[
-    str,
-    AfterValidator(
-        _matching(
-            _SSH_ADDRESS,
-            "a host is reached by an address or a name of letters, digits, '.', ':' and '-', which begins with no '-'",
-            "anything else would be an option or a command to ssh",
-            "write the host's IP address or its DNS name",
-        )
-    ),
-    WithJsonSchema({"type": "string", "pattern": f"^{_SSH_ADDRESS}$"}),
-]
-"""An IP address or a DNS name."""
-
-HostKey = Annotated[str, AfterValidator(_ed25519_or_better)]
-"""An SSH host key in known_hosts form, without a comment."""
