@@ -12,7 +12,7 @@ import pytest
 
 from tests.agent.conftest import Host, Run
 from tests.agent.documents import CONFIG, document, file
-from tests.sites import bundles_of, plan_of
+from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.agent.between import merged_as_proxmox_does
 from trellis.agent.manifest import sealed
 from trellis.agent.normalise import difference, normalise
@@ -165,6 +165,16 @@ def test_the_agent_merges_as_the_plan_does(bundle: Bundle, sdn: SdnState) -> Non
     assert lost == []
     assert difference(bundle.text(CONFIG), text) == ([], [])
     assert normalise(bundle.base or "") == normalise("\n".join(generate(sdn, NODE)))
+
+
+ALL = [bundle for name in EXAMPLES for bundle in bundles_of(name)[:3] if bundle.base is not None]
+
+
+@pytest.mark.parametrize("bundle", ALL, ids=lambda bundle: f"{bundle.host}-{bundle.pve_version}-{len(bundle.base)}")
+def test_what_travels_to_a_host_is_enough_to_merge_there_whatever_its_release(bundle: Bundle) -> None:
+    assert bundle.base is not None
+    base, version = tuple(bundle.base.splitlines()), bundle.pve_version or ""
+    assert merged_as_proxmox_does(bundle.text(LOCAL), base, version) == (bundle.text(CONFIG), [])
 
 
 def test_a_release_that_is_not_known_is_a_fault_and_no_traceback() -> None:
