@@ -11,7 +11,7 @@ def kill_mid_fleet(trial: Trial) -> None:
         raise LabError("fault 7", why=run.wait().why, remedy="see the run of the program")
     trial.struck()
     trial.fact(f"killed in the controller: {len(run.kill())} processes, {trial.host} at: {run.lines[-1]}")
-    run.wait()
+    trial.told = run.wait()
 
 
 FAULT = Fault(
