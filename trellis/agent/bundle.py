@@ -152,6 +152,7 @@ def packed_agent() -> str:
     return base64.encodebytes(lzma.compress(agent_text().encode(), preset=1)).decode("ascii")
 
 
+@cache
 def agent_digest() -> str:
     """SHA-256 of the agent's one file, as `sha256sum` shows it on a host."""
     return hashlib.sha256(agent_text().encode()).hexdigest()
