@@ -48,6 +48,7 @@ def test_a_leak_and_a_service_open_what_they_name_and_nothing_else(first: Outcom
     assert counted(closed) == before
 
 
+@pytest.mark.scenario  # `make mutants` seeds them all
 def test_a_defect_in_the_filters_turns_exactly_its_rows_red_and_the_lab_is_whole_afterwards(dev: Twin) -> None:
     chosen = [mutant for mutant in mutants.MUTANTS if mutant.name == "both-zones"]
     outcome = mutants.run(dev, chosen, say)
