@@ -17,6 +17,7 @@ from trellis.lab.faults.look import HostState, changes, lacking
 RUNNING = "ip prefix-list A seq 5 permit 10.0.0.0/8\nrouter bgp 1\n neighbor 10.0.0.1 remote-as 2\nexit\n"
 STATE = HostState(
     files={CONFIG: ("aa", "0640", 100, 100, 1), LOCAL: ("bb", "0640", 100, 100, 1)},
+    config=RUNNING,
     running=RUNNING,
     pids={"bgpd": "7"},
     committed="d" * 64,

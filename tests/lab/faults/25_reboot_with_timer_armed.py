@@ -10,5 +10,5 @@ FAULT = Fault(
     fields={"confirm_within_s": 120},
     attempt=reboot,
     proof=proofs.fact("booted"),
-    end=ends.as_before(),
+    end=ends.booted_as_before(),
 )

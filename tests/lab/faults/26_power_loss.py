@@ -9,5 +9,5 @@ FAULT = Fault(
     must="the boot file is complete",
     attempt=power_loss_at_reload,
     proof=proofs.fact("power cut"),
-    end=ends.as_before(),
+    end=ends.booted_as_before(),
 )

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from trellis.lab.faults.change import CONFIG
 from trellis.lab.faults.fault import End
 from trellis.lab.faults.look import changes, lacking, running_changes
 from trellis.lab.faults.proofs import logins
@@ -186,6 +187,19 @@ def broken() -> End:
         ]
 
     return End("status 5, host and backup named, backup kept", check)
+
+
+def booted_as_before() -> End:
+    """As before, but that Proxmox has written frr.conf anew at the boot, in its own layout: it must say the same."""
+
+    def check(trial: Trial) -> Sequence[str]:
+        before, now = trial.before[trial.host], trial.bench.look_at(trial.host)
+        gone, new = running_changes(before.config, now.config)
+        found = [f"frr.conf says {'no longer' if line in gone else 'besides'}: {line}" for line in (*gone, *new)]
+        same = {**now.files, CONFIG: before.files[CONFIG]}
+        return [*found[:4], *changes(before, replace(now, files=same))]
+
+    return End("booted what was before: frr.conf complete, FRR runs what it ran", check)
 
 
 def whole() -> End:

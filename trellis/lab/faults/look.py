@@ -41,6 +41,7 @@ last, change = read("STATE"), read("UNDER_WAY")
 units = text("systemctl", "list-units", "--all", "--plain", "--no-legend", "trellis-take-back*").split("\n")
 print(json.dumps({
     "files": files,
+    "config": open("/etc/frr/frr.conf").read(),
     "running": text("vtysh", "-c", "show running-config no-header"),
     "pids": pids,
     "committed": last["digest"] if last else "",
@@ -59,6 +60,7 @@ class HostState:
 
     Args:
         files: What the agent may own, by path: SHA-256, mode, user, group, time of last change in ns.
+        config: The text of frr.conf.
         running: What FRR runs, as it prints it.
         pids: FRR's daemons with their process ids.
         committed: Digest of what was last committed; empty if nothing was.
@@ -70,6 +72,7 @@ class HostState:
     """
 
     files: Mapping[str, tuple[str, str, int, int, int]]
+    config: str
     running: str
     pids: Mapping[str, str]
     committed: str
@@ -89,6 +92,7 @@ def look(access: Access, host: str) -> HostState:
     raw = json.loads(access.run(host, ["nsenter", "--target=1", "--mount", "python3", "-I", "-"], stdin=_GATHER).stdout)
     return HostState(
         files={path: tuple(held) for path, held in sorted(raw["files"].items())},
+        config=raw["config"],
         running=raw["running"],
         pids=raw["pids"],
         committed=raw["committed"],
