@@ -14,6 +14,7 @@ FAULTS = tuple(
         strike=Strike(at, causes.end_ssh_sessions),
         proof=proofs.fact("sshd"),
         end=ends.whole(),
+        fields={"confirm_within_s": 8},
         **_WORDS,
     )
     for variant, at in (

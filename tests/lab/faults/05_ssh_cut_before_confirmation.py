@@ -9,4 +9,5 @@ FAULT = Fault(
     strike=Strike(AT_RELOAD, causes.cut_link),
     proof=proofs.fact("DOWN|state DOWN"),
     end=ends.as_before(),
+    fields={"confirm_within_s": 8},
 )

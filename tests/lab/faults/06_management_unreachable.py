@@ -10,4 +10,5 @@ FAULT = Fault(
     edits=(after("ip prefix-list TL-INFRASTRUCTURE ", f"ip route {causes.CONTROLLER_ADDRESS}/32 blackhole"),),
     proof=causes.silence,
     end=ends.as_before(),
+    fields={"confirm_within_s": 10},
 )

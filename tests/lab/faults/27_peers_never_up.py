@@ -9,4 +9,5 @@ FAULT = Fault(
     edits=(replaced(" neighbor 10.255.0.254 remote-as 4200000000", " neighbor 10.255.0.254 remote-as 4200000099"),),
     proof=proofs.said("10.255.0.254"),
     end=ends.taken_back("sessions"),
+    fields={"sessions_within_s": 10},
 )
