@@ -210,7 +210,7 @@ def test_what_a_killed_agent_left_is_taken_back_by_the_next_run(host: Host) -> N
     host.frr.write("/run/done", "")
     assert "10.104" in _outside(host)["table"]
     run = host.commit(_whole())
-    assert run.outcome == "unchanged"
+    assert run.outcome == "unchanged", run.said
     assert _outside(host) == before
 
 
