@@ -201,7 +201,7 @@ class Trial:
     def _happened(self) -> str:
         told = self.told
         if told is None:
-            return "no deployment"
+            return f"no deployment of ours: {self.facts[0]}" if self.facts else "no deployment"
         if told.ok:
             return "done"
         words = {2: "bad manifest", 3: "refused", 4: "taken back", 5: "NEEDS SOMEBODY"}
