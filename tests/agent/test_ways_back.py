@@ -120,10 +120,13 @@ def test_a_release_gives_back_every_file_and_what_frr_ran_before_the_first_deplo
     assert host.agent("release").status == 3
 
 
-def test_after_a_release_a_deploy_is_a_first_one_again(host: Host) -> None:
+def test_after_a_release_a_rollback_to_the_last_commit_takes_the_host_in_again_as_a_first_deploy(host: Host) -> None:
     assert confirmed(host, "release")[0] == 0
-    assert host.commit(document(BASE)).outcome == "applied"
-    assert [entry["why"] for entry in host.agent("history").report["entries"]][-2:] == ["release", "commit"]
+    status, report = confirmed(host, "rollback", "2")
+    assert (status, report["outcome"]) == (0, "applied"), report["error"]
+    assert "adopt" in [step["name"] for step in report["steps"]]
+    assert [entry["why"] for entry in host.agent("history").report["entries"]][-2:] == ["release", "rollback 2"]
+    assert host.agent("check").status == 0
 
 
 def test_a_release_that_is_killed_is_taken_back_and_can_be_done_again(host: Host) -> None:
