@@ -179,6 +179,8 @@ class Trial:
             problems += self.bench.sessions_lacking(self.before, SESSIONS_BACK_S)
         except LabError as error:
             problems.append(str(error))
+        except (OSError, ValueError, LookupError) as error:  # the others are to be tried all the same
+            problems.append(f"the trial itself failed: {type(error).__name__}: {error}")
         happened = self._happened()
         return Verdict(self.fault, happened, proof, tuple(problems), self.recovered_s, time.monotonic() - began)
 
@@ -221,13 +223,22 @@ def run(bench: Bench, faults: Sequence[Fault], say: Say) -> list[Verdict]:
     verdicts = []
     for fault in faults:
         say(f"fault {fault.name}: {fault.what}")
-        verdict = Trial(bench, fault).run()
+        verdict = _tried(bench, fault)
         recovered = "" if verdict.recovered_s is None else f", whole again after {verdict.recovered_s:.1f} s"
         say(f"  {'as written' if verdict.ok else 'NOT AS WRITTEN'}{recovered} ({verdict.seconds:.0f} s in all)")
         for problem in verdict.problems:
             say(f"    {problem}")
         verdicts.append(verdict)
     return verdicts
+
+
+def _tried(bench: Bench, fault: Fault) -> Verdict:
+    began = time.monotonic()
+    try:
+        trial = Trial(bench, fault)
+    except LabError as error:
+        return Verdict(fault, "not tried", "", (str(error),), None, time.monotonic() - began)
+    return trial.run()
 
 
 def converges(trial: Trial) -> list[str]:
