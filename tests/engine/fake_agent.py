@@ -75,7 +75,8 @@ def confirm(digest, asks=False):
     note(confirm=digest)
     while True:
         outcome = json.loads(read("failed") or "{}")
-        if outcome.get("digest") == digest and outcome["at"] > BEGAN:
+        # An earlier outcome is that of the last run, or of a commit that had failed before this one was started.
+        if outcome.get("digest") == digest and (outcome["at"] > BEGAN or time.monotonic() > BEGAN + 20):
             end(3, f"nothing to confirm: {outcome['why']}")
         waiting = json.loads(read("awaiting") or "{}")
         if waiting.get("digest") == digest:
@@ -86,6 +87,8 @@ def confirm(digest, asks=False):
             write("confirmed", digest)
         elif read("committed") == digest:
             end(0, "confirmed")
+        if time.monotonic() > BEGAN + 60:
+            end(3, "nobody committed")
         time.sleep(0.05)
 
 
