@@ -37,8 +37,11 @@ class Holder:
 GUARD = "guard"
 """What the guard says that it works on: it is soon over, and waited for instead of being in the way."""
 
+TAKE_BACK = "take-back"
+"""What the timer's run says: it ends a change that nobody works on any more, and is waited for as well."""
+
 GUARD_S = 60.0
-"""How long the guard is waited for."""
+"""How long these two are waited for."""
 
 _LOOK_EVERY_S = 0.2
 
@@ -119,7 +122,7 @@ def _lock(handle: int, path: Path) -> None:
         try:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if working_on(path) != GUARD or time.monotonic() >= deadline:
+            if working_on(path) not in (GUARD, TAKE_BACK) or time.monotonic() >= deadline:
                 raise Locked(
                     "another run holds this host's lock",
                     holder(path) or "it has not said yet who it is",

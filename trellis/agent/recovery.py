@@ -16,7 +16,7 @@ from functools import partial
 
 from trellis.agent import backups, files, frr, outside, state, sysctl, timer, units, vault
 from trellis.agent.limits import RELOAD_BACK_S
-from trellis.agent.lock import Locked, held_lock, noted, working_on
+from trellis.agent.lock import TAKE_BACK, Locked, held_lock, noted, working_on
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile
 from trellis.agent.normalise import difference
 from trellis.agent.report import Fault, Report, say
@@ -169,7 +169,7 @@ def take_back(digest: str, report: Report) -> None:
     try:
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(held_lock(about=digest))
+                stack.enter_context(held_lock(about=TAKE_BACK))
             except Locked:
                 return  # The timer calls again; another run takes the change back first.
             change = state.under_way()

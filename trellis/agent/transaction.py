@@ -231,12 +231,15 @@ class _Transaction:
         """Put everything back as it was, whatever went wrong; nothing may interrupt that."""
         _on_signals(signal.SIG_IGN)
         self.report.outcome = "broken"
-        with self.report.step("restore") as step:
-            recovery.restore(self.change.paths, before)
-            state.end()
-            step.detail = f"everything is as it was; the backup is {before.folder}"
+        try:
+            with self.report.step("restore") as step:
+                recovery.restore(self.change.paths, before)
+                state.end()
+                step.detail = f"everything is as it was; the backup is {before.folder}"
+        finally:
+            # Also when it failed: trying the same again would only end every session again.
+            timer.disarm()
         self.report.outcome = "restored"
-        timer.disarm()
 
 
 def _on_signals(action: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
