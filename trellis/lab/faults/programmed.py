@@ -71,8 +71,9 @@ class Run:
             self.changes = dict(result.changes)
             self._told = Told(ok=True, status=0, text="\n".join([*self.lines, result.diff]))
         except DeploymentError as error:
-            text = "\n".join(problem.message for problem in error.problems)
-            self._told = Told(ok=False, status=None, text="\n".join([*self.lines, str(error)]), why=text)
+            # A failed command is told with the whole of its text; what it said last is why it failed.
+            why = "; ".join(" ".join(one.message.strip().splitlines()[-1:]) for one in error.problems)
+            self._told = Told(ok=False, status=None, text="\n".join([*self.lines, str(error)]), why=why)
         with self._heard:
             self._heard.notify_all()
 
