@@ -103,7 +103,8 @@ def load(
     with _drafts({**(others or {}), RUNNING_CONFIG: intent}) as draft:
         spaces = ["--mount", "--net", "--pid", "--ipc", "--uts", "--fork", "--kill-child"]
         script = ["sh", "-c", _SCRIPT, "preflight", str(draft), f"{settle_s:g}", *sorted(daemons)]
-        ended = run(["unshare", *spaces, *script], LOAD_S)
+        # Behind everything else: seven daemons that start may not keep the host's own BFD waiting for 300 ms.
+        ended = run(["nice", "-n", "19", "unshare", *spaces, *script], LOAD_S)
     said, begin, running = ended.out.partition(f"{_BEGIN}\n")
     complaints = [line for line in telling(said + ended.err) if "does not exist" not in line]
     if ended.status or not begin:

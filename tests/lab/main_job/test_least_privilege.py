@@ -40,7 +40,7 @@ def test_the_program_s_key_runs_the_agent_and_lets_nobody_be_root(dev: Twin) -> 
 
 
 def test_the_program_s_key_forwards_nothing_and_gets_no_terminal(dev: Twin) -> None:
-    assert "not a tty" in as_program(dev, "tty", "trellis", "-tt").stdout
+    assert "PTY allocation request failed" in as_program(dev, "tty", "trellis", "-tt").stderr
     forwarded = as_program(dev, "true", "trellis", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22")
     assert forwarded.returncode == 255
 
