@@ -11,6 +11,7 @@ import pytest
 from trellis.agent.manifest import HEADING, digest_of, sealed
 from trellis.lab.errors import LabError
 from trellis.lab.faults import End, Fault, Verdict, after, as_json, counted, read, replaced
+from trellis.lab.faults.canary import files_with
 from trellis.lab.faults.change import CONFIG, LOCAL, MARK, Change, changed, marks
 from trellis.lab.faults.look import HostState, changes, lacking
 
@@ -91,3 +92,12 @@ def test_a_file_without_its_fault_is_named(tmp_path: Path) -> None:
     (tmp_path / "07_other.py").write_text("FAULT = 7\n")
     with pytest.raises(LabError, match="07_other"):
         read(tmp_path)
+
+
+def test_a_canary_is_found_in_the_controllers_files_plain_and_in_base64_but_not_among_the_labs_own_keys(
+    tmp_path: Path,
+) -> None:
+    for name, text in (("state/a.json", "x-canary9-x"), ("home/b", "Y2FuYXJ5OQ=="), ("keys/c", "canary9"), ("d", "no")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert sorted(path.name for path in files_with("canary9", tmp_path)) == ["a.json", "b"]

@@ -84,10 +84,10 @@ def _check(trial: Trial) -> Sequence[str]:
     told = trial.told
     if told is not None and _in(value, told.text):
         found.append("what the program said")
-    return found + [f"the controller's file {path}" for path in _files_with(value, trial.bench.lab.state)]
+    return found + [f"the controller's file {path}" for path in files_with(value, trial.bench.lab.state)]
 
 
-def _files_with(value: str, folder: Path) -> list[Path]:
+def files_with(value: str, folder: Path) -> list[Path]:
     """Files of the lab's own state, the engine's among them, that hold it; the hosts' disks were looked at inside."""
     inside = [path for path in folder.rglob("*") if path.is_file()]
     own = {"hosts", "keys"}
