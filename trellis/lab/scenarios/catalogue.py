@@ -53,7 +53,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "sdn-apply-without-ours",
         "a node has lost frr.conf.local and its daemons, and somebody applies: Proxmox's EVPN part is all that is left",
         breaking.apply_without_ours,
-        # Proxmox's own reload, which takes 750 lines out of FRR, is 60 s of it on these kernels; the guard's part is 10.
+        # 60 s of it are Proxmox's own reload, which takes 750 lines out of FRR on these kernels; 10 are the guard's.
         intent_s=150,
         sessions_s=210,
         resets=True,
