@@ -187,10 +187,11 @@ def scenario(
 @app.command()
 def faults(
     numbers: Annotated[list[int] | None, typer.Argument(help="Which ones, 1-32; all if none is named.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up for the next run.")] = False,
+    labs: Annotated[int, typer.Option(min=1, max=8, help="How many labs share the faults, side by side.")] = 2,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the labs up for the next run.")] = False,
     json: JsonOfFaults = False,
 ) -> None:
-    """Break deploys on purpose, in a lab of two hosts of its own: each must end as written. Exit code 1 if not.
+    """Break deploys on purpose, in labs of two hosts of their own: each must end as written. Exit code 1 if not.
 
     Each fault is caused for real: a full disk, a killed daemon, a cut cable, a power cut. The table shows what
     happened, what proves it, the state that was left, and how long the host took to be whole again.
@@ -203,19 +204,15 @@ def faults(
     """
     with _mistakes():
         from trellis.lab import faults as broken
-        from trellis.lab.faults import bench
 
-        folder = _project("dev", None) / "tests" / "lab" / "faults"
+        project = _project("dev", None)
+        folder = project / "tests" / "lab" / "faults"
         known = broken.read(folder)
         there = {fault.number for entry in known.values() for fault in entry}
         if strangers := sorted(set(numbers or ()) - there):
             raise Mistake(f"there is no fault {', '.join(map(str, strangers))}; there are 1 to {max(there)}")
         chosen = [fault for entry in known.values() for fault in entry if not numbers or fault.number in numbers]
-        try:
-            verdicts = broken.run(bench.up(folder, _project("dev", None), say), chosen, say)
-        finally:
-            if not keep:
-                bench.down(say)
+        verdicts = broken.run(folder, project, chosen, say, labs=labs, keep=keep)
     if json:
         print_json(broken.as_json(verdicts))
     else:

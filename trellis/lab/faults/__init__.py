@@ -6,7 +6,7 @@
     bench       the lab that they happen to; controller: who deploys to it
     trial       one fault carried out; hold: at the very moment of the reload
     causes, proofs, ends            what the files are made of
-    catalogue   the files read; report: the table
+    catalogue   the files read; sharing: labs side by side; report: the table
 
 A fault that does not end as written is a defect of the product; one without a proof is a defect of the test.
 """
@@ -16,7 +16,8 @@ from trellis.lab.faults.catalogue import read
 from trellis.lab.faults.change import after, replaced
 from trellis.lab.faults.fault import AT_RELOAD, End, Fault, Strike, Verdict
 from trellis.lab.faults.report import as_json, as_table, counted
-from trellis.lab.faults.trial import Trial, converges, run
+from trellis.lab.faults.sharing import run
+from trellis.lab.faults.trial import Trial, converges, tried
 
 __all__ = [
     "AT_RELOAD",
@@ -38,4 +39,5 @@ __all__ = [
     "read",
     "replaced",
     "run",
+    "tried",
 ]

@@ -153,28 +153,34 @@ class Bench:
             time.sleep(1)
 
 
-def up(folder: Path, project: Path, say: Say) -> Bench:
+def lab_name(number: int) -> str:
+    """The name of one of several labs side by side, from 1."""
+    return STACK if number == 1 else f"{STACK}-{number}"
+
+
+def up(folder: Path, project: Path, say: Say, name: str = STACK) -> Bench:
     """Bring the lab of the faults up, deployed and converged; what is there already is left as it is.
 
     Args:
         folder: Where its stack file is.
         project: Folder of the program.
         say: Takes progress.
+        name: The lab's.
 
     Raises:
         LabError: It did not come up.
         DeploymentError: The program failed on it.
     """
     site_data = site_data_of_stack((folder / f"Pulumi.{STACK}.yaml").read_bytes())
-    bench = Bench(twins.up(STACK, project, site_data, say), say)
+    bench = Bench(twins.up(name, project, site_data, say), say)
     bench.twin.deploy("up", say)
     _await_sessions(bench)
     return bench
 
 
-def down(say: Say) -> bool:
-    """Take the lab of the faults away; returns whether there was one."""
-    return twins.down(STACK, say)
+def down(say: Say, name: str = STACK) -> bool:
+    """Take a lab of the faults away; returns whether there was one."""
+    return twins.down(name, say)
 
 
 def _await_sessions(bench: Bench, within_s: float = 90.0) -> None:

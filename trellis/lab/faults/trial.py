@@ -19,7 +19,6 @@ from trellis.lab.faults.change import Change, Edit, changed, marks
 from trellis.lab.faults.deploying import Deployment, Told
 from trellis.lab.faults.fault import AT_RELOAD, Fault, Strike, Verdict
 from trellis.lab.faults.look import HostState, changes, lacking
-from trellis.lab.processes import Say
 
 STRIKE_WITHIN_S = 90.0
 """Seconds in which a deployment reaches the point at which its fault strikes."""
@@ -218,21 +217,8 @@ def _back_in_s(told: Told | None) -> float | None:
     return sum(step["seconds"] for step in steps[began:]) or None
 
 
-def run(bench: Bench, faults: Sequence[Fault], say: Say) -> list[Verdict]:
-    """Carry faults out, one after the other; each leaves the lab converged."""
-    verdicts = []
-    for fault in faults:
-        say(f"fault {fault.name}: {fault.what}")
-        verdict = _tried(bench, fault)
-        recovered = "" if verdict.recovered_s is None else f", whole again after {verdict.recovered_s:.1f} s"
-        say(f"  {'as written' if verdict.ok else 'NOT AS WRITTEN'}{recovered} ({verdict.seconds:.0f} s in all)")
-        for problem in verdict.problems:
-            say(f"    {problem}")
-        verdicts.append(verdict)
-    return verdicts
-
-
-def _tried(bench: Bench, fault: Fault) -> Verdict:
+def tried(bench: Bench, fault: Fault) -> Verdict:
+    """Carry a fault out, and judge it; a lab that can't even be looked at is a verdict, too."""
     began = time.monotonic()
     try:
         trial = Trial(bench, fault)
