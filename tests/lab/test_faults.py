@@ -13,6 +13,7 @@ from trellis.lab.faults import Fault, Trial
 from trellis.lab.faults import bench as benches
 from trellis.lab.faults.bench import Bench
 
+LAB = "faults-test"  # `make faults` may run beside it
 FOLDER = Path(__file__).parent / "faults"
 ALL = [fault for entry in faults.read(FOLDER).values() for fault in entry]
 
@@ -21,9 +22,11 @@ ALL = [fault for entry in faults.read(FOLDER).values() for fault in entry]
 def bench() -> Iterator[Bench]:
     if os.geteuid() != 0:
         pytest.skip("machines need root: network namespaces and mounts")
-    benches.down(print)  # of a run that was killed
-    yield benches.up(FOLDER, FOLDER.parents[2], print)
-    benches.down(print)
+    benches.down(print, LAB)  # of a run that was killed
+    try:
+        yield benches.up(FOLDER, FOLDER.parents[2], print, LAB)
+    finally:
+        benches.down(print, LAB)
 
 
 def test_each_fault_of_the_list_is_there() -> None:
