@@ -172,6 +172,13 @@ class Host:
             assert time.monotonic() < deadline, f"still {path}"
             time.sleep(0.05)
 
+    def wait_for_text(self, path: str, text: str, within_s: float = 30.0) -> None:
+        """Wait until a file says something."""
+        deadline = time.monotonic() + within_s
+        while text not in (found := self.frr.read(path)):
+            assert time.monotonic() < deadline, f"{path} does not say {text!r}: {found}"
+            time.sleep(0.05)
+
     def wait_for_confirmation(self, digest: str) -> None:
         """Wait until a change awaits its confirmation."""
         deadline = time.monotonic() + 60

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from trellis.agent.lock import held_lock, holder
+from trellis.agent.lock import held_lock, holder, working_on
 from trellis.agent.report import Fault
 
 _HOLD = (
@@ -34,6 +35,23 @@ def test_a_second_run_is_refused_and_told_who_holds_the_lock(tmp_path: Path, oth
     with pytest.raises(Fault, match=rf"process {other.pid}, for \d+ s"), held_lock(tmp_path / "lock"):
         pass
     assert holder(tmp_path / "lock").startswith(f"process {other.pid}, ")
+
+
+def test_a_holder_that_has_not_said_yet_what_it_is_about_is_given_a_moment(tmp_path: Path, other) -> None:
+    """Met once: the timer's run had taken the lock of a killed agent and not yet replaced its note."""
+    note = {"pid": _dead(), "since_s": 0.0, "about": "a digest"}
+    (tmp_path / "lock").write_text(json.dumps(note))
+    assert working_on(tmp_path / "lock") == ""
+    threading.Timer(0.3, other.kill).start()
+    with held_lock(tmp_path / "lock"):
+        assert other.wait(timeout=5) == -signal.SIGKILL
+
+
+def _dead() -> int:
+    """A process id that nobody has any more."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    return child.pid
 
 
 def test_the_lock_of_a_dead_process_is_recovered_and_said(tmp_path: Path, other) -> None:

@@ -34,8 +34,10 @@ def test_a_daemon_that_crashes_during_the_reload_takes_the_change_back(host: Hos
     after = f'{RELOAD}.real "$@"; kill -9 $(cat /run/frr/{daemon}.pid)'
     host.on_reload(f"[ -e /run/killed ] || {{ touch /run/killed; {after}; exit 0; }}")
     run = host.commit(document(WITH_ROUTE))
-    assert (run.status, run.outcome, run.failed_step) == (4, "restored", "daemons still alive")
-    assert daemon in run.report["error"]["what"]
+    assert (run.status, run.outcome) == (4, "restored")
+    # watchfrr may have brought it back before it is missed: then it runs something else.
+    assert run.failed_step in {"daemons still alive", "running configuration"}
+    assert daemon in run.report["error"]["what"] or run.failed_step == "running configuration"
     host.assert_untouched(before)
 
 
@@ -198,7 +200,8 @@ def test_a_killed_agent_s_change_is_taken_back_by_the_timer(host: Host) -> None:
         first.communicate(timeout=60)
     host.frr.write("/run/done", "")
     host.wait_until_gone("/run/timer")
-    assert "pve01: restored" in host.frr.read("/run/take-back.log")
+    # It disarms its timer before it says how it ended.
+    host.wait_for_text("/run/take-back.log", "pve01: restored")
     host.assert_untouched(before)
     confirmed = host.agent("confirm", sealed(document(WITH_ROUTE))["digest"], "--within-s", "1")
     assert confirmed.status == 3
@@ -233,7 +236,7 @@ def test_an_agent_that_is_stuck_past_all_its_limits_is_killed_and_its_change_tak
         host.wait_until_gone("/run/timer")
         first.send_signal(signal.SIGCONT)  # nsenter stopped with the agent.
         first.communicate(timeout=60)
-    assert "past all its limits: killed" in host.frr.read("/run/take-back.log")
+    host.wait_for_text("/run/take-back.log", "past all its limits: killed")
     host.assert_untouched(before)
 
 

@@ -43,6 +43,9 @@ TAKE_BACK = "take-back"
 GUARD_S = 60.0
 """How long these two are waited for."""
 
+UNSAID_S = 1.0
+"""How long a holder is waited for that has not said what it works on: it takes milliseconds to."""
+
 _LOOK_EVERY_S = 0.2
 
 
@@ -87,9 +90,10 @@ def holder(path: Path = LOCK) -> str | None:
 
 
 def working_on(path: Path = LOCK) -> str:
-    """The digest that the lock's holder works on; nothing where the lock is free."""
+    """The digest that the lock's holder works on; nothing where the lock is free, or it has not said so yet."""
     found = noted(path) if is_held(path) else None
-    return found.about if found else ""
+    # The note of a holder that died stays until the next one writes its own.
+    return found.about if found and Path(f"/proc/{found.pid}").exists() else ""
 
 
 def is_held(path: Path = LOCK) -> bool:
@@ -117,12 +121,15 @@ def noted(path: Path = LOCK) -> Holder | None:
 
 
 def _lock(handle: int, path: Path) -> None:
-    deadline = time.monotonic() + GUARD_S
+    began = time.monotonic()
     while True:
         try:
             return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if working_on(path) not in (GUARD, TAKE_BACK) or time.monotonic() >= deadline:
+            about = working_on(path)
+            # It may have let go since, or not have said yet what it is about.
+            patience_s = {GUARD: GUARD_S, TAKE_BACK: GUARD_S, "": UNSAID_S}.get(about, 0)
+            if time.monotonic() >= began + patience_s:
                 raise Locked(
                     "another run holds this host's lock",
                     holder(path) or "it has not said yet who it is",
