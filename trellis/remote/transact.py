@@ -16,11 +16,13 @@ from typing import Any
 
 from trellis.agent import bundle
 from trellis.agent.itself import AGENT_PATH
+from trellis.agent.limits import longest_run_s
 from trellis.remote.connection import Answer, Connection
 from trellis.remote.login import Login, Unreached
 
-CHANGE_S = 900.0
-"""Seconds for a whole change: more than a reload, the sessions and the confirmation may take on the host."""
+CHANGE_S = longest_run_s(120, 600, 600)
+"""Seconds for a whole change, one that is taken back included: what a manifest gives a reload, and the most that a site
+may give sessions and the confirmation."""
 
 CONFIRM_S = 30.0
 """Seconds for one confirmation, whose commit ends within that time."""
