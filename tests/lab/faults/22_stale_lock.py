@@ -1,4 +1,4 @@
-"""Fault 22: the agent is killed with the lock in its hand; the next run takes it over at once."""
+"""Fault 22: the agent is killed with the lock in its hand; the timer takes the change back, the next run goes on."""
 
 from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
 
