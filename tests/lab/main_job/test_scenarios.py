@@ -28,10 +28,12 @@ def test_an_sdn_apply_by_somebody_else_leaves_configuration_and_sessions_as_they
     assert sum("frr.conf was inode" in proof for proof in outcome.proofs) == len(dev.site.hosts)
 
 
+@pytest.mark.scenario
 def test_all_hosts_that_lose_their_power_at_once_come_back_as_intended_without_the_program(dev: Twin) -> None:
     """Incident I1: 75 minutes, where this happened."""
     outcome = within_its_bounds(dev, "reboot-all")
-    assert all(any("no answer" in fault for fault in course.faults) for course in outcome.courses.values())
+    # A host may be back between two looks: that each has booted is what the scenario's own proofs say.
+    assert sum("boot" in proof for proof in outcome.proofs) == len(dev.site.hosts)
 
 
 @pytest.mark.scenario

@@ -118,14 +118,18 @@ class Deployment:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._heard, suppress(ValueError):
-                message = json.loads(line)
-                if "line" in message:
-                    self.lines.append(message["line"])
-                else:
-                    self._answer = message
-                self._heard.notify_all()
+        with self._process.stdout as said:
+            for line in said:
+                self._note(line)
+
+    def _note(self, line: str) -> None:
+        with self._heard, suppress(ValueError):
+            message = json.loads(line)
+            if "line" in message:
+                self.lines.append(message["line"])
+            else:
+                self._answer = message
+            self._heard.notify_all()
 
 
 def _told(answer: dict[str, Any], said: str) -> Told:
