@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from tests.agent.documents import CONFIG, document
+from tests.sites import bundles_of, plan_of
 from trellis.agent.bundle import agent_text
 from trellis.agent.itself import AGENT_PATH
 from trellis.agent.manifest import sealed
 from trellis.agent.normalise import difference
 from trellis.lab.images import ensure_root
 from trellis.lab.scratch import ScratchFrr
+from trellis.pve import SdnState
+from trellis.render import Bundle
 
 RELOAD = "/usr/lib/frr/frr-reload.py"
 _COME_AGAIN = 75
@@ -223,6 +226,20 @@ def confirmed(host: Host, *command: str) -> tuple[int, dict[str, Any]]:
         process.stderr.read()
         out = process.stdout.read()
     return process.returncode, json.loads(out) if out else {}
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    """What pve01 of the homelab gets."""
+    return next(bundle for bundle in bundles_of("homelab") if bundle.host == "pve01")
+
+
+@pytest.fixture(scope="session")
+def sdn() -> SdnState:
+    """What Proxmox holds for the homelab."""
+    found = plan_of("homelab").sdn
+    assert found is not None
+    return found
 
 
 @pytest.fixture

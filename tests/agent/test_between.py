@@ -12,7 +12,7 @@ import pytest
 
 from tests.agent.conftest import Host, Run
 from tests.agent.documents import CONFIG, document, file
-from tests.sites import EXAMPLES, bundles_of, plan_of
+from tests.sites import EXAMPLES, bundles_of
 from trellis.agent.between import merged_as_proxmox_does
 from trellis.agent.manifest import sealed
 from trellis.agent.normalise import difference, normalise
@@ -26,18 +26,6 @@ DAEMONS_CONF = "/etc/frr/daemons.conf"
 NODE = Node("pve01", "10.255.0.1", ("10.255.0.1", "fd00:0:0:ffff::1"), pve_version("9.1"))
 PVEVERSION = "#!/bin/sh\necho pve-manager/9.1.6/lab\n"
 OTHER = EvpnZone("evpnz7", 4777, "evpn")
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return next(bundle for bundle in bundles_of("homelab") if bundle.host == "pve01")
-
-
-@pytest.fixture(scope="module")
-def sdn() -> SdnState:
-    found = plan_of("homelab").sdn
-    assert found is not None
-    return found
 
 
 def manifest(bundle: Bundle, sdn: SdnState, local: tuple[str, ...] | None = None) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import pytest
 
 from tests.agent.conftest import Host, Run
 from tests.agent.documents import CONFIG, document, file
-from tests.sites import bundles_of, plan_of
 from trellis.agent.normalise import difference
 from trellis.lab.scratch import ScratchFrr
 from trellis.pve import EvpnZone, Node, SdnState, effective, pve_version
@@ -27,19 +26,6 @@ DAEMONS = "/etc/frr/daemons"
 DAEMONS_CONF = "/etc/frr/daemons.conf"
 NODE = Node("pve01", "10.255.0.1", ("10.255.0.1", "fd00:0:0:ffff::1"), pve_version("9.1"))
 DRIFT = "/var/lib/trellis/drift.json"
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    """What pve01 of the homelab gets."""
-    return next(bundle for bundle in bundles_of("homelab") if bundle.host == "pve01")
-
-
-@pytest.fixture(scope="module")
-def sdn() -> SdnState:
-    found = plan_of("homelab").sdn
-    assert found is not None
-    return found
 
 
 def pve_document(bundle: Bundle) -> dict[str, Any]:

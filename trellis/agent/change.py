@@ -11,7 +11,7 @@ from trellis.agent import backups, files, frr, outside, recovery, sessions, stat
 from trellis.agent.host import differences, file_differences, wanted_sysctls
 from trellis.agent.limits import TAKE_BACK_S, Limit, change_s
 from trellis.agent.manifest import ManagedFile
-from trellis.agent.recovery import CRASHED_DAEMON_S, DROP_INS
+from trellis.agent.recovery import DROP_INS
 from trellis.agent.report import Fault, some
 from trellis.agent.sessions import Sessions
 from trellis.agent.target import Target
@@ -115,7 +115,7 @@ class Change:
         if not missing and frr.enabled() == self.enabled_before:
             return "all run"
         frr.start_missing(self._limit.left())
-        frr.wait_alive(needed, self._limit.left(CRASHED_DAEMON_S))
+        frr.wait_alive(needed, self._limit.left(frr.CRASHED_DAEMON_S))
         return f"started {', '.join(sorted(missing)) or 'none'}"
 
     def replace_files(self) -> str:
@@ -143,7 +143,7 @@ class Change:
 
     def refuse_crashed(self) -> None:
         """Raise a Fault when a daemon is gone, or is another process than before the reload."""
-        now = frr.wait_alive(frr.needed(self.manifest.daemons), self._limit.left(CRASHED_DAEMON_S))
+        now = frr.wait_alive(frr.needed(self.manifest.daemons), self._limit.left(frr.CRASHED_DAEMON_S))
         crashed = sorted(name for name in self._pids.keys() & now.keys() if self._pids[name] != now[name])
         if crashed:
             why = "ended after it got the new configuration, and was started again"

@@ -27,6 +27,9 @@ ANSWER_S = 20.0
 RESTART_S = 90.0
 """What a restart of all of FRR may take."""
 
+CRASHED_DAEMON_S = 20.0
+"""How long a daemon may be gone; watchfrr restarts a crashed one after about 5 s."""
+
 SETTLE_S = 3.0
 """How long FRR may take to print what it was told; daemons get it from mgmtd one after the other."""
 

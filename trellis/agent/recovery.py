@@ -21,9 +21,6 @@ from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile
 from trellis.agent.normalise import difference
 from trellis.agent.report import Fault, Report, say
 
-CRASHED_DAEMON_S = 20.0
-"""How long a daemon may be gone; watchfrr restarts a crashed one after about 5 s."""
-
 DROP_INS = "/etc/systemd/system/"
 """Where units and their drop-ins lie, which systemd has to read anew."""
 
@@ -78,7 +75,7 @@ def restore(paths: list[str], before: backups.Backup) -> None:
     if set(frr.DAEMON_FILES) & set(back):
         # Should this fail, the running configuration will show it.
         _failures(lambda: frr.start_missing(RELOAD_BACK_S))
-    _failures(lambda: frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S))
+    _failures(lambda: frr.wait_alive(frr.needed(()), frr.CRASHED_DAEMON_S))
     problems += _reload_until_as_before(before.running)
     if problems:
         raise Fault(
@@ -244,7 +241,7 @@ def _end_stuck(report: Report) -> None:
 def _restart() -> None:
     """The last resort: it ends every session, but the host has its earlier configuration again."""
     frr.restart()
-    frr.wait_alive(frr.needed(()), CRASHED_DAEMON_S)
+    frr.wait_alive(frr.needed(()), frr.CRASHED_DAEMON_S)
 
 
 def _failures(*attempts: Callable[[], object]) -> list[str]:

@@ -26,9 +26,6 @@ from trellis.agent.report import Fault, masked, some
 STARTS_S = 60.0
 """How long FRR as a whole may take to answer; Proxmox restarts it where its reload fails, and a boot is busy."""
 
-CRASHED_DAEMON_S = 20.0
-"""How long a daemon may be gone; watchfrr starts a crashed one again after about 5 s."""
-
 TELL_S = 60.0
 """What giving FRR the missing lines may take."""
 
@@ -222,7 +219,7 @@ def _start(manifest: Manifest) -> str:
     needed = frr.needed(manifest.daemons)
     missing = needed - frr.alive().keys()
     frr.start_missing(manifest.timeout_s)
-    frr.wait_alive(needed, CRASHED_DAEMON_S)
+    frr.wait_alive(needed, frr.CRASHED_DAEMON_S)
     return f"started {', '.join(sorted(missing))}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,27 @@ from typing import Any
 import pytest
 
 from tests.lab.proxmox.simulated_cluster import NODES, SECRET, TOKEN, Api, Client, FakeTransport
+from trellis.lab.proxmox import SshConfig, start, stop
 from trellis.lab.proxmox.api import application
 from trellis.lab.proxmox.call import Simulator
 from trellis.lab.proxmox.config import NodeConfig, SimulatorConfig
 from trellis.lab.proxmox.store import Store
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorConfig]:
+    """A simulator that listens, with TLS; its only node can't be reached, which an apply only warns of."""
+    folder = tmp_path_factory.mktemp("proxmox")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    ssh = SshConfig(str(folder / "no-key"), str(folder / "no-hosts"))
+    nodes = (NodeConfig("pve01", "127.0.0.9", "9.2"),)
+    config = SimulatorConfig("127.0.0.1", str(folder), "lab", nodes, {TOKEN: SECRET}, ssh=ssh, port=port)
+    config.write(folder / "proxmox.json")
+    start(folder / "proxmox.json", say=lambda _: None)
+    yield config
+    stop(folder / "proxmox.json")
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.lab.proxmox.simulated_cluster import SECRET, TOKEN, Api
-from trellis.lab.proxmox import NodeConfig, SimulatorConfig, SshConfig, start, stop
+from trellis.lab.proxmox import SimulatorConfig
 from trellis.pve import EvpnController, EvpnZone, SdnState, Subnet, Vnet
 from trellis.pve_api import ApplyRefused, client, refuse_unless_ours
 from trellis.pve_api.dry_run import surprises
@@ -160,28 +157,13 @@ def test_an_api_that_does_not_answer_refuses_too(asked: Api, monkeypatch: pytest
     assert "does not say what is pending: GET /cluster/sdn/vnets: 403" in refusal()
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[SimulatorConfig]:
-    """A simulator that listens, with TLS."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    ssh = SshConfig(str(tmp_path / "no-key"), str(tmp_path / "no-hosts"))
-    nodes = (NodeConfig("pve01", "127.0.0.9", "9.2"),)
-    config = SimulatorConfig("127.0.0.1", str(tmp_path), "lab", nodes, {TOKEN: SECRET}, ssh=ssh, port=port)
-    config.write(tmp_path / "proxmox.json")
-    start(tmp_path / "proxmox.json", say=lambda _: None)
-    yield config
-    stop(tmp_path / "proxmox.json")
-
-
 def test_over_tls_the_clusters_authority_counts_and_the_token(
-    running: SimulatorConfig, monkeypatch: pytest.MonkeyPatch
+    simulator: SimulatorConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = f"{TOKEN}={SECRET}"
     with pytest.raises(ApplyRefused, match="CERTIFICATE_VERIFY_FAILED"):
-        refuse_unless_ours(running.url, token, SITE)
-    monkeypatch.setenv("SSL_CERT_FILE", str(running.ca_file))
-    refuse_unless_ours(running.url, token, SITE)
+        refuse_unless_ours(simulator.url, token, SITE)
+    monkeypatch.setenv("SSL_CERT_FILE", str(simulator.ca_file))
+    refuse_unless_ours(simulator.url, token, SITE)
     with pytest.raises(ApplyRefused, match="401: invalid token value"):
-        refuse_unless_ours(running.url, f"{TOKEN}=wrong", SITE)
+        refuse_unless_ours(simulator.url, f"{TOKEN}=wrong", SITE)

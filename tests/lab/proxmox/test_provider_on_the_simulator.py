@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from tests.lab.proxmox.simulated_cluster import SECRET, TOKEN
 from trellis.lab.plugins.proxmoxve import provider
 from trellis.lab.plugins.resource import Call, OperationError, Provider
-from trellis.lab.proxmox import NodeConfig, SimulatorConfig, SshConfig, start, stop
+from trellis.lab.proxmox import SimulatorConfig
 
 CALL = Call("one", lambda *_: None)
 CONTROLLER, ZONE = "proxmoxve:sdn/controller/evpn:Evpn", "proxmoxve:sdn/zone/evpn:Evpn"
@@ -25,22 +24,6 @@ INPUTS: dict[str, dict[str, object]] = {
     SUBNET: {"vnet": "vnet100", "cidr": "fd00:100::/64", "gateway": "fd00:100::fffe"},
     APPLIER: {"onDestroy": False},
 }
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorConfig]:
-    """A running API whose only node can't be reached, which an apply only warns of."""
-    folder = tmp_path_factory.mktemp("proxmox")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    ssh = SshConfig(str(folder / "no-key"), str(folder / "no-hosts"))
-    nodes = (NodeConfig("pve01", "127.0.0.9", "9.2"),)
-    config = SimulatorConfig("127.0.0.1", str(folder), "lab", nodes, {TOKEN: SECRET}, ssh=ssh, port=port)
-    config.write(folder / "proxmox.json")
-    start(folder / "proxmox.json", say=lambda _: None)
-    yield config
-    stop(folder / "proxmox.json")
 
 
 @pytest.fixture
