@@ -57,7 +57,7 @@ def _missing_or_unused(users: Mapping[str, Sequence[str]], values: Mapping[str, 
         yield Refusal(f"config.{_KEY}.{name}", "nothing", "each secret that the site names has a value", why, remedy)
     for name in sorted(values.keys() - users.keys()):
         rule, why = "each secret is one that the site names", "its name may be misspelt; and what is kept can be lost"
-        remedy = f"`pulumi config rm --path '{_KEY}.{name}'`, or name it: edges.*.md5, fabric.md5"
+        remedy = f"`pulumi config rm --path '{_KEY}.{name}'`, or name it: edges.*.md5, fabric.md5, guest_bgp.md5"
         yield Refusal(f"config.{_KEY}.{name}", HIDDEN, rule, why, remedy)
 
 

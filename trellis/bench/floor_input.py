@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from trellis.plan.model import BgpInstance, HostPlan, Plan, Policy
+from trellis.plan.filter_model import Policy
+from trellis.plan.model import BgpInstance, HostPlan, Plan
 from trellis.pve import pve_version
 from trellis.render.defaults import DEFAULTS, bgp_lines
 
