@@ -35,7 +35,7 @@ def of_open_vnet(vnet: str, policy: PeeringPlan) -> AsPathList:
         policy: Its policy.
     """
     one = f"({'|'.join(between(policy.first_asn, policy.last_asn))})"
-    permitted = (_LAST, "permit", f"^{one}(_{one})*$")
+    permitted: Entry = (_LAST, "permit", f"^{one}(_{one})*$")
     return AsPathList(names.open_paths(vnet), (*_denied(policy.owned_asns), permitted))
 
 

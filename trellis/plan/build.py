@@ -52,6 +52,7 @@ def _edge(name: str, edge: Edge, hosts: tuple[str, ...]) -> EdgePlan:
 
 def _vnet(site: Site, name: str, peering: PeeringPlan | None) -> VnetPlan:
     vnet, number = site.vnets[name], vni(site, name)
+    pools = site.tenants[vnet.tenant].loopbacks
     subnets = [subnet for subnet in (vnet.subnets.ipv6, vnet.subnets.ipv4) if subnet is not None]
     return VnetPlan(
         name=name,
@@ -62,6 +63,7 @@ def _vnet(site: Site, name: str, peering: PeeringPlan | None) -> VnetPlan:
         subnets=tuple(str(subnet.prefix) for subnet in subnets),
         gateways=tuple(str(subnet.gateway) for subnet in subnets),
         peering=peering,
+        loopbacks=tuple(str(pool) for pool in (pools.ipv6, pools.ipv4) if pool is not None) if pools else (),
     )
 
 

@@ -224,6 +224,7 @@ class VnetPlan:
         subnets: Its subnets as prefixes, IPv6 first.
         gateways: The anycast gateway of each subnet, in the same order.
         peering: The policy for its guests; None where nobody is heard (R8).
+        loopbacks: The ranges of its tenant's loopbacks.
     """
 
     name: str
@@ -234,6 +235,7 @@ class VnetPlan:
     subnets: tuple[str, ...]
     gateways: tuple[str, ...]
     peering: PeeringPlan | None
+    loopbacks: tuple[str, ...] = ()
 
     @property
     def listens(self) -> bool:

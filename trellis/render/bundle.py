@@ -180,7 +180,7 @@ def _bundle(
         files=(
             *configs,
             HostFile(SYSCTLS, (stanzas.sysctls(host.sysctls),)),
-            HostFile(FIREWALL, (firewalls.of_host(host),)),
+            HostFile(FIREWALL, firewalls.of_host(host)),
             HostFile(FIREWALL_UNIT, (firewalls.unit,)),
         ),
         pve_version=host.pve_version,
