@@ -31,21 +31,22 @@ logins = {name: Login(host.ssh, private_key) for name, host in site.hosts.items(
 deployed = rollout.in_order(bundles)
 ready: dict[str, list[pulumi.Resource]] = {}
 for bundle in deployed:
-    after = pulumi.ResourceOptions(depends_on=rollout.before(bundle.host, ready))
+    after = rollout.before(bundle.host, ready)
     ready[bundle.host] = [Host(bundle.host, bundle, logins[bundle.host], after).ready]
     if bundle.secrets:
-        after = pulumi.ResourceOptions(depends_on=ready[bundle.host][:])
+        after = ready[bundle.host][:]
         ready[bundle.host].append(Secrets(bundle.host, bundle, values, logins[bundle.host], after).stored)
-before = [resource for resources in ready.values() for resource in resources]
+before = rollout.after_all(ready)
 if planned.sdn is not None and site.proxmox is not None:
     proxmox = pulumi_proxmoxve.Provider(
         "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
     )
     judge = judgement(site.proxmox.endpoint, config.require("proxmoxApiToken"), planned.sdn, deployed)
-    before.append(Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), before[:], judge).applied)
+    hosts = [resource for resources in ready.values() for resource in resources]
+    before = [Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), hosts, judge).applied]
 done: dict[str, list[pulumi.Resource]] = {}
 for bundle in deployed:
-    after = pulumi.ResourceOptions(depends_on=[*before, *rollout.before_commit(bundle.host, done)])
+    after = [*ready[bundle.host], *before, *rollout.before_commit(bundle.host, done)]
     done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
 
 for name in sorted(site.tenants):

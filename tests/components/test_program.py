@@ -154,6 +154,18 @@ def test_hosts_go_one_after_the_other_unless_the_site_says_otherwise(program: tu
         assert urn_names(recorder.resources[f"{host}-commit"].dependencies) >= needed
 
 
+def test_what_a_host_waits_for_does_not_grow_with_the_hosts_before_it(program: tuple[Recorder, dict[str, Any]]) -> None:
+    """Each name is in the state that the engine writes at each checkpoint; a component has nothing to wait for."""
+    recorder, _ = program
+    for command in ("commit", "confirm"):
+        found = urn_names(recorder.resources[f"pve03-{command}"].dependencies)
+        assert found == {"pve03-ready", "sdn-additions", "pve02-commit", "pve02-confirm"}
+    assert urn_names(recorder.resources["pve03-ready"].dependencies) == {"pve02-ready"}
+    assert {component.name: component.dependencies for component in recorder.of_type("trellis:host:Router")} == {
+        host: () for host in ("pve01", "pve02", "pve03")
+    }
+
+
 def test_the_canary_goes_first_and_the_rest_in_batches(run_program: Run, dev_site: dict[str, Any]) -> None:
     dev_site["rollout"] = {"canary": "pve02", "batch_size": 2}
     recorder, _ = run_program(dev_site)
