@@ -32,6 +32,11 @@ class NamedSet:
     elements: tuple[str, ...]
     interval: bool = True
 
+    @property
+    def keyword(self) -> str:
+        """How nftables calls the family of a set of addresses."""
+        return KEYWORDS[4 if self.type == TYPES[4] else 6]
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
