@@ -49,7 +49,9 @@ PLAIN: dict[str, tuple[str, ...]] = {"peer": ("profile ",)}
 """Plain lines of a stanza that look like the beginning of one further out."""
 
 _IGNORED = re.compile("|".join(IGNORED))
-_CLOSING = re.compile("exit|exit-vrf|exit-address-family|exit-vni")
+_CLOSING = ("exit", "exit-vrf", "exit-address-family", "exit-vni")
+_BEGINNINGS = {around: tuple(start for start in starts if start[-1] == " ") for around, starts in STANZAS.items()}
+"""The beginnings in `STANZAS` that words follow; the others are whole lines.  Asked for each line of each host."""
 
 
 def normalise(text: str) -> Counter[ConfigLine]:
@@ -87,7 +89,7 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
     stanzas: list[str] = []
     for raw in text.splitlines():
         line = " ".join(raw.split())
-        if _CLOSING.fullmatch(line):
+        if line in _CLOSING:
             del stanzas[-1:]
         if not line or _IGNORED.fullmatch(line):
             continue
@@ -107,6 +109,6 @@ def _depth_opened(line: str, stanzas: list[str]) -> int | None:
         around = stanzas[depth - 1].split()[0] if depth else ""
         if line.startswith(PLAIN.get(around, ())):
             return None
-        if any(line == start or (start[-1] == " " and line.startswith(start)) for start in STANZAS.get(around, ())):
+        if line in STANZAS.get(around, ()) or line.startswith(_BEGINNINGS.get(around, ())):
             return depth
     return None
