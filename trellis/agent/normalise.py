@@ -106,7 +106,7 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
 def _depth_opened(line: str, stanzas: list[str]) -> int | None:
     """Below how many of the open stanzas a line opens one; like FRR, the innermost that knows the line has it."""
     for depth in range(len(stanzas), -1, -1):
-        around = stanzas[depth - 1].split()[0] if depth else ""
+        around = stanzas[depth - 1].partition(" ")[0] if depth else ""
         if line.startswith(PLAIN.get(around, ())):
             return None
         if line in STANZAS.get(around, ()) or line.startswith(_BEGINNINGS.get(around, ())):
