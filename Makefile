@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 TRELLIS := .venv/bin/trellis
+# Some machines set it; without byte code every process compiles the program, its libraries and the tests again.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(PYTHON) -m pytest
 PROPERTIES := tests/core/test_order_of_entries.py tests/core/test_text_injection.py
 

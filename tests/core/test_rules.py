@@ -10,8 +10,8 @@ import pytest
 from tests.core import broken
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.plan import Plan
-from trellis.plan.firewall_model import LeakPlan
 from trellis.plan.filter_model import RouteMapEntry
+from trellis.plan.firewall_model import LeakPlan
 from trellis.plan.model import Session, SilencedInterface, VrfRoute
 from trellis.plan.rules import RULES, violations
 from trellis.render import Bundle
