@@ -50,6 +50,7 @@ MODULES = (
     "drift",
     "preflight",
     "sessions",
+    "accepted",
     "target",
     "recovery",
     "change",
