@@ -58,7 +58,8 @@ class Server:
     """A server in a thread of the tests', on a port of loopback that the kernel chose or that it had before."""
 
     def __init__(self, app: FastAPI, port: int = 0) -> None:
-        self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+        config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", lifespan="off")
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
 
     def __enter__(self) -> Server:

@@ -45,7 +45,6 @@ def create_app(engine: Engine, picture: LiveMap | None = None, token: str | None
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
-        separate_input_output_schemas=False,
     )
     app.router.route_class = _Compared
     problems.add_to(app)
