@@ -46,8 +46,8 @@ KNOWN = Known(
     infrastructure=("fd00:1::/48", "10.0.0.0/24"),
     infrastructure_asns=frozenset({4200001000, 64512}),
 )
-GOOD = SeenRoute("fd00:ff::6/128", "fd00:101::6", "4200101006", "", True)
-BAD = SeenRoute("fd00:ff::7/128", "fd00:101::6", "4200101006", "", False)
+GOOD = SeenRoute("fd00:ff::6/128", "fd00:101::6", "4200101006", True)
+BAD = SeenRoute("fd00:ff::7/128", "fd00:101::6", "4200101006", False)
 
 
 def at(seconds: float) -> datetime:

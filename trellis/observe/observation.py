@@ -42,7 +42,6 @@ class SeenRoute:
     prefix: str
     next_hop: str
     as_path: str = ""
-    communities: str = ""
     accepted: bool | None = None
 
 
@@ -264,7 +263,6 @@ def _route(fields: _Fields) -> SeenRoute:
             prefix=fields.prefix("prefix"),
             next_hop=fields.address("next_hop"),
             as_path=fields.text("as_path"),
-            communities=fields.text("communities"),
             accepted=fields.optional("accepted", fields.flag),
         )
     )
