@@ -62,6 +62,9 @@ MODULES = (
     "prepare",
     "repairs",
     "guard",
+    "vty",
+    "peers",
+    "observe",
     "install",
     "main",
 )

@@ -106,6 +106,7 @@ class PeeringShown(_Answer):
     guest: str
     vm_id: str
     nic_id: str
+    mac: str | None
     host: str
     mode: str
     guest_asn: Asn
