@@ -8,16 +8,19 @@ that starts anew nor a host that was away makes an event of what went on all the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session as Transaction
 
+from trellis.observe import mapping
 from trellis.observe.known import Known
 from trellis.observe.observation import Observation
 from trellis.observe.reading import Reading
+from trellis.observe.retention import prune
 from trellis.observe.tables import Event, EventKind, ObservedHost, Peering, PeeringState, Session
 from trellis.observe.transaction import Work, cut
+from trellis.observe.virtual_machines import Machines
 
 CLOCK_SET_BACK = timedelta(minutes=5)
 """A line older than the last one by more than this is no repeated one: the host's clock was set."""
@@ -92,6 +95,28 @@ class Recorder:
             work = Work(db, self._known, at)
             self._lose(work, host, why)
             return work.settle()
+
+    def expected_machines(self) -> frozenset[int]:
+        """The VMs that Proxmox is asked for by name if it does not list them."""
+        with Transaction(self._engine) as db:
+            return mapping.expected(Work(db, self._known, datetime.now(UTC)))
+
+    def machines(self, machines: Machines, at: datetime) -> tuple[Event, ...]:
+        """Record what Proxmox says of VMs: which guest is which, what was stopped, what is gone.
+
+        Args:
+            machines: All of it.
+            at: When it was asked.
+        """
+        with Transaction(self._engine, expire_on_commit=False) as db, db.begin():
+            work = Work(db, self._known, at)
+            mapping.record(work, machines)
+            return work.settle()
+
+    def prune(self, before: datetime) -> int:
+        """Forget what ended before a moment; returns how many rows that were."""
+        with Transaction(self._engine) as db, db.begin():
+            return prune(db, before)
 
     def _lose(self, work: Work, name: str, why: str) -> None:
         host = work.db.get(ObservedHost, name)

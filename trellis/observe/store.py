@@ -52,7 +52,7 @@ def open_store(url: str) -> Engine:
     try:
         _migrate(engine)
     except CommandError as error:
-        raise StoreProblem(f"the store {_shown(url)} is of another release: {error}; use that release") from None
+        raise StoreProblem(f"the store {shown(url)} is of another release: {error}; use that release") from None
     except SQLAlchemyError as error:
         raise _unusable(url, error) from None
     return engine
@@ -88,11 +88,16 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     command.upgrade(_config(connection), revision)
 
 
+def revision(engine: Engine) -> str | None:
+    """Return the step that a store's tables are at."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def _migrate(engine: Engine) -> None:
     newest = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
-    with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
+    if revision(engine) == newest:
+        return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -118,10 +123,10 @@ def _engine(url: str) -> Engine:
         engine = create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, ImportError) as error:
         raise StoreProblem(
-            f"{_shown(url)} names no store: {error}; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+            f"{shown(url)} names no store: {error}; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         ) from None
     except OSError as error:
-        raise StoreProblem(f"{_shown(url)}: {error.strerror}: {error.filename}") from None
+        raise StoreProblem(f"{shown(url)}: {error.strerror}: {error.filename}") from None
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _as_we_need_it)
         event.listen(engine, "begin", _begin)
@@ -139,7 +144,8 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
+    """Return a URL without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
@@ -149,4 +155,4 @@ def _shown(url: str) -> str:
 def _unusable(url: str, error: SQLAlchemyError) -> StoreProblem:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     remedy = "see that the server runs and the URL is right" if isinstance(error, OperationalError) else "see its log"
-    return StoreProblem(f"the store {_shown(url)} can't be used: {reason}; {remedy}")
+    return StoreProblem(f"the store {shown(url)} can't be used: {reason}; {remedy}")
