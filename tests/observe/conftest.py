@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +51,15 @@ def shown(tmp_path: Path) -> Iterator[Engine]:
     engine = homelab_store(tmp_path)
     yield engine
     engine.dispose()
+
+
+_PROGRAMS = {"browser": ("chromium", "chromedriver"), "prometheus": ("promtool",)}
+
+
+@pytest.fixture(autouse=True)
+def _programs(request: pytest.FixtureRequest) -> None:
+    """Skip, and say why, what needs a program that this machine has not."""
+    for marker, programs in _PROGRAMS.items():
+        lacking = [program for program in programs if shutil.which(program) is None]
+        if lacking and request.node.get_closest_marker(marker):
+            pytest.skip(f"{', '.join(lacking)} missing: `tools/setup.sh slow` installs it")

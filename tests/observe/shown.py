@@ -39,15 +39,15 @@ STATES = {
 """Of the homelab's guests that are not Established."""
 
 
-def homelab_store(folder: Path, at: datetime = AT, *, lost: str | None = "pve03") -> Engine:
+def homelab_store(place: Path | str, at: datetime = AT, *, lost: str | None = "pve03") -> Engine:
     """Return a store of the homelab.
 
     Args:
-        folder: Where its file is made.
+        place: The folder where its file is made, or a URL.
         at: When it was last written.
         lost: A host that is not read.
     """
-    engine = open_store(f"sqlite:///{folder}/guests.db")
+    engine = open_store(place if isinstance(place, str) else f"sqlite:///{place}/guests.db")
     with Database(engine) as database, database.begin():
         for host in plan_of("homelab").hosts:
             reached = host.name != lost

@@ -141,6 +141,15 @@ def test_the_command_prints_what_prometheus_and_grafana_read(tmp_path: Path) -> 
     assert made == json.loads(json.dumps(dashboard(plan_of("homelab"))))
 
 
+def test_the_documentation_lists_every_metric_and_alert() -> None:
+    said = (REPOSITORY / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    for metric in (*names.OURS, *names.RECORDED, names.PEER_STATE):
+        assert f"`{metric.name}`" in said
+    for group in rules():
+        for rule in group.rules:
+            assert not isinstance(rule, Alert) or f"`{rule.alert}`" in said
+
+
 def test_panels_do_not_overlap() -> None:
     places = [panel["gridPos"] for panel in dashboard(plan_of("homelab"))["panels"]]
     cells = [(x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])]

@@ -80,6 +80,14 @@ def test_peerings_are_chosen_by_each_filter(client: TestClient, asked: str, gues
     assert {found["guest"] for found in items(client, f"peerings?{asked}")} == guests
 
 
+def test_every_database_gives_the_same_lists(url: str, client: TestClient) -> None:
+    engine = homelab_store(url)
+    other = client_of(engine)
+    for path in ("peerings", "sessions", "routes", "events?since=2026-01-31T12:00:00Z", "hosts"):
+        assert items(other, path) == items(client, path)
+    engine.dispose()
+
+
 def test_refused_routes_are_listed_with_their_reason(client: TestClient) -> None:
     (peering,) = items(client, "peerings?asn=65201")
     refused = items(client, f"routes?peeringid={peering['uuid']}&state=Rejected")

@@ -44,6 +44,12 @@ def test_every_metric_of_the_table_is_printed_with_its_labels_and_no_other(metri
         assert {frozenset(labels) for labels, _ in found[metric.name]} == {frozenset(metric.labels)}
 
 
+def test_every_database_gives_the_same_numbers(url: str, shown: Engine) -> None:
+    engine = homelab_store(url)
+    assert StoreMetrics(engine, lambda: AT).text() == StoreMetrics(shown, lambda: AT).text()
+    engine.dispose()
+
+
 def test_help_and_type_are_the_tables(metrics: StoreMetrics) -> None:
     lines = metrics.text().decode().splitlines()
     for metric in names.OURS:
