@@ -44,10 +44,12 @@ def test_every_metric_of_the_table_is_printed_with_its_labels_and_no_other(metri
         assert {frozenset(labels) for labels, _ in found[metric.name]} == {frozenset(metric.labels)}
 
 
-def test_every_database_gives_the_same_numbers(url: str, shown: Engine) -> None:
-    engine = homelab_store(url)
-    assert StoreMetrics(engine, lambda: AT).text() == StoreMetrics(shown, lambda: AT).text()
-    engine.dispose()
+def test_every_database_gives_the_same_numbers(url: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    one, other = homelab_store(url), homelab_store(tmp_path / "other")
+    assert StoreMetrics(one, lambda: AT).text() == StoreMetrics(other, lambda: AT).text()
+    one.dispose()
+    other.dispose()
 
 
 def test_help_and_type_are_the_tables(metrics: StoreMetrics) -> None:
