@@ -11,7 +11,8 @@ from tests.core import broken
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.plan import Plan
 from trellis.plan.firewall_model import LeakPlan
-from trellis.plan.model import RouteMapEntry, Session, SilencedInterface, VrfRoute
+from trellis.plan.filter_model import RouteMapEntry
+from trellis.plan.model import Session, SilencedInterface, VrfRoute
 from trellis.plan.rules import RULES, violations
 from trellis.render import Bundle
 from trellis.render.firewall import FIREWALL
@@ -147,7 +148,7 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("R8", "an address that no guest has is heard", _extra_session(V1, STRANGER)),
     ("R8", "a guest is heard in the global table", _extra_session(None, CP1_SESSION)),
     ("R8", "a guest of another zone is heard", _extra_session("vrf_evpnz2", CP1_SESSION)),
-    ("R8", "a tenant without guest BGP is heard", _vnets(listens=False)),
+    ("R8", "a tenant without guest BGP is heard", _vnets(peering=None)),
     ("R8", "a session lies outside of its VNet", _vnets(subnets=("fd00:999::/64",))),
     ("R8", "the host dials its guests", _sessions(V1, GUESTS, passive=False)),
     ("R9", "a mesh session starts from any address", _sessions(None, MESH, update_source=None)),

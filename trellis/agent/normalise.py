@@ -48,6 +48,9 @@ comparison: its lines then count as lines of the stanza around it.
 PLAIN: dict[str, tuple[str, ...]] = {"peer": ("profile ",)}
 """Plain lines of a stanza that look like the beginning of one further out."""
 
+OUTERMOST = ("bgp as-path access-list ", "bgp community-list ", "bgp large-community-list ")
+"""How lines begin that FRR knows at top level alone: one in a stanza ends it, as we have some carried past Proxmox."""
+
 _IGNORED = re.compile("|".join(IGNORED))
 _CLOSING = re.compile("exit|exit-vrf|exit-address-family|exit-vni")
 
@@ -91,7 +94,7 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
             del stanzas[-1:]
         if not line or _IGNORED.fullmatch(line):
             continue
-        if not raw[0].isspace():
+        if not raw[0].isspace() or line.startswith(OUTERMOST):
             stanzas.clear()
         opens_at = _depth_opened(line, stanzas)
         if opens_at is not None:
