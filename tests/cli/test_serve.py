@@ -72,6 +72,16 @@ def test_where_it_may_not_listen_it_says_why(
     assert said in ended.stderr.replace("\n", " ")
 
 
+def test_a_collector_that_may_not_listen_reads_no_host(store: str, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.touch(0o600)
+    words = ["--store", store, "--identity", str(key), "--listen", "0.0.0.0:0"]
+    ended = trellis("observe", "run", *words)
+    assert ended.returncode == 2
+    assert "beyond loopback" in ended.stderr
+    assert "reading" not in ended.stderr
+
+
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     ended = trellis("observe", "serve", "--store", f"sqlite:///{tmp_path}/none.db", "--listen", "127.0.0.1:0")
     assert ended.returncode == 1
