@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings a bare Debian machine to where `make` can work: Debian packages, uv, and the locked Python environment.
 # Does nothing, quickly, where all of it is there.  The engine and the lab's images are built by `trellis` itself.
+# `tools/setup.sh slow` also brings what `make slow` alone needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +24,13 @@ need flex flex
 need bison bison
 need bc bc
 need xz xz-utils
+if [ "${1:-}" = slow ]; then  # the page in a real browser; alert rules by Prometheus's own tool
+  need chromium chromium
+  need chromedriver chromium-driver
+  need promtool prometheus
+  need prometheus-frr-exporter prometheus-frr-exporter
+  [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=(fonts-dejavu-core)
+fi
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)

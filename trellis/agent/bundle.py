@@ -63,6 +63,9 @@ MODULES = (
     "prepare",
     "repairs",
     "guard",
+    "vty",
+    "peers",
+    "observe",
     "install",
     "main",
 )
