@@ -96,7 +96,7 @@ def _told(draw: st.DrawFn, truth: dict[str, list[tuple[int, tuple[SeenPeer, ...]
     return mixed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.data())
 def test_any_mixture_of_lines_ends_in_the_same_store(data: st.DataObject) -> None:
     truth = data.draw(_truth())
@@ -110,7 +110,8 @@ def test_any_mixture_of_lines_ends_in_the_same_store(data: st.DataObject) -> Non
     final = [_whole(host, (_MAXIMUM + 1, _later(found[-1]), found[-1][2])) for host, found in truth.items()]
     for store in (mixed, plain):
         store.saw(*final, *final)
-    assert _now(mixed) == _now(plain)
+    for one, other in zip(_now(mixed), _now(plain), strict=True):
+        assert one == other
 
 
 def _later(moment: tuple[int, tuple[SeenPeer, ...], bool]) -> tuple[SeenPeer, ...]:
@@ -121,15 +122,15 @@ def _later(moment: tuple[int, tuple[SeenPeer, ...], bool]) -> tuple[SeenPeer, ..
     )
 
 
-def _now(store: Store) -> object:
-    """What is so now; of a guest that no host has, the one that had it last depends on what was heard first."""
+def _now(store: Store) -> tuple[object, ...]:
+    """What is so now; where a guest was last that no host has depends on what was heard first."""
     peerings, sessions, routes = store.picture()
-    known = {key: value for key, value in peerings.items() if value[0] in ("Established", "Penalty")}
+    known = {key: value for key, value in peerings.items() if value[0] == "Established"}
     states = {key: value[0] for key, value in peerings.items()}
     return known, states, {key: value[0] for key, value in sessions.items()}, routes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.data())
 def test_every_line_twice_makes_no_event_more(data: st.DataObject) -> None:
     truth = data.draw(_truth())
