@@ -6,6 +6,7 @@ import pulumi
 import pulumi_proxmoxve
 
 from components.host import Host, Login
+from components.recorded import few_frames
 from components.rollout import Rollout
 from components.router import Router
 from components.sdn import Sdn, judgement
@@ -25,35 +26,37 @@ try:
 except SiteRefused as refused:
     raise pulumi.RunError(str(refused)) from None
 
-rollout = Rollout(planned.rollout, pulumi.runtime.settings.SETTINGS.parallel)
-private_key = config.require_secret("sshPrivateKey")
-logins = {name: Login(host.ssh, private_key) for name, host in site.hosts.items()}
-deployed = rollout.in_order(bundles)
-ready: dict[str, list[pulumi.Resource]] = {}
-for bundle in deployed:
-    after = pulumi.ResourceOptions(depends_on=rollout.before(bundle.host, ready))
-    ready[bundle.host] = [Host(bundle.host, bundle, logins[bundle.host], after).ready]
-    if bundle.secrets:
-        after = pulumi.ResourceOptions(depends_on=ready[bundle.host][:])
-        ready[bundle.host].append(Secrets(bundle.host, bundle, values, logins[bundle.host], after).stored)
-before = [resource for resources in ready.values() for resource in resources]
-if planned.sdn is not None and site.proxmox is not None:
-    proxmox = pulumi_proxmoxve.Provider(
-        "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
-    )
-    judge = judgement(site.proxmox.endpoint, config.require("proxmoxApiToken"), planned.sdn, deployed)
-    before.append(Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), before[:], judge).applied)
-done: dict[str, list[pulumi.Resource]] = {}
-for bundle in deployed:
-    after = pulumi.ResourceOptions(depends_on=[*before, *rollout.before_commit(bundle.host, done)])
-    done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
+with few_frames():
+    rollout = Rollout(planned.rollout, pulumi.runtime.settings.SETTINGS.parallel)
+    private_key = config.require_secret("sshPrivateKey")
+    logins = {name: Login(host.ssh, private_key) for name, host in site.hosts.items()}
+    deployed = rollout.in_order(bundles)
+    ready: dict[str, list[pulumi.Resource]] = {}
+    for bundle in deployed:
+        after = rollout.before(bundle.host, ready)
+        ready[bundle.host] = [Host(bundle.host, bundle, logins[bundle.host], after).ready]
+        if bundle.secrets:
+            after = ready[bundle.host][:]
+            ready[bundle.host].append(Secrets(bundle.host, bundle, values, logins[bundle.host], after).stored)
+    before = rollout.after_all(ready)
+    if planned.sdn is not None and site.proxmox is not None:
+        proxmox = pulumi_proxmoxve.Provider(
+            "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
+        )
+        judge = judgement(site.proxmox.endpoint, config.require("proxmoxApiToken"), planned.sdn, deployed)
+        hosts = [resource for resources in ready.values() for resource in resources]
+        before = [Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), hosts, judge).applied]
+    done: dict[str, list[pulumi.Resource]] = {}
+    for bundle in deployed:
+        after = [*ready[bundle.host], *before, *rollout.before_commit(bundle.host, done)]
+        done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
 
-for name in sorted(site.tenants):
-    Tenant(name, planned)
-for guest in planned.guests:
-    Guest(guest.guest.name, planned)
-for name in sorted(site.clusters):
-    pulumi.export(f"cluster_{name}", Cluster(name, planned).document)
-for edge in planned.edges:
-    pulumi.export(f"edge_{edge.name}", Edge(edge.name, planned).document)
-pulumi.export("guests", json.dumps({g.guest.name: guest_document(planned, g.guest.name) for g in planned.guests}))
+    for name in sorted(site.tenants):
+        Tenant(name, planned)
+    for guest in planned.guests:
+        Guest(guest.guest.name, planned)
+    for name in sorted(site.clusters):
+        pulumi.export(f"cluster_{name}", Cluster(name, planned).document)
+    for edge in planned.edges:
+        pulumi.export(f"edge_{edge.name}", Edge(edge.name, planned).document)
+    pulumi.export("guests", json.dumps({g.guest.name: guest_document(planned, g.guest.name) for g in planned.guests}))

@@ -8,6 +8,7 @@ There is no ``delete``, and no ``triggers``, as in ``components.router``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -50,16 +51,17 @@ class Host(pulumi.ComponentResource):
         name: Name of the host.
         bundle: What it shall run later.
         login: How to reach it.
-        opts: ``depends_on`` names hosts that go first.
+        after: What must be there before: hosts that go first.
     """
 
-    def __init__(self, name: str, bundle: Bundle, login: Login, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("trellis:host:Host", f"{name}-host", {}, opts)
+    def __init__(self, name: str, bundle: Bundle, login: Login, after: Sequence[pulumi.Resource]) -> None:
+        # The component itself waits for nothing: what it holds does, and each dependency costs at every checkpoint.
+        super().__init__("trellis:host:Host", f"{name}-host")
         self.ready = agent_command(
             f"{name}-ready",
             login,
             "prepare",
-            pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on),
+            pulumi.ResourceOptions(parent=self, depends_on=after),
             stdin=ground_document(bundle),
         )
         self.register_outputs({"host": name})

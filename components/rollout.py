@@ -70,7 +70,9 @@ class Rollout:
         self._failed: dict[str, str] = {}
         self._commit_failed = pulumi.ErrorHook("trellis-commit-failed", self._note_failure)
         self._confirm_again = pulumi.ErrorHook("trellis-confirm-again", self._comes_again)
-        self._turn = pulumi.ResourceHook("trellis-turn", self._await_turn)
+        # With `keep` dependencies make the order; they can't with `roll_back`, where all hosts wait for the last one.
+        self._turn: list[pulumi.ResourceHook | pulumi.ResourceHookFunction]
+        self._turn = [pulumi.ResourceHook("trellis-turn", self._await_turn)] if self.rolls_back else []
         for host, why in plan.maintenance:
             pulumi.log.warn(f"{host} is in maintenance and left out, nothing is sent to it: {why}")
 
@@ -95,6 +97,10 @@ class Rollout:
         earlier = self.plan.batches[number - 1] if number else ()
         return [resource for name in earlier for resource in done[name]]
 
+    def after_all(self, done: Mapping[str, Sequence[pulumi.Resource]]) -> list[pulumi.Resource]:
+        """Return what is done once it is done for all hosts: that of the last batch, which waits for those before."""
+        return [resource for name in (self.plan.batches or ((),))[-1] for resource in done[name]]
+
     def before_commit(self, host: str, done: Mapping[str, Sequence[pulumi.Resource]]) -> list[pulumi.Resource]:
         """As ``before``, for commits: where all hosts wait for the last one, none may depend on another."""
         return [] if self.rolls_back else self.before(host, done)
@@ -108,9 +114,7 @@ class Rollout:
         return self._binding(self._confirm_again)
 
     def _binding(self, on_error: pulumi.ErrorHook) -> pulumi.ResourceHookBinding:
-        # With `keep` dependencies make the order; they can't with `roll_back`, where all hosts wait for the last one.
-        turn: list[pulumi.ResourceHook | pulumi.ResourceHookFunction] = [self._turn] if self.rolls_back else []
-        return pulumi.ResourceHookBinding(before_create=turn, before_update=turn, on_error=[on_error])
+        return pulumi.ResourceHookBinding(before_create=self._turn, before_update=self._turn, on_error=[on_error])
 
     def confirmation_of(self, digest: str) -> str:
         """The agent's command that confirms a host's change."""

@@ -8,6 +8,8 @@ and a replacement deletes what it has just created.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.host import Login, agent_command
@@ -23,24 +25,26 @@ class Router(pulumi.ComponentResource):
         bundle: What it shall run.
         login: How to reach it.
         rollout: Decides when it is confirmed.
-        opts: ``depends_on`` names what must be there before: the host that is ready, the SDN, hosts that go first.
+        after: What must be there before: the host that is ready, the SDN, hosts that go first.
     """
 
-    def __init__(self, name: str, bundle: Bundle, login: Login, rollout: Rollout, opts: pulumi.ResourceOptions) -> None:
-        super().__init__("trellis:host:Router", name, {}, opts)
+    def __init__(
+        self, name: str, bundle: Bundle, login: Login, rollout: Rollout, after: Sequence[pulumi.Resource]
+    ) -> None:
+        super().__init__("trellis:host:Router", name)  # waits for nothing, as in components.host
         text, digest = signed_manifest(bundle)
         committed = agent_command(
             f"{name}-commit",
             login,
             "commit",
-            pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on, hooks=rollout.of_commit()),
+            pulumi.ResourceOptions(parent=self, depends_on=after, hooks=rollout.of_commit()),
             stdin=text,
         )
         confirmed = agent_command(
             f"{name}-confirm",
             login,
             rollout.confirmation_of(digest),
-            pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on, hooks=rollout.of_confirm()),
+            pulumi.ResourceOptions(parent=self, depends_on=after, hooks=rollout.of_confirm()),
         )
         committed.id.apply(lambda _: rollout.settled(name))
         self.done: list[pulumi.Resource] = [committed, confirmed]

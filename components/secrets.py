@@ -57,7 +57,7 @@ def _missing_or_unused(users: Mapping[str, Sequence[str]], values: Mapping[str, 
         yield Refusal(f"config.{_KEY}.{name}", "nothing", "each secret that the site names has a value", why, remedy)
     for name in sorted(values.keys() - users.keys()):
         rule, why = "each secret is one that the site names", "its name may be misspelt; and what is kept can be lost"
-        remedy = f"`pulumi config rm --path '{_KEY}.{name}'`, or name it: edges.*.md5, fabric.md5"
+        remedy = f"`pulumi config rm --path '{_KEY}.{name}'`, or name it: edges.*.md5, fabric.md5, guest_bgp.md5"
         yield Refusal(f"config.{_KEY}.{name}", HIDDEN, rule, why, remedy)
 
 
@@ -88,13 +88,13 @@ class Secrets(pulumi.ComponentResource):
         bundle: What it shall run, with placeholders.
         values: Values by name, those of other hosts among them.
         login: How to reach it.
-        opts: ``depends_on`` names what must be there before: no two commands of the agent run at once on a host.
+        after: What must be there before: no two commands of the agent run at once on a host.
     """
 
     def __init__(
-        self, name: str, bundle: Bundle, values: Mapping[str, str], login: Login, opts: pulumi.ResourceOptions
+        self, name: str, bundle: Bundle, values: Mapping[str, str], login: Login, after: Sequence[pulumi.Resource]
     ) -> None:
-        super().__init__("trellis:host:Secrets", f"{name}-given", {}, opts)
+        super().__init__("trellis:host:Secrets", f"{name}-given")  # waits for nothing, as in components.host
         needed = {secret: values[secret] for secret in bundle.secrets}
         document = json.dumps({"schema_version": 1, "host": bundle.host, "secrets": needed})
         self.stored = agent_command(
@@ -102,7 +102,7 @@ class Secrets(pulumi.ComponentResource):
             login,
             "secrets",
             pulumi.ResourceOptions(
-                parent=self, depends_on=opts.depends_on, additional_secret_outputs=["stdin", "stdout", "stderr"]
+                parent=self, depends_on=after, additional_secret_outputs=["stdin", "stdout", "stderr"]
             ),
             stdin=pulumi.Output.secret(document),
         )

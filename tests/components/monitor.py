@@ -24,6 +24,8 @@ class Registered:
     secret_inputs: tuple[str, ...]
     delete_before_replace: bool
     hooks: dict[str, tuple[str, ...]]
+    frames: tuple[str, ...]
+    """Where it was made, the innermost first: files and lines of the Python stack, as the engine keeps them."""
     outputs_registered: int = 0
 
     @property
@@ -77,6 +79,7 @@ class Monitor(pulumi_mocks.MockMonitor):
             secret_inputs=secret,
             delete_before_replace=request.deleteBeforeReplace,
             hooks={kind.name: tuple(names) for kind, names in request.hooks.ListFields()},
+            frames=tuple(f"{frame.pc.uri}#{frame.pc.line}" for frame in request.stackTrace.frames),
         )
         assert request.name not in self.recorder.resources, f"two resources are called {request.name}"
         self.recorder.resources[request.name] = registered

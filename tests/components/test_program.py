@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,18 @@ def test_every_component_registers_its_outputs_once(program: tuple[Recorder, dic
     assert {component.name: component.outputs_registered for component in components} == {
         component.name: 1 for component in components
     }
+
+
+def test_the_engine_keeps_of_the_stack_that_made_a_resource_what_tells_where_it_comes_from(
+    program: tuple[Recorder, dict[str, Any]],
+) -> None:
+    recorder, _ = program
+    made = [resource for resource in recorder.resources.values() if resource.type != "pulumi:pulumi:Stack"]
+    # The SDK's innermost frames are fewer for a component: so many more of the others stay.
+    assert {resource.name: len(resource.frames) for resource in made if len(resource.frames) > 6} == {}
+    files = [frame.rpartition("/")[2].partition("#")[0] for frame in recorder.resources["pve01-commit"].frames]
+    assert files == ["host.py", "router.py", "__main__.py"]
+    assert not hasattr(sys, "tracebacklimit"), "the traceback of an error is whole"
 
 
 def test_every_custom_resource_has_a_component_as_parent(program: tuple[Recorder, dict[str, Any]]) -> None:
@@ -152,6 +165,16 @@ def test_hosts_go_one_after_the_other_unless_the_site_says_otherwise(program: tu
         assert f"{earlier}-ready" in urn_names(recorder.resources[f"{host}-ready"].dependencies)
         needed = {f"{host}-ready", f"{earlier}-commit", f"{earlier}-confirm"}
         assert urn_names(recorder.resources[f"{host}-commit"].dependencies) >= needed
+
+
+def test_what_a_host_waits_for_does_not_grow_with_the_hosts_before_it(program: tuple[Recorder, dict[str, Any]]) -> None:
+    """Each name is in the state that the engine writes at each checkpoint; a component has nothing to wait for."""
+    recorder, _ = program
+    for command in ("commit", "confirm"):
+        found = urn_names(recorder.resources[f"pve03-{command}"].dependencies)
+        assert found == {"pve03-ready", "sdn-additions", "pve02-commit", "pve02-confirm"}
+    assert urn_names(recorder.resources["pve03-ready"].dependencies) == {"pve02-ready"}
+    assert [router.dependencies for router in recorder.of_type("trellis:host:Router")] == [(), (), ()]
 
 
 def test_the_canary_goes_first_and_the_rest_in_batches(run_program: Run, dev_site: dict[str, Any]) -> None:

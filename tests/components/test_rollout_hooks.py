@@ -40,6 +40,13 @@ def run_of(policy: str = "keep", within_s: int = 5) -> Rollout:
     return Rollout(plan, None)
 
 
+def test_what_is_done_for_all_is_what_is_done_for_the_last_batch() -> None:
+    done: dict[str, Any] = {"a": ["1"], "b": ["2", "3"], "c": ["4"]}
+    assert run_of().after_all(done) == ["2", "3", "4"]
+    nobody = RolloutPlan((), (("a", "new disks"),), "keep", 5, 5)
+    assert Rollout(nobody, None).after_all({}) == []
+
+
 async def confirm(run: Rollout, host: str, *errors: str) -> bool:
     """Have a host's confirm end so; the newest error first. Returns whether it is run again."""
     hook: Any = run.of_confirm().on_error[0]  # type: ignore[index]

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from trellis.plan import HostPlan, Plan
-from trellis.plan.model import BgpInstance, Family, RouteMapEntry
+from trellis.plan.filter_model import RouteMapEntry
+from trellis.plan.model import BgpInstance, Family
 
 Named = TypeVar("Named")
 

@@ -129,6 +129,8 @@ def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
             "enabled": True,
             "export_peer_loopbacks": draw.random() < 0.5,
             "max_prefixes": draw.choice([3, 10, 100000]),
+            "classes": draw.sample(["internal", "tenant", "public"], draw.randint(0, 2)),
+            "bfd": draw.random() < 0.8,
         },
     }
     site["vnets"][f"v{number}"] = {
@@ -145,6 +147,7 @@ def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
             "tenant": f"t{number}",
             "vni": 20000 + number,
             "subnets": {"ipv6": {"prefix": f"fd00:{number}:2::/64", "gateway": f"fd00:{number}:2::fffe"}},
+            "guest_bgp": _open_policy(draw),
         }
     for suffix in draw.sample(range(1, 11), draw.randint(0, 2)):
         announced = [f"10.{number}.0.{100 + suffix}/32", f"fd00:{number}::{100 + suffix}/128"]
@@ -156,6 +159,19 @@ def _tenant(draw: Random, site: Data, number: int, zone: str) -> None:
     suffixes = draw.sample([*range(11, 15), *range(21, 25)], draw.randint(0, 3))
     if suffixes:
         site["clusters"][f"c{number}"] = _cluster(draw, number, suffixes, hosts)
+
+
+def _open_policy(draw: Random) -> Data:
+    """Return the policy of a VNet on which anybody may speak."""
+    first, shortest = draw.choice([65200, 65211, 4200990000]), draw.choice([64, 96, 128])
+    return {
+        "enabled": True,
+        "mode": "open",
+        "asns": {"first": first, "last": first + draw.choice([0, 7, 99, 12345]) % 324},
+        "prefix_lengths": {"ipv6": {"shortest": shortest, "longest": draw.choice([shortest, 128])}},
+        "max_prefixes": draw.choice([1, 10]),
+        "penalty_min": draw.choice([1, 5, 1440]),
+    }
 
 
 def _cluster(draw: Random, number: int, suffixes: list[int], hosts: list[str]) -> Data:

@@ -65,7 +65,7 @@ def test_what_is_rendered_is_sound_also_after_proxmoxs_merge(example: str) -> No
         (
             " bgp ebgp-requires-policy\n",
             " bgp listen range ::/0 peer-group TL-FABRIC\n",
-            "hosts listen to declared guests",
+            "a host listens to a subnet only by a group",
         ),
     ],
 )

@@ -66,7 +66,7 @@ WHOLE: Data = {
         "tenant1": {
             "id": 101,
             "loopbacks": {"ipv4": "10.101.254.0/24", "ipv6": "fd00:101:fe::/64"},
-            "guest_bgp": {"enabled": True},
+            "guest_bgp": {"enabled": True, "mode": "bound", "md5": "guest-key", "classes": ["public"]},
         },
         "tenant2": {"id": 102},
     },
@@ -79,6 +79,7 @@ WHOLE: Data = {
                 "ipv4": {"prefix": "10.101.0.0/24", "gateway": "10.101.0.254"},
                 "ipv6": {"prefix": "fd00:101::/64", "gateway": "fd00:101::fffe"},
             },
+            "guest_bgp": {"enabled": True, "mode": "open", "md5": "vnet-key", "classes": ["internal", "tenant"]},
         },
         "vnet2": {
             "zone": "zone2",

@@ -1,8 +1,8 @@
-"""The host's nftables table: judged before it is loaded, loaded whole, and compared with what the kernel holds.
+"""The host's nftables tables of ours: judged before they are loaded, loaded whole, and compared with the kernel's.
 
 What a text means is asked of nft itself: it is loaded in a network namespace of its own and printed from there, and
-the host's table must print the same. Counters are left out of that, and a table that is as wanted is not loaded
-again: it keeps its counts. No device needs to exist for a rule that names it.
+the host's tables must print the same. Counters are left out of that, and what is as wanted is not loaded again: it
+keeps its counts. No device needs to exist for a rule that names it.
 """
 
 from __future__ import annotations
@@ -11,27 +11,39 @@ import contextlib
 import difflib
 import functools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trellis.agent.files import write_whole
 from trellis.agent.process import run
 from trellis.agent.report import Fault, some
 
-TABLE = ("inet", "trellis")
+TABLES = (("inet", "trellis"), ("bridge", "trellis"), ("inet", "trellis_peers"))
+"""Ours: what zones and guests may reach, what each port may send, and what is remembered of guests that speak BGP."""
 
 ANSWER_S = 30.0
 """What one run of nft may take; 0.03 s is usual, and a thousand rules take no second."""
 
-REPLACING = f"table {' '.join(TABLE)}\ndelete table {' '.join(TABLE)}\n"
-"""How a text begins that replaces the table, whether there is one or not."""
+_REMEMBERING = ("inet", "trellis_peers")
+"""The table whose sets the kernel fills: its text never replaces them, and they are none of what is compared."""
 
 _SCRATCH = Path("/run/trellis")
-_BYSTANDER = "table inet bystander {"
-_OURS = f"table {' '.join(TABLE)} {{"
+_BYSTANDER = "table inet bystander"
+
+
+def _listing(table: tuple[str, str]) -> list[str]:
+    """The command that prints a table, without counts and without what the kernel put into it."""
+    return ["nft", "-s", *(["-t"] if table == _REMEMBERING else []), "list", "table", *table]
+
 
 # The first table stands for all those on the host that are none of ours: the text must leave it alone.
-_IN_A_NAMESPACE = 'nft add table inet bystander && nft -f "$1" && nft -s list ruleset'
+_IN_A_NAMESPACE = "; ".join(
+    (
+        f'nft add {_BYSTANDER} && nft -f "$1" && nft list tables && echo || exit 1',
+        *(f"{' '.join(_listing(table))} 2>/dev/null" for table in TABLES),
+        "exit 0",
+    )
+)
 
 
 def check(text: str) -> None:
@@ -58,19 +70,25 @@ def meant(text: str) -> tuple[str, ...]:
         Fault: nft refuses the text, or it would change more than our table.
     """
     with _draft(text) as draft:
-        lines = _must(["unshare", "--net", "sh", "-c", _IN_A_NAMESPACE, "sh", draft]).splitlines()
-    tables = [line for line in lines if line.startswith("table ")]
-    if tables != [_BYSTANDER, _OURS]:
-        why = f"after it the tables are {', '.join(tables) or 'none'}"
-        raise Fault("the table", f"the text changes more than table {' '.join(TABLE)}: {why}", "mend what renders it")
-    return _lines(lines[lines.index(_OURS) :])
+        tables, _, listed = _must(["unshare", "--net", "sh", "-c", _IN_A_NAMESPACE, "sh", draft]).partition("\n\n")
+    found = tables.splitlines()
+    ours = {f"table {' '.join(table)}" for table in TABLES}
+    if _BYSTANDER not in found or not ours & {*found} or {*found} - ours - {_BYSTANDER}:
+        why = f"after it the tables are {', '.join(found) or 'none'}"
+        raise Fault("the table", f"the text changes more than {', '.join(sorted(ours))}: {why}", "mend what renders it")
+    return _lines(listed.splitlines())
 
 
 def loaded() -> str | None:
-    """The host's table as nft prints it, without counts; None where there is none, no nft, or no nf_tables."""
+    """The host's tables of ours as nft prints them, without counts; None where there are none, or no nft."""
     if shutil.which("nft") is None:
         return None
-    ended = run(["nft", "-s", "list", "table", *TABLE], ANSWER_S)
+    found = [text for table in TABLES if (text := _printed(table)) is not None]
+    return "".join(found) if found else None
+
+
+def _printed(table: tuple[str, str]) -> str | None:
+    ended = run(_listing(table), ANSWER_S)
     if ended.status == 0:
         return ended.out
     if "No such file or directory" in ended.err or "not supported" in ended.err:
@@ -79,13 +97,16 @@ def loaded() -> str | None:
 
 
 def differences(text: str | None) -> list[str]:
-    """In what the host's table is not as a text says; a table of ours that nobody wants is one too."""
-    actual = loaded()
-    if text is None:
-        return [f"table {' '.join(TABLE)} is loaded, and should not be"] if actual is not None else []
-    if actual is None:
-        return [f"table {' '.join(TABLE)} is not loaded"]
-    return _changed(_lines(actual.splitlines()), meant(text))
+    """In what the host's tables are not as a text says; a table of ours that nobody wants is one too."""
+    actual, wanted = (loaded() or "").splitlines(), meant(text) if text is not None else ()
+    there, meant_to_be = _headings(actual), _headings(wanted)
+    found = [f"{heading} is loaded, and should not be" for heading in there if heading not in meant_to_be]
+    found += [f"{heading} is not loaded" for heading in meant_to_be if heading not in there]
+    return found or _changed(_lines(actual), wanted)
+
+
+def _headings(lines: Sequence[str]) -> list[str]:
+    return [line.removesuffix(" {") for line in lines if line.startswith("table ")]
 
 
 def load(text: str) -> None:
@@ -99,18 +120,16 @@ def load(text: str) -> None:
 
 
 def put_back(earlier: str | None) -> None:
-    """Load the table that was there, or delete the one that was not; nothing where it is the same.
+    """Load the tables that were there, and delete those that were not; nothing where all are the same.
 
     Raises:
         Fault: nft refuses.
     """
-    now = loaded()
-    if now == earlier:
+    if loaded() == earlier:
         return
-    if earlier is not None:
-        load(REPLACING + earlier)
-        return
-    _must(["nft", "delete", "table", *TABLE])
+    # Each is made first: there is no way to delete one that may not be there that every release of nft knows.
+    gone = (f"table {' '.join(table)}\ndelete table {' '.join(table)}\n" for table in TABLES)
+    load("".join((*gone, earlier or "")))
 
 
 @contextlib.contextmanager
@@ -136,7 +155,7 @@ def _lines(lines: list[str]) -> tuple[str, ...]:
     return tuple(line for line in lines if line.strip())
 
 
-def _changed(actual: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
+def _changed(actual: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The lines that two tables do not have in common; their order counts, as it does among rules."""
     found = []
     for what, i, j, k, m in difflib.SequenceMatcher(None, actual, wanted, autojunk=False).get_opcodes():

@@ -7,9 +7,11 @@ Made before anything is measured.  A new file in the bundles needs its data here
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from ipaddress import IPv6Address
 from typing import Any
 
-from trellis.plan.model import BgpInstance, HostPlan, Plan, Policy
+from trellis.plan.filter_model import Policy
+from trellis.plan.model import BgpInstance, HostPlan, Plan
 from trellis.pve import pve_version
 from trellis.render.defaults import DEFAULTS, bgp_lines
 
@@ -30,11 +32,11 @@ def floor_input(plan: Plan) -> Data:
         "proxmox": _proxmox(plan),
         "firewall": _firewall(plan),
         "policies": {names[key]: _plain(policy) for key, policy in policies.items()},
-        "hosts": [{**_host(host), "policy": names[id(host.policy)]} for host in plan.hosts],
+        "hosts": [{**_host(plan, host), "policy": names[id(host.policy)]} for host in plan.hosts],
     }
 
 
-def _host(host: HostPlan) -> Data:
+def _host(plan: Plan, host: HostPlan) -> Data:
     default = DEFAULTS[host.frr_version]
     kept = ("name", "kind", "ipv4", "ipv6", "interfaces", "silenced", "vrfs", "sysctls", "daemons")
     return {
@@ -49,6 +51,7 @@ def _host(host: HostPlan) -> Data:
             for profile in host.bfd_profiles
         ],
         "bgp": [_bgp(host, instance) for instance in host.bgp],
+        "ports": _ports(plan, host),
         "loopback_interface": next(interface.name for interface in host.interfaces if interface.passive),
     }
 
@@ -95,6 +98,32 @@ def _firewall(plan: Plan) -> Data:
             for vnet in plan.vnets
         ],
     }
+
+
+def _ports(plan: Plan, host: HostPlan) -> Data:
+    """Return what the host's guests may send: their addresses by MAC, none tied to a port by name."""
+    guests = [planned.guest for planned in plan.guests if host.name in planned.hosts]
+    by_mac = {g.mac: (str(g.ipv6), *([str(g.ipv4)] if g.ipv4 else [])) for g in guests}
+    loopbacks = {g.mac: tuple(str(prefix.network_address) for prefix in g.loopbacks) for g in guests}
+    ranges = [range_ for vnet in plan.vnets for range_ in (*vnet.gateways, *vnet.loopbacks)]
+    owned = [*ranges, *(address for own in by_mac.values() for address in own)]
+    subnets = [subnet for vnet in plan.vnets for subnet in vnet.subnets]
+    pairs = [(mac, address) for mac, own in by_mac.items() for address in (*own, *loopbacks[mac])]
+    sets = []
+    for name, values in (("owned", owned), ("subnets", subnets)):
+        for keyword, kind in (("ip", "ipv4_addr"), ("ip6", "ipv6_addr")):
+            elements = [value for value in values if (":" in value) == (keyword == "ip6")]
+            sets.append({"name": f"{name}_{keyword}", "type": kind, "elements": elements, "interval": True})
+    for keyword, kind in (("ip", "ipv4_addr"), ("ip6", "ipv6_addr")):
+        elements = [f"{mac} . {value}" for mac, value in pairs if (":" in value) == (keyword == "ip6")]
+        sets.append(
+            {"name": f"pairs_{keyword}", "type": f"ether_addr . {kind}", "elements": elements, "interval": True}
+        )
+    sets.append({"name": "macs", "type": "ether_addr", "elements": list(by_mac), "interval": False})
+    gateways = [gateway for vnet in plan.vnets for gateway in vnet.gateways if ":" in gateway]
+    neighbours = [{"number": hex(int(IPv6Address(gateway))), "mac": None} for gateway in gateways]
+    neighbours += [{"number": hex(int(g.ipv6)), "mac": g.mac} for g in guests]
+    return {"sets": sets, "neighbours": neighbours}
 
 
 def _plain(value: Any) -> Any:

@@ -14,8 +14,8 @@ from trellis.site import AttachedGuest, Site
 
 
 def vm_number(guest: AttachedGuest) -> int:
-    """The VM's number in the lab's Proxmox: the last nine digits of its ASN (Proxmox: 100-999999999)."""
-    return guest.asn % 1_000_000_000
+    """The VM's number in the lab's Proxmox: the site's, else the last nine digits of its ASN (100-999999999)."""
+    return guest.vmid if guest.vmid is not None else guest.asn % 1_000_000_000
 
 
 def speaker_config(site: Site, guest: AttachedGuest) -> str:
@@ -168,7 +168,7 @@ _EQUALS = -5
 
 def _tap(guest: AttachedGuest) -> str:
     """The host's end of the guest's network card, named as Proxmox does."""
-    return f"tap{vm_number(guest)}i0"
+    return f"tap{vm_number(guest)}i{guest.nic}"
 
 
 def _addresses(site: Site, guest: AttachedGuest) -> Iterator[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from trellis import allocate
 from trellis.plan import wiring
 from trellis.plan.firewall import firewall
+from trellis.plan.guest_sessions import limits, peerings_of
 from trellis.plan.hosts import Hosts
 from trellis.plan.model import EdgePlan, GuestPlan, Plan, VnetPlan
+from trellis.plan.peering import PeeringPlan, infrastructure_asns
 from trellis.plan.rollout import rollout
 from trellis.plan.sdn import sdn_state, vni
 from trellis.site.checks.addresses import infrastructure
@@ -23,16 +25,18 @@ def plan(site: Site) -> Plan:
     guests = attached_guests(site)
     filters = firewall(site, guests)
     hosts = by_id(site, site.hosts)
-    planned = Hosts(site, guests, filters)
+    peerings = peerings_of(site, guests)
+    planned = Hosts(site, guests, filters, peerings)
     return Plan(
         site_name=site.name,
         asn=site.fabric.asn,
         sdn=sdn_state(site),
         hosts=tuple(map(planned.plan, hosts)),
         edges=tuple(_edge(name, edge, hosts) for name, edge in sorted(site.edges.items())),
-        vnets=tuple(_vnet(site, name) for name in sorted(site.vnets)),
-        guests=tuple(_guest(site, guest) for guest in guests),
+        vnets=tuple(_vnet(site, name, peerings.get(name)) for name in sorted(site.vnets)),
+        guests=tuple(_guest(site, guest, peerings[guest.vnet]) for guest in guests),
         infrastructure=tuple(sorted(str(prefix) for _, prefix in infrastructure(site))),
+        infrastructure_asns=infrastructure_asns(site),
         firewall=filters,
         zones=wiring.zones(site),
         links=wiring.links(site),
@@ -46,8 +50,9 @@ def _edge(name: str, edge: Edge, hosts: tuple[str, ...]) -> EdgePlan:
     return EdgePlan(name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, accepts, edge.kind, edge.md5)
 
 
-def _vnet(site: Site, name: str) -> VnetPlan:
+def _vnet(site: Site, name: str, peering: PeeringPlan | None) -> VnetPlan:
     vnet, number = site.vnets[name], vni(site, name)
+    pools = site.tenants[vnet.tenant].loopbacks
     subnets = [subnet for subnet in (vnet.subnets.ipv6, vnet.subnets.ipv4) if subnet is not None]
     return VnetPlan(
         name=name,
@@ -57,11 +62,12 @@ def _vnet(site: Site, name: str) -> VnetPlan:
         route_target=allocate.route_target(site.fabric.asn, number),
         subnets=tuple(str(subnet.prefix) for subnet in subnets),
         gateways=tuple(str(subnet.gateway) for subnet in subnets),
-        listens=site.tenants[vnet.tenant].guest_bgp.enabled,
+        peering=peering,
+        loopbacks=tuple(str(pool) for pool in (pools.ipv6, pools.ipv4) if pool is not None) if pools else (),
     )
 
 
-def _guest(site: Site, guest: AttachedGuest) -> GuestPlan:
+def _guest(site: Site, guest: AttachedGuest, peering: PeeringPlan) -> GuestPlan:
     subnets = site.vnets[guest.vnet].subnets
     return GuestPlan(
         guest=guest,
@@ -69,4 +75,5 @@ def _guest(site: Site, guest: AttachedGuest) -> GuestPlan:
         gateway_ipv6=str(subnets.ipv6.gateway),
         gateway_asn=site.fabric.asn,
         hosts=guest.placement,
+        limits=limits(guest, peering),
     )

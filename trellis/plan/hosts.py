@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from trellis import allocate
 from trellis.plan import names
 from trellis.plan.firewall_model import FirewallPlan
+from trellis.plan.guest_sessions import Peerings, vrf_instance
 from trellis.plan.leaks import vrf_routes
 from trellis.plan.model import BgpInstance, HostPlan, SilencedInterface, Vrf
 from trellis.plan.policy import Policies
-from trellis.plan.sessions import global_instance, loopbacks, mesh_peers, vrf_instance
+from trellis.plan.sessions import global_instance, loopbacks, mesh_peers
 from trellis.plan.system import DAEMONS, sysctls
 from trellis.plan.underlay import bfd_profiles, ospf_interfaces
 from trellis.site.model import Site
@@ -39,12 +40,16 @@ class Hosts:
         site: The site.
         guests: Its guests and nodes, resolved.
         filters: Its leaks and services, resolved.
+        peerings: The policies of its VNets on which somebody is heard.
     """
 
-    def __init__(self, site: Site, guests: tuple[AttachedGuest, ...], filters: FirewallPlan) -> None:
+    def __init__(
+        self, site: Site, guests: tuple[AttachedGuest, ...], filters: FirewallPlan, peerings: Peerings
+    ) -> None:
         self._site = site
         self._filters = filters
-        self._policies = Policies(site, guests)
+        self._peerings = peerings
+        self._policies = Policies(site, guests, peerings)
         self._profiles = bfd_profiles(site)
         self._loopbacks = {name: loopbacks(site, name) for name in site.hosts}
         self._zones: dict[str, list[str]] = {name: [] for name in site.hosts}
@@ -94,7 +99,7 @@ class Hosts:
             site = self._site
             vnets = [name for name, vnet in sorted(site.vnets.items()) if vnet.zone in zones]
             # Sessions of guests make FRR advertise routers where they are.
-            listening = [name for name in vnets if site.tenants[site.vnets[name].tenant].guest_bgp.enabled]
+            listening = [name for name in vnets if name in self._peerings]
             self._carried[zones] = _Carried(
                 tuple(SilencedInterface(name, (str(site.vnets[name].subnets.ipv6.prefix),)) for name in listening),
                 sysctls(zones, vnets),
@@ -117,5 +122,5 @@ class Hosts:
         guests = tuple(guest for guest in placed if guest.zone == zone)
         key = zone, generated, tuple(guest.name for guest in guests)
         if key not in self._instances:
-            self._instances[key] = vrf_instance(self._site, zone, guests, generated=generated)
+            self._instances[key] = vrf_instance(self._site, zone, guests, self._peerings, generated=generated)
         return self._instances[key]

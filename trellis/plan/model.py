@@ -10,86 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from trellis.plan.filter_model import Policy
 from trellis.plan.firewall_model import FirewallPlan
+from trellis.plan.peering import PeeringPlan
 from trellis.plan.rollout import RolloutPlan
 from trellis.pve import SdnState
 from trellis.site.resolved import AttachedGuest
 
-Action = Literal["permit", "deny"]
-IpKeyword = Literal["ip", "ipv6"]
 FamilyName = Literal["ipv4 unicast", "ipv6 unicast", "l2vpn evpn"]
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixEntry:
-    """One entry of a prefix-list; ``ge`` and ``le`` are inclusive lengths."""
-
-    seq: int
-    action: Action
-    prefix: str
-    ge: int | None = None
-    le: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PrefixList:
-    """An ``ip`` or ``ipv6`` prefix-list."""
-
-    family: IpKeyword
-    name: str
-    entries: tuple[PrefixEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CommunityList:
-    """A standard community-list; each community is an entry of its own, so any of them matches."""
-
-    name: str
-    communities: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RouteMapEntry:
-    """One entry of a route-map; matches are all required, sets are all done.
-
-    Attributes:
-        seq: From 1, in steps of 1, because Proxmox's merge renumbers entries so.
-        prefix_list: Family keyword and name of the prefix-list to match.
-        community_list: Community-list to match.
-        set_communities: Standard communities that replace the route's own.
-        set_large_community: Large community that replaces the route's own.
-        clear_extended: Whether extended communities are removed: a guest's route target would choose its VRF.
-        delete_communities: Community-list whose communities are removed.
-        prefer_global: Whether the global IPv6 next hop is used rather than the link-local one.
-    """
-
-    action: Action = "permit"
-    seq: int = 0
-    prefix_list: tuple[IpKeyword, str] | None = None
-    community_list: str | None = None
-    set_communities: tuple[str, ...] = ()
-    set_large_community: str | None = None
-    clear_extended: bool = False
-    delete_communities: str | None = None
-    prefer_global: bool = False
-    local_preference: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RouteMap:
-    """A route-map; what no entry permits is denied."""
-
-    name: str
-    entries: tuple[RouteMapEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The filters of a host, shared by all hosts that carry the same zones and guests."""
-
-    prefix_lists: tuple[PrefixList, ...]
-    community_lists: tuple[CommunityList, ...]
-    route_maps: tuple[RouteMap, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +66,7 @@ class Session:
         is_group: Whether this is a peer-group.
         generated: Whether Proxmox writes the group or membership itself; only what it leaves out is then ours.
         group: The peer-group that a neighbour belongs to.
+        external: Whether the other side may have any ASN but ours.
         connect_s: Seconds between attempts to connect.
         ebgp_hops: Most hops of an eBGP multihop session.
         md5: Name of the secret that signs its packets (TCP MD5); a group's is every member's.
@@ -148,6 +77,7 @@ class Session:
     generated: bool = False
     group: str | None = None
     remote_as: int | None = None
+    external: bool = False
     description: str | None = None
     bfd_profile: str | None = None
     ebgp_hops: int | None = None
@@ -164,15 +94,20 @@ class FamilyPeer:
     """A neighbour or peer-group in an address family.
 
     Attributes:
-        maximum_prefixes: Limit of prefixes; a session that exceeds it is held down for ``penalty_min`` minutes.
+        soft_inbound: Whether what was refused is kept to be looked at.
+        maximum_prefixes: Limit of prefixes; a session that exceeds it is held down for ``penalty_min`` minutes, where
+            FRR does that (not for sessions that it accepts of anybody).
+        path_list_in: AS-path list of what is accepted.
     """
 
     name: str
     activate: bool = False
     next_hop_self: bool = False
     route_reflector_client: bool = False
+    soft_inbound: bool = False
     maximum_prefixes: int | None = None
     penalty_min: int | None = None
+    path_list_in: str | None = None
     route_map_in: str | None = None
     route_map_out: str | None = None
 
@@ -198,6 +133,10 @@ class BgpInstance:
     """A ``router bgp`` block: the global one (``vrf`` is None) or a VRF's.
 
     Its router id is the host's IPv4 loopback; without it an instance can be shared between hosts.
+
+    Attributes:
+        listens: Prefixes whose addresses are accepted as peers, each with the peer-group that they join.
+        listen_limit: Most peers that are accepted so.
     """
 
     asn: int
@@ -207,6 +146,8 @@ class BgpInstance:
     hold_time_s: int
     sessions: tuple[Session, ...]
     families: tuple[Family, ...]
+    listens: tuple[tuple[str, str], ...] = ()
+    listen_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +202,18 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class GuestPlan:
-    """A guest's side of its session: who it is, and the gateway that it speaks with."""
+    """A guest's side of its session: who it is, and the gateway that it speaks with.
+
+    Attributes:
+        limits: Most prefixes that it may announce, of IPv4, then of IPv6.
+    """
 
     guest: AttachedGuest
     gateway_ipv4: str | None
     gateway_ipv6: str
     gateway_asn: int
     hosts: tuple[str, ...]
+    limits: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +223,8 @@ class VnetPlan:
     Attributes:
         subnets: Its subnets as prefixes, IPv6 first.
         gateways: The anycast gateway of each subnet, in the same order.
-        listens: Whether its tenant's guests may speak BGP (R8).
+        peering: The policy for its guests; None where nobody is heard (R8).
+        loopbacks: The ranges of its tenant's loopbacks.
     """
 
     name: str
@@ -287,7 +234,13 @@ class VnetPlan:
     route_target: str
     subnets: tuple[str, ...]
     gateways: tuple[str, ...]
-    listens: bool
+    peering: PeeringPlan | None
+    loopbacks: tuple[str, ...] = ()
+
+    @property
+    def listens(self) -> bool:
+        """Whether its guests may speak BGP."""
+        return self.peering is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +314,7 @@ class Plan:
 
     Attributes:
         infrastructure: Prefixes that never leave to an edge or guest, nor are accepted from one (R5).
+        infrastructure_asns: The fabric's ASN and those of the edges, which no guest's path may hold.
     """
 
     site_name: str
@@ -371,6 +325,7 @@ class Plan:
     vnets: tuple[VnetPlan, ...]
     guests: tuple[GuestPlan, ...]
     infrastructure: tuple[str, ...]
+    infrastructure_asns: tuple[int, ...]
     firewall: FirewallPlan
     zones: tuple[ZonePlan, ...]
     links: tuple[LinkPlan, ...]

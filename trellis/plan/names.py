@@ -21,6 +21,8 @@ INFRASTRUCTURE = "TL-INFRASTRUCTURE"
 SUBNETS = "TL-SUBNETS"
 LEARNED_HERE = "TL-LEARNED-HERE"
 EXPORTED = "TL-EXPORTED"
+GUEST_PATHS = "TL-GUEST-PATHS"
+"""The AS-path list of every guest: paths without an ASN of the infrastructure."""
 
 EDGE_IN = "TL-EDGE-IN"
 EDGE_OUT = "TL-EDGE-OUT"
@@ -37,9 +39,29 @@ def vrf_name(zone: str) -> str:
     return f"vrf_{zone}"
 
 
-def guest_group(vnet: str, resilience: str) -> str:
-    """Return the peer-group of a VNet's guests of one resilience."""
-    return f"TL-{vnet}-{'BFD' if resilience == 'fast_failure' else 'GR'}"
+def guest_group(vnet: str, kind: str) -> str:
+    """Return the peer-group of a VNet's guests of one kind: ``BFD``, ``GR``, ``HOLD`` or ``OPEN``."""
+    return f"TL-{vnet}-{kind}"
+
+
+def open_in(vnet: str) -> str:
+    """Return the route-map for what undeclared guests of an open VNet announce; its prefix-lists share its stem."""
+    return f"TL-V-{vnet}-IN"
+
+
+def open_list(vnet: str, what: str) -> str:
+    """Return the prefix-list of what undeclared guests may announce (``OPEN``), or what others have (``TAKEN``)."""
+    return f"TL-V-{vnet}-{what}"
+
+
+def open_paths(vnet: str) -> str:
+    """Return the AS-path list of the ASNs that undeclared guests of a VNet may have."""
+    return f"TL-V-{vnet}-PATHS"
+
+
+def class_list(route_class: int) -> str:
+    """Return the community-list of a class that guests may ask for."""
+    return f"TL-CLASS-{route_class}"
 
 
 def guest_in(name: str) -> str:
@@ -60,6 +82,11 @@ def service_list(cluster: str) -> str:
 def tenant_out(tenant: str) -> str:
     """Return the route-map for what a tenant's guests are told."""
     return f"TL-T-{tenant}-OUT"
+
+
+def vnet_out(vnet: str) -> str:
+    """Return the route-map for what guests of a VNet with a policy of its own are told."""
+    return f"TL-V-{vnet}-OUT"
 
 
 def tenant_loopbacks(tenant: str) -> str:
@@ -100,5 +127,8 @@ class Marks:
 
 INTERNAL, TENANT, PUBLIC, FABRIC = 100, 101, 200, 900
 """Classes of routes: pods, tenants' own, public services, the fabric's default."""
+
+CLASSES = {"internal": INTERNAL, "tenant": TENANT, "public": PUBLIC}
+"""The classes of guests' routes by the names that a site has for them."""
 
 DEFAULT_ROUTES = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))

@@ -6,18 +6,22 @@ A host needs the filters of its zones and of the guests that may run on it; host
 
 from __future__ import annotations
 
-from trellis.plan import names, prefix_lists, route_maps
-from trellis.plan.model import CommunityList, Policy, PrefixList, RouteMap
+from collections.abc import Iterator, Mapping
+
+from trellis.plan import as_paths, names, prefix_lists, route_maps
+from trellis.plan.filter_model import CommunityList, Policy, PrefixList, RouteMap
 from trellis.plan.names import Marks
+from trellis.plan.peering import PeeringPlan, infrastructure_asns
 from trellis.site.model import Site
-from trellis.site.resolved import AttachedGuest
+from trellis.site.resolved import AttachedGuest, peering_policy
 
 
 class Policies:
     """Makes the policy of each host of a site, and each only once."""
 
-    def __init__(self, site: Site, guests: tuple[AttachedGuest, ...]) -> None:
+    def __init__(self, site: Site, guests: tuple[AttachedGuest, ...], peerings: Mapping[str, PeeringPlan]) -> None:
         self._site = site
+        self._peerings = peerings
         self._marks = Marks(site.fabric.mark_asn, site.fabric.asn)
         clusters = sorted({guest.cluster for guest in guests if guest.cluster and guest.services})
         self._services = {name: tuple(prefix_lists.services(name, guests)) for name in clusters}
@@ -43,15 +47,11 @@ class Policies:
         if zones:
             lists += prefix_lists.subnets(site, zones)
             maps += route_maps.between_tables(self._marks)
-        for tenant in self._listening_tenants(zones):
-            exported = (
-                ()
-                if not site.tenants[tenant].guest_bgp.export_peer_loopbacks
-                else prefix_lists.loopbacks_of_tenant(site, tenant)
-            )
-            own = tuple(exported)
-            lists += own
-            maps.append(route_maps.tenant(tenant, bool(own)))
+        listening = sorted(vnet for vnet in self._peerings if site.vnets[vnet].zone in zones)
+        exporting = {site.vnets[vnet].tenant for vnet in listening if peering_policy(site, vnet).export_peer_loopbacks}
+        for tenant in sorted(exporting):
+            lists += prefix_lists.loopbacks_of_tenant(site, tenant)
+        maps += self._told(listening)
         for cluster in sorted({guest.cluster for guest in guests if guest.cluster in self._services}):
             lists += self._services[cluster]
         defined = {(prefix_list.family, prefix_list.name) for prefix_list in lists}
@@ -60,20 +60,37 @@ class Policies:
             own_lists, own_map = self._of_guest[guest.name]
             lists += own_lists
             maps.append(own_map)
-        return Policy(tuple(lists), self._community_lists(), tuple(maps))
+        is_open = [vnet for vnet in listening if self._peerings[vnet].mode == "open"]
+        for vnet in is_open:
+            own = tuple(prefix_lists.of_open_vnet(vnet, self._peerings[vnet]))
+            lists += own
+            maps.append(route_maps.of_open_vnet(vnet, own, self._marks, self._peerings[vnet].classes))
+        paths = [as_paths.of_open_vnet(vnet, self._peerings[vnet]) for vnet in is_open]
+        if guests:
+            paths.insert(0, as_paths.of_guests(infrastructure_asns(site)))
+        classes = {number for vnet in listening for number in self._peerings[vnet].classes}
+        return Policy(tuple(lists), self._community_lists(classes), tuple(maps), tuple(paths))
+
+    def _told(self, listening: list[str]) -> Iterator[RouteMap]:
+        """Yield the filters of what guests are told: one a tenant, and one for a VNet with a policy of its own."""
+        site, made = self._site, set()
+        for vnet in listening:
+            tenant = site.vnets[vnet].tenant
+            name = names.tenant_out(tenant) if site.vnets[vnet].guest_bgp is None else names.vnet_out(vnet)
+            if name not in made:
+                made.add(name)
+                yield route_maps.told(name, tenant if peering_policy(site, vnet).export_peer_loopbacks else None)
 
     def _guest(self, guest: AttachedGuest) -> tuple[tuple[PrefixList, ...], RouteMap]:
         own = tuple(prefix_lists.of_guest(guest))
         shared = self._services.get(guest.cluster or "", ())
-        return own, route_maps.of_guest(guest.name, (*own, *shared), self._marks)
+        classes = self._peerings[guest.vnet].classes
+        return own, route_maps.of_guest(guest.name, (*own, *shared), self._marks, classes)
 
-    def _listening_tenants(self, zones: tuple[str, ...]) -> list[str]:
-        found = {vnet.tenant for vnet in self._site.vnets.values() if vnet.zone in zones}
-        return sorted(name for name in found if self._site.tenants[name].guest_bgp.enabled)
-
-    def _community_lists(self) -> tuple[CommunityList, ...]:
+    def _community_lists(self, classes: set[int]) -> tuple[CommunityList, ...]:
         marks = self._marks
         return (
             CommunityList(names.EXPORTED, (marks.learned_here, marks.connected_here)),
             CommunityList(names.LEARNED_HERE, (marks.learned_here,)),
+            *(CommunityList(names.class_list(number), (marks.standard(number),)) for number in sorted(classes)),
         )

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from trellis.plan import names
-from trellis.plan.model import IpKeyword, PrefixEntry, PrefixList
+from trellis.plan.filter_model import IpKeyword, PrefixEntry, PrefixList
+from trellis.plan.peering import PeeringPlan
 from trellis.plan.sdn import vni
 from trellis.site.checks.addresses import infrastructure
 from trellis.site.model import Site
@@ -97,6 +98,29 @@ def of_guest(guest: AttachedGuest) -> Iterator[PrefixList]:
     yield from prefix_lists(names.guest_list(guest.name, "LO"), map(exactly, (*guest.loopbacks, *guest.extra)))
     pods = (*map(exactly, guest.pods), *(exactly(pool, length) for pool, length in guest.pod_pools))
     yield from prefix_lists(names.guest_list(guest.name, "PODS"), pods)
+
+
+def of_open_vnet(vnet: str, policy: PeeringPlan) -> Iterator[PrefixList]:
+    """Yield the lists of what undeclared guests of an open VNet may announce, and of what somebody has already.
+
+    Args:
+        vnet: Id of the VNet.
+        policy: Its policy.
+    """
+    ranges, taken = map(ip_network, policy.ranges), map(ip_network, policy.taken)
+    yield from prefix_lists(names.open_list(vnet, "TAKEN"), map(inside, taken))
+    yield from prefix_lists(
+        names.open_list(vnet, "OPEN"),
+        (match for outer in ranges for match in _of_lengths(outer, *policy.lengths[0 if outer.version == 4 else 1])),
+    )
+
+
+def _of_lengths(prefix: AnyNetwork, shortest: int, longest: int) -> Iterator[Match]:
+    """Yield the match of the prefixes in ``prefix`` of some lengths; none where all are wider than it."""
+    if longest == prefix.prefixlen:
+        yield prefix, None, None
+    elif longest > prefix.prefixlen:
+        yield prefix, shortest if shortest > prefix.prefixlen else None, longest
 
 
 def host_route(address: IPv4Address | IPv6Address) -> AnyNetwork:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 
 from trellis.plan import names
-from trellis.plan.model import IpKeyword, PrefixList, RouteMap, RouteMapEntry
+from trellis.plan.filter_model import IpKeyword, PrefixList, RouteMap, RouteMapEntry
 from trellis.plan.names import FABRIC, INTERNAL, PUBLIC, TENANT, Marks
 
 OWN_DEFAULT_PREFERENCE = 200
@@ -58,34 +58,71 @@ def between_tables(marks: Marks) -> Iterator[RouteMap]:
     yield _numbered(names.EVPN_OUT, [learned_here])
 
 
-def tenant(name: str, export_loopbacks: bool) -> RouteMap:
-    """Return the filter of what a tenant's guests are told: the default, and their peers' loopbacks if asked."""
-    told = [*_either_family(names.UPSTREAM, RouteMapEntry(delete_communities=names.EXPORTED))]
-    if export_loopbacks:
-        told += _either_family(names.tenant_loopbacks(name), RouteMapEntry(delete_communities=names.EXPORTED))
-    return _numbered(names.tenant_out(name), told)
+def told(name: str, loopbacks_of: str | None) -> RouteMap:
+    """Return the filter of what guests are told: the default, and their peers' loopbacks if asked.
+
+    Args:
+        name: The route-map's name.
+        loopbacks_of: The tenant whose loopbacks they are told; None for none.
+    """
+    entries = [*_either_family(names.UPSTREAM, RouteMapEntry(delete_communities=names.EXPORTED))]
+    if loopbacks_of is not None:
+        entries += _either_family(
+            names.tenant_loopbacks(loopbacks_of), RouteMapEntry(delete_communities=names.EXPORTED)
+        )
+    return _numbered(name, entries)
 
 
-def of_guest(name: str, lists: Iterable[PrefixList], marks: Marks) -> RouteMap:
+def of_guest(name: str, lists: Iterable[PrefixList], marks: Marks, classes: tuple[int, ...]) -> RouteMap:
     """Return the filter of what one guest may announce, one entry for each of its prefix-lists (R7, R11).
 
     Args:
         name: The guest.
         lists: Its own prefix-lists and its cluster's services.
         marks: The site's communities.
+        classes: Classes that it may ask for.
     """
-    entries = [
-        RouteMapEntry(
+    entries = (
+        entry for prefix_list in lists for entry in _accepted(prefix_list, marks, classes, _class_of(prefix_list.name))
+    )
+    return _numbered(names.guest_in(name), entries)
+
+
+def of_open_vnet(vnet: str, lists: Iterable[PrefixList], marks: Marks, classes: tuple[int, ...]) -> RouteMap:
+    """Return the filter of what undeclared guests of an open VNet may announce: what nobody has, in its ranges.
+
+    Args:
+        vnet: Id of the VNet.
+        lists: Its lists, those of what is taken among them.
+        marks: The site's communities.
+        classes: Classes that its guests may ask for.
+    """
+    denied = [
+        RouteMapEntry("deny", prefix_list=(found.family, found.name)) for found in lists if found.name.endswith("TAKEN")
+    ]
+    accepted = [
+        entry
+        for found in lists
+        if not found.name.endswith("TAKEN")
+        for entry in _accepted(found, marks, classes, TENANT)
+    ]
+    return _numbered(names.open_in(vnet), [*denied, *accepted])
+
+
+def _accepted(
+    prefix_list: PrefixList, marks: Marks, classes: tuple[int, ...], usual_class: int
+) -> Iterator[RouteMapEntry]:
+    """Yield the entries that accept what a list matches: as a class that is asked for, else as the usual one."""
+    wished = tuple((route_class, names.class_list(route_class)) for route_class in classes)
+    for route_class, asked_by in (*wished, (usual_class, None)):
+        yield RouteMapEntry(
             prefix_list=(prefix_list.family, prefix_list.name),
+            community_list=asked_by,
             set_communities=(marks.learned_here, marks.standard(route_class)),
             set_large_community=marks.large(route_class),
             clear_extended=True,
             prefer_global=prefix_list.family == "ipv6",
         )
-        for prefix_list in lists
-        for route_class in (_class_of(prefix_list.name),)
-    ]
-    return _numbered(names.guest_in(name), entries)
 
 
 def settled(route_map: RouteMap, defined: Set[tuple[IpKeyword, str]]) -> RouteMap:

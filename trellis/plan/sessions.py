@@ -1,4 +1,4 @@
-"""BGP instances of a host: the global one with mesh and edges, and one per VRF with its guests.
+"""The global BGP instance of a host, with mesh and edges; those of its VRFs stand in ``guest_sessions``.
 
 Proxmox writes part of the global instance on hosts of kind ``pve`` (the ``VTEP`` group and the l2vpn family);
 what it writes is marked ``generated`` here and left to it.
@@ -6,7 +6,6 @@ what it writes is marked ``generated`` here and left to it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,17 +13,15 @@ from trellis import allocate
 from trellis.plan import names
 from trellis.plan.model import BgpInstance, Family, FamilyName, FamilyPeer, Session
 from trellis.site.model import Edge, Host, Site
-from trellis.site.resolved import AttachedGuest, by_id
+from trellis.site.resolved import by_id
 
 Version = Literal["ipv4", "ipv6"]
-_UNICAST: dict[Version, FamilyName] = {"ipv4": "ipv4 unicast", "ipv6": "ipv6 unicast"}
+UNICAST: dict[Version, FamilyName] = {"ipv4": "ipv4 unicast", "ipv6": "ipv6 unicast"}
 
 CONNECT_S = 2
 """Seconds between attempts to connect, 1-65535; FRR's datacenter default of 10 s delays every recovery."""
 MAXIMUM_PATHS = 8
 """Equal paths that are used together, 1-64 (FRR's own default with the datacenter profile is 64, traditional 1)."""
-PENALTY_MIN = 5
-"""Minutes that a guest which exceeds its limit stays cut off (the seed's figure; FRR: 1-65535)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +176,7 @@ def _unicast(
         for address in edges
     )
     return Family(
-        _UNICAST[version],
+        UNICAST[version],
         (mesh, *_clients(site, host, peers, version), *towards_edges),
         maximum_paths=MAXIMUM_PATHS,
         maximum_paths_ibgp=MAXIMUM_PATHS,
@@ -201,93 +198,3 @@ def _clients(site: Site, host: str, peers: tuple[Loopbacks, ...], version: Versi
     if host not in reflectors:
         return []
     return [FamilyPeer(peer.of(version), route_reflector_client=True) for peer in peers if peer.name not in reflectors]
-
-
-def vrf_instance(site: Site, zone: str, guests: tuple[AttachedGuest, ...], *, generated: bool) -> BgpInstance:
-    """Return the BGP instance of a zone's VRF on a host, with a session for each guest that may run there.
-
-    Args:
-        site: The site.
-        zone: Id of the zone.
-        guests: The zone's guests that may run on the host.
-        generated: Whether Proxmox writes the instance there.
-    """
-    groups = sorted({(guest.vnet, guest.resilience) for guest in guests})
-    return BgpInstance(
-        asn=site.fabric.asn,
-        vrf=names.vrf_name(zone),
-        generated=generated,
-        keepalive_s=site.fabric.keepalive_s,
-        hold_time_s=site.fabric.hold_time_s,
-        sessions=(
-            *(
-                Session(
-                    names.guest_group(vnet, resilience),
-                    is_group=True,
-                    bfd_profile=names.GUEST_BFD if resilience == "fast_failure" else None,
-                    passive=True,
-                    extended_nexthop=True,
-                )
-                for vnet, resilience in groups
-            ),
-            *(_guest_session(guest) for guest in guests),
-        ),
-        families=(
-            _guest_family(site, "ipv4", guests, groups),
-            _guest_family(site, "ipv6", guests, groups),
-            Family("l2vpn evpn", (), advertise=(("ipv4", names.EVPN_OUT), ("ipv6", names.EVPN_OUT))),
-        ),
-    )
-
-
-def _guest_session(guest: AttachedGuest) -> Session:
-    return Session(
-        str(guest.ipv6),
-        remote_as=guest.asn,
-        group=names.guest_group(guest.vnet, guest.resilience),
-        description=guest.name,
-        graceful_restart_disabled=guest.resilience == "fast_failure",
-    )
-
-
-def _guest_family(
-    site: Site, version: Version, guests: tuple[AttachedGuest, ...], groups: Sequence[tuple[str, str]]
-) -> Family:
-    tenant_of = {vnet: site.vnets[vnet].tenant for vnet, _ in groups}
-    members = (
-        FamilyPeer(
-            str(guest.ipv6),
-            maximum_prefixes=_limit(site, guest, 4 if version == "ipv4" else 6),
-            penalty_min=PENALTY_MIN,
-            route_map_in=names.guest_in(guest.name),
-        )
-        for guest in guests
-    )
-    return Family(
-        _UNICAST[version],
-        (
-            *(
-                FamilyPeer(
-                    names.guest_group(vnet, resilience),
-                    activate=True,
-                    route_map_out=names.tenant_out(tenant_of[vnet]),
-                )
-                for vnet, resilience in groups
-            ),
-            *members,
-        ),
-        redistribute_connected=names.CONNECTED,
-        maximum_paths=MAXIMUM_PATHS,
-        import_map=names.INTO_VRF,
-        import_vrfs=("default",),
-    )
-
-
-def _limit(site: Site, guest: AttachedGuest, version: int) -> int:
-    """Return how many prefixes of a family a guest may announce: its own, and the tenant's number of services."""
-    allowed = site.tenants[guest.tenant].guest_bgp.max_prefixes
-    if guest.cluster is None:
-        return allowed
-    pods = len(guest.pods) or len(guest.pod_pools)
-    own = sum(1 for prefix in (*guest.loopbacks, *guest.extra) if prefix.version == version) + (1 if pods else 0)
-    return own + (allowed if guest.services else 0)

@@ -180,7 +180,7 @@ def _bundle(
         files=(
             *configs,
             HostFile(SYSCTLS, (stanzas.sysctls(host.sysctls),)),
-            HostFile(FIREWALL, (firewalls.of_host(host),)),
+            HostFile(FIREWALL, firewalls.of_host(host)),
             HostFile(FIREWALL_UNIT, (firewalls.unit,)),
         ),
         pve_version=host.pve_version,
@@ -218,18 +218,22 @@ def _whole(stanzas: Stanzas, host: HostPlan) -> tuple[str, ...]:
         stanzas.ospf6(host),
         stanzas.vrfs(host),
         *(stanzas.bgp(host, instance) for instance in host.bgp),
+        stanzas.as_path_lists(host.policy),
         stanzas.policy(host.policy),
     )
 
 
 def _local(stanzas: Stanzas, host: HostPlan, sdn: SdnState) -> tuple[Piece, ...]:
-    """Return a frr.conf.local in the grammar that survives the merge; BFD profiles ride in ``router ospf6``."""
+    """Return a frr.conf.local in the grammar that survives the merge.
+
+    AS-path lists and BFD profiles ride in ``router ospf6``, blocks last.
+    """
     router_lines = tuple(stanzas.ospf6(host).splitlines()[1:-2])
-    profiles = tuple(stanzas.bfd(host).splitlines())
+    carried = (*stanzas.as_path_lists(host.policy).splitlines(), *stanzas.bfd(host).splitlines())
     texts = (
         stanzas.fill("frr/owner.j2"),
         stanzas.interfaces(host),
-        "\n".join((*carry_in_router("ospf6", router_lines, profiles), "!", "")),
+        "\n".join((*carry_in_router("ospf6", router_lines, carried), "!", "")),
         stanzas.vrfs(host),
         *(stanzas.bgp(host, instance) for instance in host.bgp),
         stanzas.bare_vrf_routers(host, sdn.zones),

@@ -15,6 +15,7 @@ from trellis.plan.firewall_model import FirewallPlan
 from trellis.plan.model import EdgePlan, Plan
 from trellis.render.nftables import (
     KEYWORDS,
+    TYPES,
     Pass,
     address_sets,
     common_parts,
@@ -121,7 +122,7 @@ def _family(firewall: FirewallPlan, version: int) -> RouterosFamily:
     lists = [
         AddressList(found.name.removesuffix(f"_{keyword}").replace("_", "-"), found.elements)
         for found in sets
-        if found.keyword == keyword
+        if found.type == TYPES[version]
     ]
     zones = [found.name for found in lists if found.name.startswith("zone-") and found.elements]
     rules = [RawRule("return", "within a zone", zone, zone) for zone in zones]

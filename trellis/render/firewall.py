@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trellis.plan.firewall_model import FirewallPlan
-from trellis.plan.model import HostPlan, Plan, VnetPlan
+from trellis.plan.model import GuestPlan, HostPlan, Plan, VnetPlan
 from trellis.render.nftables import (
     KEYWORDS,
     Pass,
@@ -22,6 +22,7 @@ from trellis.render.nftables import (
     service_pass,
     zone_sets,
 )
+from trellis.render.ports import peers, ports
 from trellis.render.stanzas import Stanzas
 
 FIREWALL = "/etc/trellis/firewall.nft"
@@ -51,24 +52,35 @@ class Firewalls:
     def __init__(self, plan: Plan, stanzas: Stanzas) -> None:
         self._plan = plan
         self._stanzas = stanzas
-        self._rendered: dict[tuple[str, ...], str] = {}
+        self._of_zones: dict[tuple[str, ...], str] = {}
+        self._of_guests: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
+        self._guests: dict[str, list[GuestPlan]] = {host.name: [] for host in plan.hosts}
+        for planned in plan.guests:
+            for name in planned.hosts:
+                self._guests[name].append(planned)
         self.unit = stanzas.fill("host/firewall_service.j2", firewall=FIREWALL)
-        """The systemd unit that loads the table before any interface of the network comes up."""
+        """The systemd unit that loads the tables before any interface of the network comes up."""
 
-    def of_host(self, host: HostPlan) -> str:
-        """Return the table of ``host``, the same object for all hosts that carry the same zones.
+    def of_host(self, host: HostPlan) -> tuple[str, ...]:
+        """Return the tables of ``host``, the same objects for all hosts that carry the same zones and guests.
 
         Args:
             host: A host of the plan.
         """
         zones = tuple(vrf.zone for vrf in host.vrfs)
-        if zones not in self._rendered:
-            self._rendered[zones] = self._render(zones, tuple(vrf.name for vrf in host.vrfs))
-        return self._rendered[zones]
-
-    def _render(self, zones: tuple[str, ...], vrfs: tuple[str, ...]) -> str:
-        firewall = self._plan.firewall
         vnets = tuple(vnet for vnet in self._plan.vnets if vnet.zone in zones)
+        if zones not in self._of_zones:
+            self._of_zones[zones] = self._zones(zones, tuple(vrf.name for vrf in host.vrfs), vnets)
+        guests = tuple(self._guests[host.name])
+        key = zones, tuple(planned.guest.name for planned in guests)
+        if key not in self._of_guests:
+            heard = tuple(vnet for vnet in vnets if vnet.listens)
+            texts = (ports(self._stanzas, heard, guests), peers(self._stanzas, heard)) if heard else ()
+            self._of_guests[key] = "".join(texts)
+        return self._of_zones[zones], self._of_guests[key]
+
+    def _zones(self, zones: tuple[str, ...], vrfs: tuple[str, ...], vnets: tuple[VnetPlan, ...]) -> str:
+        firewall = self._plan.firewall
         return self._stanzas.fill(
             "host/firewall.j2",
             vnets=vnets,

@@ -14,15 +14,28 @@ from trellis.render.stanzas import Stanzas
 
 KEYWORDS = {4: "ip", 6: "ip6"}
 """How nftables calls the two families."""
+TYPES = {4: "ipv4_addr", 6: "ipv6_addr"}
+"""How nftables calls their addresses."""
 
 
 @dataclass(frozen=True, slots=True)
-class AddressSet:
-    """A named set of prefixes of one family; without elements it holds none."""
+class NamedSet:
+    """A named set; without elements it holds none.
+
+    Attributes:
+        type: Of its elements, as nftables writes it.
+        interval: Whether elements may be ranges.
+    """
 
     name: str
-    keyword: str
+    type: str
     elements: tuple[str, ...]
+    interval: bool = True
+
+    @property
+    def keyword(self) -> str:
+        """How nftables calls the family of a set of addresses."""
+        return KEYWORDS[4 if self.type == TYPES[4] else 6]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ def of_version(prefixes: Iterable[str], version: int) -> tuple[str, ...]:
     return tuple(prefix for prefix in prefixes if (":" in prefix) == (version == 6))
 
 
-def common_parts(stanzas: Stanzas, sets: Iterable[AddressSet]) -> dict[str, str]:
+def common_parts(stanzas: Stanzas, sets: Iterable[NamedSet]) -> dict[str, str]:
     """Return the texts that each table holds: its sets, and the chain of what goes to the infrastructure.
 
     Args:
@@ -75,24 +88,25 @@ def common_parts(stanzas: Stanzas, sets: Iterable[AddressSet]) -> dict[str, str]
     }
 
 
-def address_sets(firewall: FirewallPlan) -> Iterator[AddressSet]:
+def address_sets(firewall: FirewallPlan) -> Iterator[NamedSet]:
     """Yield the sets of all tenants' prefixes and of the infrastructure's."""
     tenants = [prefix for zone in firewall.zones for prefix in zone.prefixes]
     for name, prefixes in (("tenants", tenants), ("infrastructure", firewall.infrastructure)):
-        yield from _both_families(name, prefixes)
+        yield from both_families(name, prefixes)
 
 
-def zone_sets(firewall: FirewallPlan, zones: tuple[str, ...]) -> Iterator[AddressSet]:
+def zone_sets(firewall: FirewallPlan, zones: tuple[str, ...]) -> Iterator[NamedSet]:
     """Yield the set of each of ``zones``, per family."""
     for zone in firewall.zones:
         if zone.zone in zones:
-            yield from _both_families(f"zone_{zone.zone}", zone.prefixes)
+            yield from both_families(f"zone_{zone.zone}", zone.prefixes)
 
 
-def _both_families(name: str, prefixes: Iterable[str]) -> Iterator[AddressSet]:
+def both_families(name: str, prefixes: Iterable[str]) -> Iterator[NamedSet]:
+    """Yield a set of prefixes per family, ``NAME_ip`` and ``NAME_ip6``."""
     found = tuple(prefixes)
     for version, keyword in KEYWORDS.items():
-        yield AddressSet(f"{name}_{keyword}", keyword, of_version(found, version))
+        yield NamedSet(f"{name}_{keyword}", TYPES[version], of_version(found, version))
 
 
 def leak_passes(firewall: FirewallPlan, zone: str) -> Iterator[Pass]:

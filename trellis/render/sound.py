@@ -130,6 +130,8 @@ _USED_MAP = re.compile(r" route-map (\S+)")
 _USED_LIST = re.compile(
     r"^ match (ip|ipv6) address prefix-list (\S+)|^ (?:match community|set comm-list) (\S+)", re.MULTILINE
 )
+_PATHS = re.compile(r"^ *(bgp as-path access-list (\S+) seq (\d+) .*)$", re.MULTILINE)
+_USED_PATHS = re.compile(r"^ +(?:neighbor \S+ filter-list|match as-path) (\S+)", re.MULTILINE)
 _PROFILE = re.compile(r"^ +profile (\S+)$", re.MULTILINE)
 _USED_PROFILE = re.compile(r" bfd profile (\S+)$", re.MULTILINE)
 
@@ -167,6 +169,13 @@ def _read(block: str) -> _Block:
         used.update(f"route-map {name}" for name in _USED_MAP.findall(block))
         for family, prefix_list, community_list in _USED_LIST.findall(block):
             used.add(f"{family} prefix-list {prefix_list}" if prefix_list else f"community-list {community_list}")
+    if "bgp as-path " in block:
+        for line, name, number in _PATHS.findall(block):
+            faults += [_twice(line)] if f"AS-path list {name} {number}" in numbered else []
+            defined.add(f"AS-path list {name}")
+            numbered.add(f"AS-path list {name} {number}")
+    if " filter-list " in block or " as-path " in block:
+        used.update(f"AS-path list {name}" for name in _USED_PATHS.findall(block))
     if "profile " in block:
         defined.update(f"BFD profile {name}" for name in _PROFILE.findall(block))
         used.update(f"BFD profile {name}" for name in _USED_PROFILE.findall(block))

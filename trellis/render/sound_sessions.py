@@ -1,5 +1,7 @@
 """What no ``router bgp`` block may hold: groups that do not exist, neighbours without an ASN, eBGP without filters.
 
+A subnet that a host listens to is bounded by its group: ASNs, prefixes, and how many of them.
+
 FRR refuses the first two only as the text is applied, when half of it is in force, and takes the third in silence
 unless it is told otherwise (RFC 8212).
 """
@@ -11,12 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _FAULT = tuple[str, str, str]
-_HEADING = re.compile(r"router bgp (\d+)(?: vrf \S+)?\n")
+_HEADING = re.compile(r"router bgp (\d+)( vrf \S+)?\n")
 _GLOBAL = re.compile(r"^router bgp \d+\n(?:[ !].*\n)*", re.MULTILINE)
 _NEIGHBOUR = re.compile(
-    r"^ +(?:address-family (.+)|neighbor (\S+) (remote-as|peer-group|activate|route-map)(?: (.+))?)$", re.M
+    r"^ +(?:address-family (.+)|neighbor (\S+) "
+    r"(remote-as|peer-group|activate|route-map|filter-list|maximum-prefix)(?: (.+))?)$",
+    re.M,
 )
-_LISTENS = re.compile(r"^ +bgp listen .*$", re.MULTILINE)
+_LISTENS = re.compile(r"^ +bgp listen (range (\S+)(?: peer-group (\S+))?.*|.*)$", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -27,6 +31,7 @@ class _Speaker:
     group: str | None = None
     is_group: bool = False
     filters: dict[str, set[str]] = field(default_factory=dict)
+    bounds: dict[str, set[str]] = field(default_factory=dict)
     active: set[str] = field(default_factory=set)
 
 
@@ -45,9 +50,12 @@ def router_faults(router: str) -> Iterator[_FAULT]:
     heading = _HEADING.match(router)
     if heading is None:
         return
-    for line in _LISTENS.findall(router):
-        yield line, "hosts listen to declared guests only (R8)", "a listen range takes any address with any ASN"
     speakers = _speakers(router)
+    for found in _LISTENS.finditer(router):
+        bounded = heading[2] is not None and found[2] is not None and _bounded(found[2], speakers.get(found[3] or ""))
+        if not bounded and not (heading[2] is not None and found[2] is None):
+            rule = "a host listens to a subnet only by a group that bounds ASNs, prefixes and their number (R8)"
+            yield found[0], rule, "a listen range takes any address with any ASN"
     for name, speaker in speakers.items():
         yield from _faults_of(heading[1], name, speaker, speakers)
 
@@ -64,6 +72,8 @@ def _speakers(block: str) -> dict[str, _Speaker]:
             speaker.remote_as = value
         elif statement == "activate":
             speaker.active.add(family)
+        elif statement in ("filter-list", "maximum-prefix"):
+            speaker.bounds.setdefault(family, set()).add(statement)
         elif statement == "route-map":
             speaker.filters.setdefault(family, set()).add(value.rpartition(" ")[2])
         elif value:
@@ -71,6 +81,17 @@ def _speakers(block: str) -> dict[str, _Speaker]:
         else:
             speaker.is_group = True
     return speakers
+
+
+def _bounded(prefix: str, group: _Speaker | None) -> bool:
+    """Return whether a range is not everything, and its group says what may come by it in each family."""
+    if prefix.endswith("/0") or group is None or not group.is_group or not group.active:
+        return False
+    wanted = {"filter-list", "maximum-prefix"}
+    return all(
+        group.bounds.get(family, set()) >= wanted and group.filters.get(family, set()) >= {"in", "out"}
+        for family in group.active
+    )
 
 
 def _faults_of(asn: str, name: str, speaker: _Speaker, speakers: dict[str, _Speaker]) -> Iterator[_FAULT]:

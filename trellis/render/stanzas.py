@@ -13,7 +13,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from trellis.plan.model import BfdProfile, BgpInstance, HostPlan, Policy
+from trellis.plan.filter_model import Policy
+from trellis.plan.model import BfdProfile, BgpInstance, HostPlan
 from trellis.pve import EvpnZone, Piece
 from trellis.render.defaults import DEFAULTS, bgp_lines, enforces_first_as
 
@@ -76,6 +77,10 @@ class Stanzas:
             for profile in host.bfd_profiles
         )
         return self.fill("frr/bfd.j2", profiles=profiles)
+
+    def as_path_lists(self, policy: Policy) -> str:
+        """Return the AS-path lists of a policy, which Proxmox's merge would drop where they stand by themselves."""
+        return self._once(policy, "paths", lambda: self.fill("frr/as_path_lists.j2", lists=policy.as_path_lists))
 
     def vrfs(self, host: HostPlan) -> str:
         """Return the VRFs that Proxmox does not write, and the routes of those that it does."""

@@ -30,7 +30,7 @@ _SECRET = Answer(
     "remove it; `pulumi config set --secret` keeps secrets",
 )
 _SESSION_KEY = Answer(
-    "a session's key stands in the site by its name alone: `md5` of an edge, or of the fabric",
+    "a session's key stands in the site by its name alone: `md5` of an edge, of the fabric or of guest_bgp",
     "a stack file is committed and shown in previews; and FRR refuses a password of more than 80 characters only as "
     "it is applied, when the old session is down",
     "write `md5: NAME` there, and `pulumi config set --secret --path 'trellis:secrets.NAME'` with the value",
@@ -107,9 +107,9 @@ _BY_KEY: tuple[tuple[str, Answer], ...] = (
     (
         "ge le min_length max_length minimum_length maximum_length",
         Answer(
-            "lengths follow from what is declared: host routes of loopbacks and services, pods at exactly node_length",
+            "lengths are those of guest_bgp.prefix_lengths; loopbacks and services are host routes, pods one length",
             "FRR takes a ge below the prefix's length and a le below ge with status 0, and drops other entries",
-            "remove it; set pods.*.node_length, or list the prefixes themselves",
+            "remove it; set guest_bgp.prefix_lengths or pods.*.node_length, or list the prefixes themselves",
         ),
     ),
     (
@@ -131,10 +131,10 @@ _BY_KEY: tuple[tuple[str, Answer], ...] = (
     (
         "listen_range listen_ranges listen dynamic_neighbors dynamic_peers listen_limit max_sessions max_neighbors",
         Answer(
-            "hosts listen to declared guests only: each is a passive neighbour of its own address and ASN (R8)",
+            "hosts listen to declared guests, and to the subnets of open VNets alone (R8); both follow from the site",
             "a listen range takes any address with any ASN; ranges that overlap, have no peer-group or too low a limit "
             "take the wrong sessions or refuse good ones",
-            "remove it; declare each guest under guests or clusters.*.nodes",
+            "remove it; declare each guest under guests or clusters.*.nodes, or set guest_bgp.mode: open",
         ),
     ),
     (
@@ -162,11 +162,11 @@ _BY_KEY: tuple[tuple[str, Answer], ...] = (
         ),
     ),
     (
-        "vmid vm_id vmids",
+        "vm_id vmids vm vm_ids",
         Answer(
-            "guests are told apart by name, MAC and suffix; VMs themselves are made elsewhere, with their ids",
-            "an id of Proxmox says nothing to a router, and two sources of it would differ one day",
-            "remove it; give the guest the MAC of its network card",
+            "a guest's VM is named by its number in Proxmox, `vmid`; VMs themselves are made elsewhere",
+            "the number alone ties a MAC to the port that Proxmox names after it",
+            "write `vmid: NUMBER`, or remove it",
         ),
     ),
     (

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from trellis.site.access import Endpoint, HostKey, SshAddress, UserName
+from trellis.site.noun import Noun
+from trellis.site.peering import GuestBgp
 from trellis.site.scalars import (
     Asn,
     Digest,
@@ -39,12 +41,6 @@ PveVersion = Literal["8.4", "9.0", "9.1", "9.2"]
 
 FrrVersion = Literal["10.3", "10.7"]
 """The FRR versions whose printed form was measured: what Proxmox VE 9 ships, and Debian sid's."""
-
-
-class Noun(BaseModel):
-    """Base of every noun: frozen, strict, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=False)
 
 
 class DualStackPool(Noun):
@@ -201,6 +197,8 @@ class Vnet(Noun):
     """By default 10000 + the tenant's id."""
     alias: Text = ""
     subnets: Subnets
+    guest_bgp: GuestBgp | None = None
+    """The policy for guests of this VNet, whole, in place of its tenant's."""
 
 
 class TenantPool(Noun):
@@ -208,25 +206,6 @@ class TenantPool(Noun):
 
     ipv4: V4Prefix | None = None
     ipv6: V6Prefix
-
-
-class AsnRange(Noun):
-    """An inclusive range of ASNs."""
-
-    first: Asn
-    last: Asn
-
-
-class GuestBgp(Noun):
-    """A tenant's policy for BGP sessions of its guests; without it no host listens to them."""
-
-    enabled: bool = False
-    asns: AsnRange = AsnRange(first=65200, last=65299)
-    """ASNs that guests may name for themselves; allocated ones are always allowed."""
-    max_prefixes: Annotated[int, Field(ge=1, le=4294967295)] = 10
-    """Most prefixes per session and family for a guest that is not a cluster node."""
-    export_peer_loopbacks: bool = False
-    """Whether guests also learn the loopbacks of the tenant's other guests."""
 
 
 class Tenant(Noun):
@@ -262,6 +241,10 @@ class Attachment(Noun):
     asn: Asn | None = None
     resilience: Resilience = "fast_failure"
     """``fast_failure``: BFD, a dead process is an outage; ``restart``: graceful restart of at most 30 s, no BFD."""
+    vmid: Annotated[int, Field(ge=100, le=999999999)] | None = None
+    """Its number in Proxmox, 100-999999999: ties its MAC to the port of that name (``tap<vmid>i<nic>``)."""
+    nic: Annotated[int, Field(ge=0, le=31)] = 0
+    """Which of its network cards is on the VNet, 0-31 (``net<nic>`` in Proxmox)."""
 
 
 class Guest(Attachment):

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from trellis import allocate
 from trellis.site.model import Attachment, Cluster, Guest, Node, Resilience, Site, Speaker, Tenant, Vnet
+from trellis.site.peering import GuestBgp
 
 AnyNetwork = IPv4Network | IPv6Network
 
@@ -27,7 +28,9 @@ class AttachedGuest:
         pods: Pod prefixes that it may announce, each exactly of the node's length.
         pod_pools: Pools of which it may announce any block of the given length, where it has no block of its own.
         services: Pools of which it may announce host routes.
-        extra: Further host routes from the site.
+        extra: Further prefixes from the site.
+        vmid: Its number in Proxmox, where the site says it.
+        nic: Which of its network cards is on the VNet.
     """
 
     name: str
@@ -52,6 +55,8 @@ class AttachedGuest:
     extra: tuple[AnyNetwork, ...]
     speaker: Speaker
     resilience: Resilience
+    vmid: int | None = None
+    nic: int = 0
 
     @property
     def router_id(self) -> IPv4Address:
@@ -60,6 +65,23 @@ class AttachedGuest:
         if isinstance(first, IPv4Network):
             return first.network_address
         return self.ipv4 if self.ipv4 is not None else IPv4Address(self.asn)
+
+
+def peering_policy(site: Site, vnet: str) -> GuestBgp:
+    """Return the policy for guests of a VNet: its own, else its tenant's.
+
+    Args:
+        site: A site whose references hold.
+        vnet: Id of the VNet.
+    """
+    found = site.vnets[vnet]
+    return found.guest_bgp if found.guest_bgp is not None else site.tenants[found.tenant].guest_bgp
+
+
+def policy_path(site: Site, vnet: str) -> str:
+    """Return where the policy for guests of a VNet stands in the site."""
+    found = site.vnets[vnet]
+    return f"vnets.{vnet}.guest_bgp" if found.guest_bgp is not None else f"tenants.{found.tenant}.guest_bgp"
 
 
 def zone_nodes(site: Site, zone: str) -> tuple[str, ...]:
@@ -138,6 +160,8 @@ def _attached(
         extra=tuple(sorted(guest.announces, key=lambda prefix: (prefix.version, prefix))) if guest else (),
         speaker=guest.speaker if guest else cluster[1].speaker if cluster else "frr",
         resilience=entry.resilience,
+        vmid=entry.vmid,
+        nic=entry.nic,
     )
 
 

@@ -21,12 +21,14 @@ class Removal:
         chain: A regular expression that the whole name of a rule's chain matches.
         comment: One that its whole comment matches; a rule without has an empty one.
         goes_to: One that the whole name of the chain matches that it goes on to; empty if it goes nowhere.
+        table: Family and name of the table.
     """
 
     where: Literal["hosts", "edges"]
     chain: str = ".*"
     comment: str = ".*"
     goes_to: str = ".*"
+    table: str = "inet trellis"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 HOST_FILTER = "/etc/trellis/firewall.nft"
 """Where the product's text lies on a host."""
-_TABLE = " ".join(edge_filter.TABLE)
+_TABLES = {"inet trellis": "", "bridge trellis": "", "inet trellis_peers": "--terse "}
+"""A host's, each with how it is listed: what the kernel put into the last is no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +73,15 @@ def seed(twin: Twin, mutant: Mutant) -> tuple[Seeded, ...]:
     gone: list[Seeded] = []
     for removal in mutant.removals:
         for node in twin.site.hosts if removal.where == "hosts" else twin.site.edges:
-            listed = _nft(twin, node, "--json --handle list table " + _TABLE)
+            listed = _nft(twin, node, "--json --handle list table " + removal.table)
             found = list(rules_of(json.loads(listed.stdout), removal))
             if not found:
                 raise LabError(
                     f"mutant {mutant.name}",
                     why=f"the filter of {node} has no rule like {removal}",
-                    remedy=f"trellis lab shell {node} -- nft list table {_TABLE}",
+                    remedy=f"trellis lab shell {node} -- nft list table {removal.table}",
                 )
-            lines = [f"delete rule {_TABLE} {rule.chain} handle {rule.handle}" for rule in found]
+            lines = [f"delete rule {removal.table} {rule.chain} handle {rule.handle}" for rule in found]
             _nft(twin, node, "--file -", "\n".join(lines) + "\n")
             gone += [Seeded(node, rule.chain, rule.comment or rule.goes_to) for rule in found]
     return tuple(gone)
@@ -100,7 +101,13 @@ def put_back(twin: Twin) -> None:
 
 def listed(twin: Twin) -> Mapping[str, str]:
     """Every filter as nft prints it, without counters, by node."""
-    return {node: _nft(twin, node, f"--stateless list table {_TABLE}").stdout for node in _nodes(twin)}
+    return {node: "".join(_printed(twin, node)) for node in _nodes(twin)}
+
+
+def _printed(twin: Twin, node: str) -> Iterator[str]:
+    own = _TABLES if node in twin.site.hosts else {" ".join(edge_filter.TABLE): ""}
+    for table, terse in own.items():
+        yield _nft(twin, node, f"--stateless {terse}list table {table}").stdout
 
 
 def _nodes(twin: Twin) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from trellis.plan import names
 from trellis.plan.model import HostPlan, Plan
 from trellis.plan.rules import expected
 from trellis.plan.rules.filters import Filters, Span, network, route_of
-from trellis.plan.rules.speakers import Neighbour, edges, guests, mesh
+from trellis.plan.rules.speakers import Neighbour, edges, guest_side, mesh
 from trellis.plan.rules.violation import Violation
 
 Door = tuple[str, str | None]
@@ -27,7 +27,7 @@ def r2_own_guests_only(plan: Plan, host: HostPlan) -> Iterator[Violation]:
     tenants = expected.of_tenants(plan)
     for door, route_map in (
         *_out(plan, host),
-        *((f"to guest {n.session.name}", n.route_map_out) for n in guests(host)),
+        *((f"to guest {n.session.name}", n.route_map_out) for n in guest_side(host)),
     ):
         for prefix in tenants:
             told = filters.apply(route_map, route_of(prefix, *marks))
@@ -49,7 +49,7 @@ def _marked_at_ingress(host: HostPlan, filters: Filters, marks: frozenset[str]) 
     if len(here) != 1 or not here < marks:
         what = "there is no mark for routes of its own guests"
         yield Violation("R2", host.name, what, "it could not tell whose they are")
-    for route_map in sorted({neighbour.route_map_in or "" for neighbour in guests(host)}):
+    for route_map in sorted({neighbour.route_map_in or "" for neighbour in guest_side(host)}):
         for span in filters.spans(route_map):
             accepted = filters.apply(route_map, route_of(_first(span), *marks))
             if accepted is not None and accepted.communities & marks != here:
@@ -86,7 +86,7 @@ def r5_infrastructure_stays(plan: Plan, host: HostPlan) -> Iterator[Violation]:
     """Yield where infrastructure or a host's own VNet address could leave, or be accepted from outside."""
     filters = Filters(host.policy)
     marks = filters.community_list(names.EXPORTED)
-    outside: list[Neighbour] = [*edges(plan, host), *guests(host)]
+    outside: list[Neighbour] = [*edges(plan, host), *guest_side(host)]
     ways = {n.route_map_out: f"to {n.session.name}" for n in outside}
     ways |= {n.route_map_in: f"from {n.session.name}" for n in outside}
     for route_map, way in ways.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trellis.plan.model import GuestPlan, Plan
+from trellis.plan.peering import PeeringPlan
 from trellis.plan.rules.filters import Span, network
 
 DEFAULTS = ("0.0.0.0/0", "::/0")
@@ -23,6 +24,16 @@ def of_guest(planned: GuestPlan) -> set[Span | None]:
     pools = {(str(pool), length, length) for pool, length in guest.pod_pools}
     services = {(str(pool), pool.max_prefixlen, pool.max_prefixlen) for pool in guest.services}
     return {*exact, *pools, *services}
+
+
+def of_open_vnet(policy: PeeringPlan) -> set[Span | None]:
+    """Return what undeclared guests of an open VNet may announce, beside what is taken: its ranges at its lengths."""
+    found: set[Span | None] = set()
+    for prefix in policy.ranges:
+        (shortest, longest), own = policy.lengths[1 if ":" in prefix else 0], network(prefix).prefixlen
+        if longest >= own:
+            found.add((prefix, max(shortest, own), longest))
+    return found
 
 
 def of_tenants(plan: Plan) -> list[str]:

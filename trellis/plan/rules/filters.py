@@ -6,11 +6,12 @@ the same passes, and one that looks right and is not is found.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from trellis.plan.model import Policy, PrefixEntry, PrefixList, RouteMapEntry
+from trellis.plan.filter_model import Policy, PrefixEntry, PrefixList, RouteMapEntry
 
 AnyNetwork = IPv4Network | IPv6Network
 
@@ -53,6 +54,7 @@ class Filters:
         }
         self._communities = {found.name: frozenset(found.communities) for found in policy.community_lists}
         self._maps = {found.name: found for found in policy.route_maps}
+        self._paths = {found.name: found for found in policy.as_path_lists}
 
     def community_list(self, name: str) -> frozenset[str]:
         """Return the communities of a list; none if it does not exist."""
@@ -66,6 +68,22 @@ class Filters:
     def defines(self, route_map: str | None) -> bool:
         """Return whether a route-map of that name exists."""
         return route_map in self._maps
+
+    def path_passes(self, name: str | None, *path: int) -> bool:
+        """Return whether an AS-path list lets a path through; without a list every path passes, as in FRR.
+
+        Args:
+            name: The list's name; one that does not exist denies everything.
+            path: The ASNs, the announcing speaker's first.
+        """
+        if name is None:
+            return True
+        found = self._paths.get(name)
+        text = " ".join(map(str, path))
+        for _, action, expression in found.entries if found is not None else ():
+            if _path_expression(expression).search(text):
+                return action == "permit"
+        return False
 
     def undefined(self) -> list[str]:
         """Return every list that a route-map refers to and that does not exist, as ``MAP seq: list``."""
@@ -145,6 +163,12 @@ class Filters:
             extended=route.extended and not entry.clear_extended,
             local_preference=preference,
         )
+
+
+@cache
+def _path_expression(expression: str) -> re.Pattern[str]:
+    """Return a regular expression of FRR for AS paths: an underscore is a boundary between ASNs, or an end."""
+    return re.compile(expression.replace("_", "(?:^|[,{}() ]|$)"))
 
 
 def _span(entry: PrefixEntry) -> Span:

@@ -10,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from trellis.plan.model import GuestPlan, HostPlan, Plan, RouteMapEntry
+from trellis.plan.filter_model import RouteMapEntry
+from trellis.plan.model import GuestPlan, HostPlan, Plan
 from trellis.plan.names import FABRIC, INTERNAL, PUBLIC, TENANT
 from trellis.plan.rules import expected
 from trellis.plan.rules.filters import Filters, network, route_of
-from trellis.plan.rules.speakers import Neighbour, edges, guests, neighbours, vrf_instances
+from trellis.plan.rules.speakers import (
+    Neighbour,
+    edges,
+    guest_side,
+    guests,
+    listening,
+    neighbours,
+    vrf_instances,
+)
 from trellis.plan.rules.violation import Violation
 
 GUEST_CLASSES = frozenset({INTERNAL, TENANT, PUBLIC})
@@ -30,6 +39,36 @@ def r7_own_prefixes_only(plan: Plan, host: HostPlan) -> Iterator[Violation]:
             continue  # R8 says so
         for what, why in _loose(filters, neighbour, planned):
             yield Violation("R7", host.name, f"{planned.guest.name} ({neighbour.family}) {what}", why)
+        for asn in plan.infrastructure_asns:
+            if filters.path_passes(neighbour.path_list_in, planned.guest.asn, asn):
+                what = f"{planned.guest.name} ({neighbour.family}) may announce what came by AS {asn}"
+                yield Violation("R7", host.name, what, "routers of the infrastructure would drop it as a loop")
+    yield from _open(plan, host, filters)
+
+
+def _open(plan: Plan, host: HostPlan, filters: Filters) -> Iterator[Violation]:
+    """Yield where whoever takes an address of an open VNet may announce more than its policy says."""
+    known = {subnet: vnet for vnet in plan.vnets for subnet in vnet.subnets}
+    for _, prefix, neighbour in listening(host):
+        vnet = known.get(prefix)
+        if vnet is None or vnet.peering is None:
+            continue  # R8 says so
+        who, policy, why = f"whoever is on {prefix} ({neighbour.family})", vnet.peering, "it would take from others"
+        if not neighbour.maximum_prefixes or neighbour.maximum_prefixes > policy.max_prefixes:
+            yield Violation("R7", host.name, f"{who} has no limit of prefixes", "one guest could fill the table")
+        if neighbour.route_map_in is None or not filters.defines(neighbour.route_map_in):
+            yield Violation("R7", host.name, f"{who} has no filter", "it could announce anything")
+            continue
+        allowed, own = filters.spans(neighbour.route_map_in), expected.of_open_vnet(policy)
+        if allowed - own:
+            yield Violation("R7", host.name, f"{who} may announce {sorted(map(str, allowed - own))}", why)
+        for taken in policy.taken:
+            if filters.apply(neighbour.route_map_in, route_of(taken)) is not None:
+                yield Violation("R7", host.name, f"{who} may announce {taken}", "it belongs to another")
+        foreign = {*plan.infrastructure_asns, *policy.owned_asns, policy.first_asn - 1, policy.last_asn + 1}
+        for path in (*((asn,) for asn in foreign), *((policy.first_asn, asn) for asn in foreign)):
+            if filters.path_passes(neighbour.path_list_in, *path):
+                yield Violation("R7", host.name, f"{who} may have AS path {' '.join(map(str, path))}", why)
 
 
 def _loose(filters: Filters, neighbour: Neighbour, planned: GuestPlan) -> Iterator[tuple[str, str]]:
@@ -58,6 +97,7 @@ def r8_listen_where_enabled(plan: Plan, host: HostPlan) -> Iterator[Violation]:
         if session.name not in fabric:
             what = f"the global table speaks with {session.name}, which is no host and no edge"
             yield Violation("R8", host.name, what, "guests are met in their VRF alone")
+    yield from _listeners(plan, host)
     known, vnets = _by_address(plan, host), {vnet.name: vnet for vnet in plan.vnets}
     for instance in vrf_instances(host):
         for session in neighbours(instance):
@@ -78,11 +118,24 @@ def r8_listen_where_enabled(plan: Plan, host: HostPlan) -> Iterator[Violation]:
                 yield Violation("R8", host.name, what, "hosts that have not got the guest would send to it")
 
 
+def _listeners(plan: Plan, host: HostPlan) -> Iterator[Violation]:
+    known = {subnet: vnet for vnet in plan.vnets for subnet in vnet.subnets}
+    for instance, prefix, neighbour in listening(host):
+        vnet = known.get(prefix)
+        is_open = vnet is not None and vnet.peering is not None and vnet.peering.mode == "open"
+        if not is_open or vnet is None or instance.vrf != f"vrf_{vnet.zone}":
+            what = f"{instance.vrf or 'the global table'} listens to {prefix}, which is no open VNet of it"
+            yield Violation("R8", host.name, what, "whoever takes an address there would be heard")
+        if not neighbour.session.external or not neighbour.session.passive:
+            what = f"peers of {prefix} may have the fabric's own ASN, or are dialled"
+            yield Violation("R8", host.name, what, "a guest would be taken for a router of the fabric")
+
+
 def r10_real_default(plan: Plan, host: HostPlan) -> Iterator[Violation]:
     """Yield where guests do not get the default that the host itself has, or a host makes one up."""
     del plan
     filters = Filters(host.policy)
-    told = {neighbour.route_map_out for neighbour in guests(host)}
+    told = {neighbour.route_map_out for neighbour in guest_side(host)}
     taken_up = {family.redistribute_connected for instance in host.bgp for family in instance.families} - {None}
     for default in expected.DEFAULTS:
         for route_map in told:
@@ -97,7 +150,7 @@ def r10_real_default(plan: Plan, host: HostPlan) -> Iterator[Violation]:
 def r11_class_of_each_route(plan: Plan, host: HostPlan) -> Iterator[Violation]:
     """Yield each accepting entry that does not replace a route's communities by its class."""
     filters = Filters(host.policy)
-    inward = {(neighbour.route_map_in, GUEST_CLASSES) for neighbour in guests(host)}
+    inward = {(neighbour.route_map_in, GUEST_CLASSES) for neighbour in guest_side(host)}
     inward |= {(neighbour.route_map_in, frozenset({FABRIC})) for neighbour in edges(plan, host)}
     inward |= {
         (family.redistribute_connected, frozenset({TENANT}))

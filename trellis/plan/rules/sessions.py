@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from trellis.plan.model import HostPlan, Plan
 from trellis.plan.rules.filters import Filters
-from trellis.plan.rules.speakers import guests, neighbours, unicast, vrf_instances
+from trellis.plan.rules.speakers import guests, listening, neighbours, unicast, vrf_instances
 from trellis.plan.rules.violation import Violation
 
 
@@ -35,7 +35,9 @@ def r13_no_advertisements(plan: Plan, host: HostPlan) -> Iterator[Violation]:
     offered = {vnet.name: {subnet for subnet in vnet.subnets if ":" in subnet} for vnet in plan.vnets}
     on_vnet = {str(planned.guest.ipv6): planned.guest.vnet for planned in plan.guests}
     spoken = {found.session.name for found in guests(host) if found.session.extended_nexthop}
-    for vnet_name in sorted({on_vnet[address] for address in spoken & on_vnet.keys()}):
+    heard = {prefix for _, prefix, found in listening(host) if found.session.extended_nexthop}
+    spoken_on = {on_vnet[address] for address in spoken & on_vnet.keys()}
+    for vnet_name in sorted(spoken_on | {vnet.name for vnet in plan.vnets if heard & set(vnet.subnets)}):
         if offered[vnet_name] - set(silent.get(vnet_name, ())):
             what = f"FRR advertises routers on {vnet_name}, for its guests' sessions carry IPv4 over IPv6"
             yield Violation(
@@ -63,10 +65,14 @@ def r14_all_defined(plan: Plan, host: HostPlan) -> Iterator[Violation]:
         for family in instance.families:
             used |= {name for name in (family.import_map, family.redistribute_connected) if name}
             used |= {route_map for _, route_map in family.advertise}
+    peers = [peer for instance in host.bgp for family in instance.families for peer in family.peers]
+    used |= {name for peer in peers for name in (peer.route_map_in, peer.route_map_out) if name}
     missing = [f"route-map {name}" for name in sorted(used) if not filters.defines(name)]
     profiles = {profile.name for profile in host.bfd_profiles}
     wanted = {session.bfd_profile for instance in host.bgp for session in instance.sessions if session.bfd_profile}
     wanted |= {interface.bfd_profile for interface in host.interfaces if interface.bfd_profile}
     missing += [f"BFD profile {name}" for name in sorted(wanted - profiles)]
+    lists = {found.name for found in host.policy.as_path_lists}
+    missing += [f"AS-path list {name}" for name in sorted({peer.path_list_in or "" for peer in peers} - lists - {""})]
     for name in (*missing, *filters.undefined()):
         yield Violation("R14", host.name, f"{name} is used and not defined", "FRR takes it without a word")

@@ -18,6 +18,7 @@ class Neighbour:
         route_map_in: The filter of what it announces; None is none.
         route_map_out: The filter of what it is told; None is none.
         maximum_prefixes: Its limit.
+        path_list_in: The AS-path list of what it announces.
     """
 
     session: Session
@@ -25,6 +26,7 @@ class Neighbour:
     route_map_in: str | None
     route_map_out: str | None
     maximum_prefixes: int | None
+    path_list_in: str | None = None
 
 
 def neighbours(instance: BgpInstance) -> tuple[Session, ...]:
@@ -40,13 +42,33 @@ def active(instance: BgpInstance, family: Family) -> Iterator[Neighbour]:
     for session in neighbours(instance):
         own, group = peers.get(session.name, none), peers.get(session.group or "", none)
         if own.activate or group.activate:
-            yield Neighbour(
-                session,
-                family.name,
-                own.route_map_in or group.route_map_in,
-                own.route_map_out or group.route_map_out,
-                own.maximum_prefixes or group.maximum_prefixes,
-            )
+            yield _neighbour(session, family, own, group)
+
+
+def listening(host: HostPlan) -> Iterator[tuple[BgpInstance, str, Neighbour]]:
+    """Yield each prefix whose addresses a host accepts as peers: who listens, the prefix, and what its peers get.
+
+    Args:
+        host: A host of the plan; each of its prefixes comes once per family.
+    """
+    for instance in host.bgp:
+        groups = {session.name: session for session in instance.sessions if session.is_group}
+        for family in instance.families:
+            peers = {peer.name: peer for peer in family.peers}
+            for prefix, name in instance.listens:
+                if name in groups and name in peers:
+                    yield instance, prefix, _neighbour(groups[name], family, peers[name], peers[name])
+
+
+def _neighbour(session: Session, family: Family, own: FamilyPeer, group: FamilyPeer) -> Neighbour:
+    return Neighbour(
+        session,
+        family.name,
+        own.route_map_in or group.route_map_in,
+        own.route_map_out or group.route_map_out,
+        own.maximum_prefixes or group.maximum_prefixes,
+        own.path_list_in or group.path_list_in,
+    )
 
 
 def unicast(instance: BgpInstance) -> Iterator[Neighbour]:
@@ -67,8 +89,13 @@ def mesh(plan: Plan, host: HostPlan) -> list[Neighbour]:
 
 
 def guests(host: HostPlan) -> list[Neighbour]:
-    """Return the guests that ``host`` may exchange routes with, once per family."""
+    """Return the declared guests that ``host`` may exchange routes with, once per family."""
     return [found for instance in vrf_instances(host) for found in unicast(instance)]
+
+
+def guest_side(host: HostPlan) -> list[Neighbour]:
+    """Return all that guests may exchange routes by, once per family: declared ones, and groups of open VNets."""
+    return [*guests(host), *(found for _, _, found in listening(host))]
 
 
 def vrf_instances(host: HostPlan) -> tuple[BgpInstance, ...]:

@@ -7,7 +7,18 @@ Rules about a single value stand in ``trellis.site.scalars``; rules about the re
 
 from __future__ import annotations
 
-from trellis.site.checks import addresses, distance, isolation, lists, numbers, ranges, references, rollout, topology
+from trellis.site.checks import (
+    addresses,
+    distance,
+    isolation,
+    lists,
+    numbers,
+    peering,
+    ranges,
+    references,
+    rollout,
+    topology,
+)
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import attached_guests
@@ -33,6 +44,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *topology.check(site, guests),
         *rollout.check(site),
         *numbers.check(site, guests),
+        *peering.check(site, guests),
         *addresses.check(site, guests),
         *ranges.check(site),
         *distance.check(site),

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from trellis import allocate
 from trellis.site.checks.numbers import collisions
 from trellis.site.model import Cluster, Site, V4Subnet, V6Subnet
 from trellis.site.refusal import Refusal
-from trellis.site.resolved import AnyNetwork, AttachedGuest
+from trellis.site.resolved import AnyNetwork, AttachedGuest, peering_policy, policy_path
 
 _SHADOWED = "one of the two would be unreachable, or its traffic would go to the other"
 
@@ -36,6 +36,7 @@ def check(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
     for guest in guests:
         yield from _guest(site, guest)
     yield from _taken(site, guests)
+    yield from _wide(site, guests)
 
 
 def infrastructure(site: Site) -> tuple[tuple[str, AnyNetwork], ...]:
@@ -187,16 +188,51 @@ def _guest(site: Site, guest: AttachedGuest) -> Iterator[Refusal]:
                 "filters accept that range only",
                 f"change the suffix or the loopback, or widen tenants.{guest.tenant}.loopbacks",
             )
+    yield from _announced(site, guest)
+
+
+def _announced(site: Site, guest: AttachedGuest) -> Iterator[Refusal]:
+    subnets, lengths = site.vnets[guest.vnet].subnets, peering_policy(site, guest.vnet).prefix_lengths
     for index, prefix in enumerate(guest.extra):
-        subnet_prefix = subnets.ipv6.prefix if isinstance(prefix, IPv6Network) else subnets.ipv4 and subnets.ipv4.prefix
-        if prefix.prefixlen != prefix.max_prefixlen or not subnet_prefix or not _within(prefix, subnet_prefix):
+        family = subnets.ipv6 if isinstance(prefix, IPv6Network) else subnets.ipv4
+        subnet = family.prefix if family is not None else None
+        found = lengths.ipv6 if isinstance(prefix, IPv6Network) else lengths.ipv4
+        allowed = found.shortest, found.longest
+        if subnet is None or not _within(prefix, subnet) or not allowed[0] <= prefix.prefixlen <= allowed[1]:
+            meant = f"/{allowed[0]}" if allowed[0] == allowed[1] else f"/{allowed[0]} to /{allowed[1]}"
             yield Refusal(
                 f"{guest.path}.announces.{index}",
                 str(prefix),
-                f"what a guest announces beside its loopbacks is a host route of its VNet's subnet {subnet_prefix}",
+                f"what a guest announces beside its loopbacks is {meant} of its VNet's subnet {subnet}",
                 "anything wider would draw others' traffic",
-                "announce /32 or /128 addresses of the subnet",
+                f"announce prefixes of that length, or widen {policy_path(site, guest.vnet)}.prefix_lengths",
             )
+
+
+def _wide(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
+    """Refuse an announced prefix, wider than a host route, in which somebody else has an address."""
+    for guest in guests:
+        for prefix in (prefix for prefix in guest.extra if prefix.num_addresses > 1):
+            for owner, address in _in_vnet(site, guest.vnet, guests):
+                if owner != guest.path and address in prefix:
+                    yield Refusal(
+                        f"{guest.path}.announces.{guest.extra.index(prefix)}",
+                        str(prefix),
+                        f"what a guest announces holds nobody else's address; {address} is of {owner}",
+                        _SHADOWED,
+                        "announce narrower prefixes",
+                    )
+
+
+def _in_vnet(
+    site: Site, vnet: str, guests: tuple[AttachedGuest, ...]
+) -> Iterator[tuple[str, IPv4Address | IPv6Address]]:
+    for family, subnet in (("ipv4", site.vnets[vnet].subnets.ipv4), ("ipv6", site.vnets[vnet].subnets.ipv6)):
+        if subnet is not None:
+            yield f"vnets.{vnet}.subnets.{family}.gateway", subnet.gateway
+    for guest in (guest for guest in guests if guest.vnet == vnet):
+        yield from ((guest.path, address) for address in (guest.ipv4, guest.ipv6) if address is not None)
+        yield from ((guest.path, prefix.network_address) for prefix in guest.extra)
 
 
 def _within(inner: AnyNetwork, outer: AnyNetwork) -> bool:

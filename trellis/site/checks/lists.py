@@ -34,6 +34,10 @@ def _lists(site: Site) -> Iterator[tuple[str, tuple[object, ...]]]:
         yield f"edges.{name}.accepts", edge.accepts
     for name, zone in site.zones.items():
         yield f"zones.{name}.nodes", zone.nodes
+    for name, tenant in site.tenants.items():
+        yield f"tenants.{name}.guest_bgp.classes", tenant.guest_bgp.classes
+    for name, vnet in site.vnets.items():
+        yield f"vnets.{name}.guest_bgp.classes", vnet.guest_bgp.classes if vnet.guest_bgp is not None else ()
     for name, guest in site.guests.items():
         yield f"guests.{name}.placement", guest.placement
         yield f"guests.{name}.announces", guest.announces

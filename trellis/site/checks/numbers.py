@@ -1,4 +1,4 @@
-"""No two entries share a number that must be unique, and every ASN is one that its owner may use."""
+"""No two entries share a number that must be unique.  Which ASNs guests may name stands in ``peering``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trellis.site.resolved import AttachedGuest
 
 
 def check(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
-    """Yield a refusal for each collision and each ASN out of place.
+    """Yield a refusal for each collision.
 
     Args:
         site: A site whose references hold.
@@ -21,7 +21,7 @@ def check(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
     yield from _unique_vnis(site)
     yield from _unique_asns(site, guests)
     yield from _suffixes(guests)
-    yield from _own_asns(site, guests)
+    yield from _network_cards(guests)
 
 
 def collisions(claims: Iterable[tuple[str, Hashable]], noun: str, why: str, remedy: str) -> Iterator[Refusal]:
@@ -118,14 +118,13 @@ def _suffixes(guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
             )
 
 
-def _own_asns(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
-    for guest in guests:
-        allowed = site.tenants[guest.tenant].guest_bgp.asns
-        if guest.own_asn and not allowed.first <= guest.asn <= allowed.last:
-            yield Refusal(
-                f"{guest.path}.asn",
-                str(guest.asn),
-                f"an ASN that a guest names itself is in its tenant's range {allowed.first}-{allowed.last}",
-                "outside it lie the ASNs of the infrastructure and of other tenants",
-                f"leave it out (it is then derived), or widen tenants.{guest.tenant}.guest_bgp.asns",
-            )
+def _network_cards(guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
+    claims = [
+        (f"{guest.path}.vmid", f"net{guest.nic} of VM {guest.vmid}") for guest in guests if guest.vmid is not None
+    ]
+    yield from collisions(
+        claims,
+        "network card of a VM",
+        "the port that Proxmox names after the two would be tied to two MACs, and carry neither",
+        "give the guest its own VM's number, or its own `nic`",
+    )

@@ -233,27 +233,3 @@ def _placement(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusa
                 "no other host has a session for it",
                 "name one of them, or widen placement",
             )
-        if not site.tenants[guest.tenant].guest_bgp.enabled:
-            yield Refusal(
-                f"{guest.path}",
-                f"tenant {guest.tenant}",
-                "guests that speak BGP belong to a tenant with guest_bgp.enabled",
-                "no host would listen to it (R8), and it would never get a default route",
-                f"set tenants.{guest.tenant}.guest_bgp.enabled: true",
-            )
-        if guest.cluster is None:
-            yield from _limit(site, guest)
-
-
-def _limit(site: Site, guest: AttachedGuest) -> Iterator[Refusal]:
-    allowed = site.tenants[guest.tenant].guest_bgp.max_prefixes
-    for version in (4, 6):
-        own = sum(1 for prefix in (*guest.loopbacks, *guest.extra) if prefix.version == version)
-        if own > allowed:
-            yield Refusal(
-                f"tenants.{guest.tenant}.guest_bgp.max_prefixes",
-                str(allowed),
-                f"the limit holds what each guest is bound to announce: {guest.name} has {own} of IPv{version}",
-                "the guest would be cut off for announcing what it may",
-                f"raise it to {own}, or let {guest.name} announce less",
-            )

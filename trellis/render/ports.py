@@ -1,0 +1,120 @@
+"""Plan -> what each port of a VNet may send, and what is remembered of guests that dial BGP: two nftables tables.
+
+On a shared L2 the first ties a declared guest's MAC, addresses, ARP and neighbour discovery together, and to the port
+that Proxmox names after the VM where the site says which that is (R7).  The second keeps those off for a while who
+exceed their limit on an open VNet, and slows down who dials too often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from trellis.plan.model import GuestPlan, VnetPlan
+from trellis.render.nftables import TYPES, NamedSet, both_families, of_version
+from trellis.render.stanzas import Stanzas
+from trellis.site.resolved import AnyNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An address that neighbour discovery may speak of, as a number, and whose it is; nobody's is a gateway's."""
+
+    number: str
+    mac: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """A VNet whose guests dial its gateway."""
+
+    name: str
+    subnet: str
+    gateway: str
+    penalty_min: int
+
+
+def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> str:
+    """Return the table of what ports may send on the VNets of a host on which guests are heard.
+
+    Args:
+        stanzas: Fills templates.
+        vnets: These VNets.
+        guests: The guests that may run on the host.  One of another host has its loopbacks to itself here, and is not
+            known by its other addresses: all guests on all hosts would make the largest part of a large site's text.
+    """
+    sets = tuple(_sets(vnets, guests))
+    return stanzas.fill(
+        "host/ports.j2",
+        sets=stanzas.fill("nftables/sets.j2", sets=sets),
+        tied=any(found.name == "ports" for found in sets),
+        neighbours=tuple(_neighbours(vnets, guests)),
+    )
+
+
+def peers(stanzas: Stanzas, vnets: tuple[VnetPlan, ...]) -> str:
+    """Return the table of what is remembered of guests that dial BGP on some VNets.
+
+    Args:
+        stanzas: Fills templates.
+        vnets: The VNets of a host on which guests are heard.
+    """
+    dialled = tuple(
+        Dialled(vnet.name, subnet, gateway, vnet.peering.penalty_min)
+        for vnet in vnets
+        if vnet.peering is not None
+        for subnet, gateway in zip(vnet.subnets, vnet.gateways, strict=True)
+        if ":" in subnet
+    )
+    is_open = {vnet.name for vnet in vnets if vnet.peering is not None and vnet.peering.mode == "open"}
+    return stanzas.fill(
+        "host/peers.j2", vnets=dialled, penalizing=tuple(vnet for vnet in dialled if vnet.name in is_open)
+    )
+
+
+def _sets(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[NamedSet]:
+    owned = {planned.guest.mac: _addresses(planned) for planned in guests}
+    ranges = [range_ for vnet in vnets for range_ in (*vnet.gateways, *vnet.loopbacks)]
+    alone = [address for planned in guests for address in _on_vnet(planned)]
+    yield from both_families("owned", dict.fromkeys((*ranges, *alone)))
+    yield from both_families("subnets", (subnet for vnet in vnets for subnet in vnet.subnets))
+    for version, keyword in ((4, "ip"), (6, "ip6")):
+        pairs = tuple(f"{mac} . {found}" for mac, own in owned.items() for found in of_version(own, version))
+        yield NamedSet(f"pairs_{keyword}", f"ether_addr . {TYPES[version]}", pairs)
+    yield NamedSet("macs", "ether_addr", tuple(owned), interval=False)
+    tied = tuple(planned.guest for planned in guests if planned.guest.vmid is not None)
+    if tied:
+        named = {guest.mac: _port_names(guest.vmid or 0, guest.nic) for guest in tied}
+        yield NamedSet("tied_macs", "ether_addr", tuple(named), interval=False)
+        yield NamedSet("tied_ports", "ifname", tuple(n for found in named.values() for n in found), interval=False)
+        placed = tuple(f"{name} . {mac}" for mac, found in named.items() for name in found)
+        yield NamedSet("ports", "ifname . ether_addr", placed, interval=False)
+
+
+def _port_names(vmid: int, nic: int) -> tuple[str, ...]:
+    """Return what Proxmox calls the port of a VM, of one behind its firewall, and of a container."""
+    return f'"tap{vmid}i{nic}"', f'"fwpr{vmid}p{nic}"', f'"veth{vmid}i{nic}"'
+
+
+def _addresses(planned: GuestPlan) -> tuple[str, ...]:
+    """Return what a guest alone may send from: what it has on its VNet, and its loopbacks."""
+    return tuple(dict.fromkeys((*_on_vnet(planned), *map(_plain, planned.guest.loopbacks))))
+
+
+def _on_vnet(planned: GuestPlan) -> tuple[str, ...]:
+    """Return a guest's addresses on its VNet, and what it announces beside them."""
+    own = [str(address) for address in (planned.guest.ipv6, planned.guest.ipv4) if address is not None]
+    return tuple(dict.fromkeys((*own, *map(_plain, planned.guest.extra))))
+
+
+def _plain(prefix: AnyNetwork) -> str:
+    """Return a host route as the address that it is, and any other prefix as it is."""
+    return str(prefix.network_address) if prefix.prefixlen == prefix.max_prefixlen else str(prefix)
+
+
+def _neighbours(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[Neighbour]:
+    for vnet in vnets:
+        yield from (Neighbour(hex(int(IPv6Address(gateway))), None) for gateway in vnet.gateways if ":" in gateway)
+    for planned in guests:
+        yield Neighbour(hex(int(planned.guest.ipv6)), planned.guest.mac)
