@@ -115,12 +115,12 @@ def test_a_guest_over_its_limit_is_told_as_kept_off_with_what_bgpd_told_it(
         assert address == BOUND
         assert 50 <= left_s <= 60
         # What the kernel keeps off beside it is told in the same list.
-        table = "table inet trellis_penalty {\n set penalized_ip6 { type ipv6_addr; flags timeout; "
+        table = "table inet trellis_peers {\n set penalized_ip6 { type ipv6_addr; flags timeout; "
         table += "elements = { fd00:2::9 timeout 300s } }\n}\n"
         assert gateway.frr.run(["nft", "-f", "-"], table).status == 0
         more = agent.until(lambda line: len(line["penalized"]) == 2)
         assert [entry["address"] for entry in more["penalized"]] == [BOUND, "fd00:2::9"]
-        gateway.frr.run(["nft", "delete", "table", "inet", "trellis_penalty"])
+        gateway.frr.run(["nft", "delete", "table", "inet", "trellis_peers"])
         agent.until(lambda line: len(line["penalized"]) == 1)
         gateway.frr.vtysh(f"clear bgp vrf {VRF} {BOUND}")
         bound.load(announce(65201, *(f"fd00:100::{number}/128" for number in range(10, 20)), withdraw=True))

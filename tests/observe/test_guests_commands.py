@@ -24,7 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Run `trellis` on a store of the test's."""
     monkeypatch.setenv("TRELLIS_STORE", f"sqlite:///{tmp_path}/state/guests.db")
     monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr(commands, "out", Console(width=200, soft_wrap=True, highlight=False))
+    monkeypatch.setattr(commands, "out", Console(width=400, soft_wrap=True, highlight=False))
 
     def run_it(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["trellis", *words])
