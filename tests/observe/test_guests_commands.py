@@ -147,7 +147,7 @@ def test_what_is_no_filter_is_refused_with_what_there_is(
 
 def test_what_a_guest_says_is_no_markup(run: Run, filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     filled.saw(
-        line(20, "pve02", peer("Active", last_notification="[red]Cease[/] [link=x]", resets=1, address="fd00:101::7"))
+        line(20, "pve03", peer("Active", last_notification="[red]Cease[/] [link=x]", resets=1, address="fd00:101::7"))
     )
     status, told, _ = run("guests", "sessions", "--guest", "db")
     assert status == 0
