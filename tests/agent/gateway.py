@@ -5,12 +5,14 @@ A machine's kernel may have no VRF devices; FRR takes a namespace for one (`zebr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from trellis.agent.bundle import agent_text
@@ -19,6 +21,8 @@ from trellis.lab.scratch import ScratchFrr
 
 VRF = "vrf_z1"
 GATEWAY = "fd00:1::1"
+BOUND, OTHER, OPEN = "fd00:1::2", "fd00:1::3", "fd00:2::2"
+"""A bound guest that is there, one that never comes, and one of the open VNet."""
 _LOG = "/var/log/frr/bgpd.log"
 
 _HOST = f"""frr defaults datacenter
@@ -72,6 +76,7 @@ def speaker(asn: int, address: str, *prefixes: str, router_id: str = "2.2.2.2") 
     """A guest's configuration; the session comes up within seconds."""
     lines = [
         "frr defaults traditional",
+        "bgp as-path access-list OWN seq 5 permit ^$",
         f"router bgp {asn}",
         f" bgp router-id {router_id}",
         " no bgp default ipv4-unicast",
@@ -86,6 +91,7 @@ def speaker(asn: int, address: str, *prefixes: str, router_id: str = "2.2.2.2") 
     ]
     for family, sign in (("ipv4", "."), ("ipv6", ":")):
         lines += [f" address-family {family} unicast", f"  neighbor {GATEWAY} activate"]
+        lines += [f"  neighbor {GATEWAY} filter-list OWN out"]  # else it tells its gateway what that told it
         lines += [f"  network {prefix}" for prefix in prefixes if sign in prefix] + [" exit-address-family"]
     return "\n".join((*lines, "exit", ""))
 
@@ -95,6 +101,21 @@ def announce(asn: int, *prefixes: str, withdraw: bool = False) -> str:
     no = "no " if withdraw else ""
     networks = "\n".join(f"  {no}network {prefix}" for prefix in prefixes)
     return f"router bgp {asn}\n address-family ipv6 unicast\n{networks}\n exit-address-family\nexit\n"
+
+
+@contextlib.contextmanager
+def with_guests(root: Path) -> Iterator[tuple[Gateway, ScratchFrr, ScratchFrr]]:
+    """A gateway, a bound guest and one of an open VNet, joined by cables; neither speaks yet."""
+    daemons = ("bgpd",)
+    with (
+        ScratchFrr(root, "pve01", daemons) as host,
+        ScratchFrr(root, "web", daemons) as bound,
+        ScratchFrr(root, "any", daemons) as stranger,
+    ):
+        gateway = Gateway(host)
+        gateway.plug(bound, GATEWAY, BOUND)
+        gateway.plug(stranger, "fd00:2::1", OPEN)
+        yield gateway, bound, stranger
 
 
 def pid_of(frr: ScratchFrr) -> str:
@@ -183,6 +204,13 @@ class Observing:
             assert piece, self.process.stderr and self.process.stderr.read()
             self._text += piece
         raise AssertionError(f"no such line in {within_s:g} s; the last: {json.dumps(self.lines[-2:], indent=1)}")
+
+    def until_peer(self, address: str, wanted: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """What was told last of a neighbour, once something holds of it."""
+        told = [peer for line in self.lines if (peer := peer_of(line, address))]
+        if told and wanted(told[-1]):
+            return told[-1]
+        return peer_of(self.until(lambda line: (peer := peer_of(line, address)) and wanted(peer)), address)
 
 
 def peer_of(line: dict[str, Any], address: str) -> dict[str, Any]:

@@ -10,29 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.gateway import VRF, Gateway, announce, peer_of, speaker
+from tests.agent.gateway import BOUND, OPEN, OTHER, VRF, Gateway, announce, peer_of, speaker, with_guests
 from trellis.lab.scratch import ScratchFrr
 from trellis.observe.observation import parse
 
 pytestmark = pytest.mark.frr
 
-BOUND, OTHER, OPEN = "fd00:1::2", "fd00:1::3", "fd00:2::2"
 OWN, FOREIGN, OWN4 = "fd00:100::1/128", "fd00:999::/64", "10.100.0.1/32"
 
 
 @pytest.fixture(scope="module")
 def guests(frr_root: Path) -> Iterator[tuple[Gateway, ScratchFrr, ScratchFrr]]:
-    """A gateway, a bound guest and one of an open VNet, joined by cables; neither speaks yet."""
-    daemons = ("bgpd",)
-    with (
-        ScratchFrr(frr_root, "pve01", daemons) as host,
-        ScratchFrr(frr_root, "web", daemons) as bound,
-        ScratchFrr(frr_root, "any", daemons) as stranger,
-    ):
-        gateway = Gateway(host)
-        gateway.plug(bound, "fd00:1::1", BOUND)
-        gateway.plug(stranger, "fd00:2::1", OPEN)
-        yield gateway, bound, stranger
+    with with_guests(frr_root) as joined:
+        yield joined
 
 
 @pytest.fixture
@@ -55,17 +45,14 @@ def test_each_guest_is_told_with_its_session_and_what_became_of_its_routes(
         first = agent.until(lambda line: line["whole"])
         assert first["host"] == "pve01"
         assert peer_of(first, OTHER)["state"] in ("Idle", "Active")
-        agent.until(lambda line: peer_of(line, BOUND).get("received") == 3)
-        if not any(peer_of(line, OPEN).get("received") for line in agent.lines):
-            agent.until(lambda line: peer_of(line, OPEN).get("received"))
-        web = next(peer for line in reversed(agent.lines) if (peer := peer_of(line, BOUND)))
+        web = agent.until_peer(BOUND, lambda peer: peer["received"] == 3)
         assert {route["prefix"]: route["accepted"] for route in web["routes"]} == {
             OWN: True, OWN4: True, FOREIGN: False,
         }  # fmt: skip
         assert (web["vrf"], web["remote_as"], web["local_as"], web["dynamic"]) == (VRF, 65201, 65000, False)
         assert (web["state"], web["local_address"], web["accepted"]) == ("Established", "fd00:1::1", 2)
         assert {route["as_path"] for route in web["routes"]} == {"65201"}
-        found = next(peer for line in reversed(agent.lines) if (peer := peer_of(line, OPEN)))
+        found = agent.until_peer(OPEN, lambda peer: peer["received"])
         card = stranger.run(["cat", "/sys/class/net/eth0/address"]).out.strip()
         assert (found["dynamic"], found["group"], found["mac"]) == (True, "OPEN", card)
         bound.load(announce(65201, FOREIGN, withdraw=True))
@@ -106,7 +93,7 @@ def test_a_guest_over_its_limit_is_told_as_kept_off_with_what_bgpd_told_it(
 ) -> None:
     gateway, bound, _ = speaking
     with gateway.observing("--whole-every-s", "3") as agent:
-        agent.until(lambda line: peer_of(line, BOUND).get("state") == "Established")
+        agent.until_peer(BOUND, lambda peer: peer["state"] == "Established")
         bound.load(announce(65201, *(f"fd00:100::{number}/128" for number in range(10, 20))))
         line = agent.until(lambda line: line["penalized"])
         assert peer_of(line, BOUND)["state"] == "Idle"
@@ -115,12 +102,12 @@ def test_a_guest_over_its_limit_is_told_as_kept_off_with_what_bgpd_told_it(
         assert address == BOUND
         assert 50 <= left_s <= 60
         # What the kernel keeps off beside it is told in the same list.
-        table = "table inet trellis_penalty {\n set penalized_ip6 { type ipv6_addr; flags timeout; "
+        table = "table inet trellis_peers {\n set penalized_ip6 { type ipv6_addr; flags timeout; "
         table += "elements = { fd00:2::9 timeout 300s } }\n}\n"
         assert gateway.frr.run(["nft", "-f", "-"], table).status == 0
         more = agent.until(lambda line: len(line["penalized"]) == 2)
         assert [entry["address"] for entry in more["penalized"]] == [BOUND, "fd00:2::9"]
-        gateway.frr.run(["nft", "delete", "table", "inet", "trellis_penalty"])
+        gateway.frr.run(["nft", "delete", "table", "inet", "trellis_peers"])
         agent.until(lambda line: len(line["penalized"]) == 1)
         gateway.frr.vtysh(f"clear bgp vrf {VRF} {BOUND}")
         bound.load(announce(65201, *(f"fd00:100::{number}/128" for number in range(10, 20)), withdraw=True))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 _USER = "postgres"
 _CONFIG = (
@@ -30,14 +31,17 @@ class Server:
     """A running server."""
 
     socket: Path
-    binaries: Path
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def new_database(self) -> str:
-        """The URL of a new, empty database."""
+        """The URL of what is like a new, empty database: a schema of its own, which is made in 10 ms, not in 500."""
         name = f"guests{next(self.numbers)}"
-        _as_postgres([str(self.binaries / "createdb"), "-h", str(self.socket), name])
-        return f"postgresql+psycopg://{_USER}@/{name}?host={self.socket}"
+        url = f"postgresql+psycopg://{_USER}@/postgres?host={self.socket}"
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE SCHEMA {name}"))
+        engine.dispose()
+        return f"{url}&options=-csearch_path%3D{name}"
 
 
 def binaries() -> Path | None:
@@ -68,7 +72,7 @@ def served(_: pytest.TempPathFactory) -> Iterator[Server]:
         control = [str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
         _as_postgres([*control, "start"])
         try:
-            yield Server(folder, programs)
+            yield Server(folder)
         finally:
             _as_postgres([*control, "-m", "immediate", "stop"])
     finally:

@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
     installing.add_argument("--user", required=True, help="the deploy user")
     installing.add_argument("--key", action="append", default=[], help="a public key that it logs in with")
+    installing.add_argument("--observer-key", action="append", default=[], help="one of who may observe, and no more")
     commands.add_parser("uninstall", help="take away what install brought; what the host runs stays")
     commands.add_parser("secrets", help="keep the secrets on standard input, and put changed ones into force")
     _add_operators_commands(commands)
@@ -173,7 +174,7 @@ def _installation(options: argparse.Namespace) -> int:
 
     report = Report(os.uname().nodename, own_digest())
     if options.command == "install":
-        install(options.user, options.key, report)
+        install(options.user, options.key, report, options.observer_key)
     else:
         uninstall(report)
     say(f"{report.host}: {options.command}: {report.outcome}")

@@ -29,7 +29,7 @@ from trellis.agent.report import Fault
 from trellis.agent.vty import Away, Vty
 
 SCHEMA_VERSION = 1
-PENALTY_SET = ("inet", "trellis_penalty", "penalized_ip6")
+PENALTY_SET = ("inet", "trellis_peers", "penalized_ip6")
 """Family, table and set of the addresses that the kernel keeps off."""
 
 PENALTY_EVERY_S = 5.0

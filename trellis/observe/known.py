@@ -29,6 +29,7 @@ class Network:
         gateway: The anycast gateway that they speak with.
         asn: The fabric's ASN, which the gateway has.
         asns: The first and the last ASN that a guest of an open VNet may have.
+        owned_asns: ASNs between them that declared guests have.
         lengths: Shortest and longest prefix that such a guest may announce: IPv4, then IPv6.
         ranges: Where its prefixes must be.
         taken: What of that belongs to somebody else.
@@ -43,6 +44,7 @@ class Network:
     asn: int
     mode: Mode = "bound"
     asns: tuple[int, int] = (65200, 65299)
+    owned_asns: tuple[int, ...] = ()
     lengths: tuple[tuple[int, int], tuple[int, int]] = ((32, 32), (128, 128))
     max_prefixes: int = 10
     penalty_min: int = 5
@@ -168,6 +170,7 @@ def _network(plan: Plan, vnet: VnetPlan) -> Network:
         asn=plan.asn,
         mode=peering.mode,
         asns=(peering.first_asn, peering.last_asn),
+        owned_asns=peering.owned_asns,
         lengths=peering.lengths,
         max_prefixes=peering.max_prefixes,
         penalty_min=peering.penalty_min,

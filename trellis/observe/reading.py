@@ -64,17 +64,16 @@ class Reading:
 
     def _of_peer(self, peer: SeenPeer) -> Peering | None:
         party = self._work.known.party(peer.vrf, peer.address)
-        if party is None:
-            return None
+        if party is None or (party.guest is None and not peer.dynamic):
+            return None  # A neighbour that the site does not declare is one that it had before the next deploy.
         row = self._row(party, peer.address)
         if row is None:
             # Whoever connects without ever getting a session leaves no row: anybody on an open VNet can do that.
-            if not peer.established or (party.guest is None and not peer.dynamic):
+            if not peer.established:
                 return None
             row = self._add(party, peer.address, peer.remote_as, peer.mac)
         if peer.established:
-            if row.removed is not None and (party.guest is not None or peer.dynamic):
-                row.removed = row.vm_destroyed = None
+            row.removed = row.vm_destroyed = None
             if party.guest is None:
                 row.mode, row.guest_asn, row.mac = "open", peer.remote_as, peer.mac or row.mac
         self._update(row, party, peer)

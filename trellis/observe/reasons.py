@@ -17,6 +17,8 @@ from trellis.plan.rules.filters import Span
 _SHOWN = 3
 """How many ranges a sentence names; a reason has 255 characters."""
 
+_PATH_SHOWN = 100
+
 
 class Code(StrEnum):
     """Why a route, or a session, is refused; for programs."""
@@ -76,13 +78,15 @@ def _broken(known: Known, party: Party, asn: int, prefix: str, as_path: str) -> 
         yield from _of_open(known, party.network, route)
     else:
         yield from _of_bound(known, party.guest.name, party.guest.spans, route)
-    yield from _path(known, asn, as_path)
+    yield from _path(known, party, as_path)
 
 
 def _asn(open_network: Network, asn: int) -> Iterator[Rejection]:
     first, last = open_network.asns
     if not first <= asn <= last:
         yield Rejection(Code.ASN, f"ASN {asn} is not in {first}-{last} (vnet {open_network.name})")
+    if asn in open_network.owned_asns:
+        yield Rejection(Code.ASN, f"ASN {asn} is a declared guest's (vnet {open_network.name})")
 
 
 def _of_bound(known: Known, name: str, spans: Sequence[Span], route: AnyNetwork) -> Iterator[Rejection]:
@@ -125,15 +129,16 @@ def _of_open(known: Known, open_network: Network, route: AnyNetwork) -> Iterator
         yield Rejection(Code.TOO_SHORT, f"{route} is shorter than /{shortest} {where}")
 
 
-def _path(known: Known, asn: int, as_path: str) -> Iterator[Rejection]:
-    numbers = [int(number) for number in re.findall(r"\d+", as_path)]
-    for number in numbers:
+def _path(known: Known, party: Party, as_path: str) -> Iterator[Rejection]:
+    """Yield which ASN of a path may not stand in it."""
+    shown = as_path if len(as_path) <= _PATH_SHOWN else f"{as_path[:_PATH_SHOWN]}..."
+    first, last = party.network.asns
+    for number in map(int, re.findall(r"\d+", as_path)):
         if number in known.infrastructure_asns:
-            yield Rejection(
-                Code.AS_PATH, f"its AS path ({as_path[:120]}) holds {number}, which is the infrastructure's"
-            )
-    if numbers and numbers[0] != asn:
-        yield Rejection(Code.AS_PATH, f"its AS path ({as_path[:120]}) does not begin with the guest's own ASN {asn}")
+            yield Rejection(Code.AS_PATH, f"its AS path ({shown}) holds {number}, which is the infrastructure's")
+        elif party.guest is None and (number in party.network.owned_asns or not first <= number <= last):
+            where = f"{first}-{last}, or is a declared guest's (vnet {party.network.name})"
+            yield Rejection(Code.AS_PATH, f"its AS path ({shown}) holds {number}, which is not in {where}")
 
 
 def _listed(ranges: Sequence[str]) -> str:

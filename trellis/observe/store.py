@@ -12,12 +12,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 STORE_VARIABLE = "TRELLIS_STORE"
 """The environment variable that may name the store."""
 
+_FORMS = "write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK = 7_408_211_046
 """Of PostgreSQL's advisory locks: two programs that start at once must not both migrate."""
@@ -59,7 +60,7 @@ def open_store(url: str) -> Engine:
 
 
 def is_there(url: str) -> bool:
-    """Whether a store has been made; a file that is not there is not made by asking.
+    """Whether a store has been made; nothing is made by asking.
 
     Args:
         url: As for ``open_store``.
@@ -67,13 +68,11 @@ def is_there(url: str) -> bool:
     Raises:
         StoreProblem: The URL is none, or the server can't be reached.
     """
-    parsed = make_url(url) if _engine(url) else None
-    assert parsed is not None
+    parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
-        return bool(parsed.database) and Path(str(parsed.database)).is_file()
+        return Path(str(parsed.database)).is_file()
     try:
-        with _engine(url).connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision() is not None
+        return revision(_engine(url)) is not None
     except SQLAlchemyError as error:
         raise _unusable(url, error) from None
 
@@ -111,20 +110,26 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def _engine(url: str) -> Engine:
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-            raise StoreProblem(f"a store is SQLite or PostgreSQL, not {parsed.get_backend_name()}")
+    except ArgumentError:
+        raise StoreProblem(f"{shown(url)} names no store; {_FORMS}") from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise StoreProblem(f"a store is SQLite or PostgreSQL, not {parsed.get_backend_name()}; {_FORMS}")
+    if parsed.get_backend_name() == "sqlite" and not parsed.database:
+        raise StoreProblem(f"a store is a file, or on a server; {_FORMS}")
+    return parsed
+
+
+def _engine(url: str) -> Engine:
+    parsed = _parsed(url)
+    try:
         if parsed.get_backend_name() == "sqlite":
-            if not parsed.database:
-                raise StoreProblem("a store is a file: write sqlite:///FILE")
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, ImportError) as error:
-        raise StoreProblem(
-            f"{shown(url)} names no store: {error}; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
-        ) from None
+        raise StoreProblem(f"{shown(url)} names no store: {error}; {_FORMS}") from None
     except OSError as error:
         raise StoreProblem(f"{shown(url)}: {error.strerror}: {error.filename}") from None
     if parsed.get_backend_name() == "sqlite":
