@@ -53,8 +53,10 @@ def open_store(url: str) -> Engine:
     try:
         _migrate(engine)
     except CommandError as error:
+        engine.dispose()
         raise StoreProblem(f"the store {shown(url)} is of another release: {error}; use that release") from None
     except SQLAlchemyError as error:
+        engine.dispose()
         raise _unusable(url, error) from None
     return engine
 
@@ -71,10 +73,13 @@ def is_there(url: str) -> bool:
     parsed = _parsed(url)
     if parsed.get_backend_name() == "sqlite":
         return Path(str(parsed.database)).is_file()
+    engine = _engine(url)
     try:
-        return revision(_engine(url)) is not None
+        return revision(engine) is not None
     except SQLAlchemyError as error:
         raise _unusable(url, error) from None
+    finally:
+        engine.dispose()
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
