@@ -257,7 +257,22 @@ class Bench:
             _batch(frr.command(["ip", "-batch", "-"]), lines)
         inside = ["nsenter", f"--net={self.host.path(f'/run/netns/{VRF}')}", "--"]
         for vnet, gateway in self._texts.gateways.items():
-            run([*inside, "ip", "link", "add", vnet, "type", "veth", "peer", "name", vnet, "netns", str(self.guests.pid)])
+            run(
+                [
+                    *inside,
+                    "ip",
+                    "link",
+                    "add",
+                    vnet,
+                    "type",
+                    "veth",
+                    "peer",
+                    "name",
+                    vnet,
+                    "netns",
+                    str(self.guests.pid),
+                ]
+            )
             _batch([*inside, "ip", "-batch", "-"], [f"addr add {gateway} dev {vnet} nodad", f"link set {vnet} up"])
             self._attach(vnet, inside)
 
