@@ -242,10 +242,7 @@ class Bench:
 
         Else a thousand guests would meet the kernel's limit of 1,024 learned neighbours, which is not bgpd's.
         """
-        run(
-            ["ip", "link", "add", "uplink", "netns", str(self.host.pid), "type", "veth"]
-            + ["peer", "name", "uplink", "netns", str(self.edge.pid)]
-        )
+        _cable("uplink", self.host.pid, self.edge.pid, ())
         loopbacks = self._texts.loopbacks
         for number, frr in enumerate((self.host, self.edge)):
             lines = [f"addr add {address} dev lo" for address in loopbacks[number]]
@@ -257,22 +254,7 @@ class Bench:
             _batch(frr.command(["ip", "-batch", "-"]), lines)
         inside = ["nsenter", f"--net={self.host.path(f'/run/netns/{VRF}')}", "--"]
         for vnet, gateway in self._texts.gateways.items():
-            run(
-                [
-                    *inside,
-                    "ip",
-                    "link",
-                    "add",
-                    vnet,
-                    "type",
-                    "veth",
-                    "peer",
-                    "name",
-                    vnet,
-                    "netns",
-                    str(self.guests.pid),
-                ]
-            )
+            _cable(vnet, None, self.guests.pid, inside)
             _batch([*inside, "ip", "-batch", "-"], [f"addr add {gateway} dev {vnet} nodad", f"link set {vnet} up"])
             self._attach(vnet, inside)
 
@@ -302,6 +284,13 @@ def _looks() -> Iterator[None]:
     while time.monotonic() < deadline:
         yield
         time.sleep(_LOOK_S)
+
+
+def _cable(name: str, here: int | None, there: int, inside: Sequence[str]) -> None:
+    """Join two processes' namespaces by devices of one name; None is the namespace that ``inside`` enters."""
+    near = [] if here is None else ["netns", str(here)]
+    far = ["peer", "name", name, "netns", str(there)]
+    run([*inside, "ip", "link", "add", "name", name, *near, "type", "veth", *far])
 
 
 def _nodad(address: str) -> str:

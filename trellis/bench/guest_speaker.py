@@ -139,28 +139,30 @@ async def _answer(guests: list[Guest], request: dict[str, Any]) -> dict[str, Any
     prefixes = [IPv6Network(prefix) for prefix in request.get("prefixes", ())]
     match request["do"]:
         case "connect":
-            for guest in chosen:
-                guest.connect()
-            try:
-                async with asyncio.timeout(request["within_s"]):
-                    await asyncio.gather(*(guest.established.wait() for guest in chosen))
-            except TimeoutError:
-                missing = [f"{guest.address}: {guest.said}" for guest in chosen if not guest.established.is_set()]
-                return {"failed": f"{len(missing)} have no session, the first {missing[0] if missing else ''}"}
-            return {
-                "connect_at": [guest.connect_at for guest in chosen],
-                "established_at": [guest.established_at for guest in chosen],
-                "attempts": sum(guest.attempts for guest in chosen),
-            }
+            return await _connect(chosen, request["within_s"])
         case "announce":
             return {"at": max(guest.send(announcements(guest.asn, guest.address, prefixes)) for guest in chosen)}
         case "withdraw":
             return {"at": max(guest.send(withdrawals(prefixes)) for guest in chosen)}
         case "reset":
             return {"at": max(guest.reset() for guest in chosen)}
-        case "count":
-            return {"established": sum(guest.established.is_set() for guest in chosen)}
     return {"failed": f"{request['do']} is nothing that guests do"}
+
+
+async def _connect(chosen: list[Guest], within_s: float) -> dict[str, Any]:
+    for guest in chosen:
+        guest.connect()
+    try:
+        async with asyncio.timeout(within_s):
+            await asyncio.gather(*(guest.established.wait() for guest in chosen))
+    except TimeoutError:
+        missing = [f"{guest.address}: {guest.said}" for guest in chosen if not guest.established.is_set()]
+        return {"failed": f"{len(missing)} have no session, the first {missing[0] if missing else ''}"}
+    return {
+        "connect_at": [guest.connect_at for guest in chosen],
+        "established_at": [guest.established_at for guest in chosen],
+        "attempts": sum(guest.attempts for guest in chosen),
+    }
 
 
 def _guest(given: dict[str, Any]) -> Guest:

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from trellis.bench.guest_hosts import Bench, Memory
+from trellis.bench.guest_observer import Observer, can_observe
 from trellis.bench.guest_sites import JUDGED, Load, Shape, light_guests, texts
 from trellis.bench.processes import BenchError
 from trellis.lab.images import ensure_root
@@ -39,7 +40,7 @@ EVENTS = {
     "text": "of the frr.conf that Proxmox would merge: both instances with all neighbours, groups, limits, "
     "soft-reconfiguration, and all lists and route-maps; not in force for want of devices: interfaces, OSPF, the "
     "VRF's L3VNI (so no type-5 routes), bfdd (guests' BFD profile is configured, nobody speaks BFD)",
-    "edge": "another FRR with the lab's text of an edge; its table is its kernel's, read by `ip monitor` with its times",
+    "edge": "another FRR with the lab's text of an edge; its table is its kernel's, read by `ip monitor`",
     "guests": "one process, one address, ASN and TCP connection for each (trellis/bench/guest_speaker.py); all connect "
     "at once, and again after 1 s if refused",
     "bound": "a static passive neighbour for each guest, its own filter and limit; as rendered",
@@ -49,13 +50,15 @@ EVENTS = {
     "session": "from a guest's first attempt to connect until it has the host's OPEN and KEEPALIVE; the slowest",
     "sessions": "from the first attempt of the first guest until the last one's session",
     "all routes": "from the first attempt until the last of all prefixes is in the edge's table",
-    "announced": f"from the moment before the UPDATE is sent until the prefix is in the edge's table; {_SAMPLES} guests "
-    "one after another, median and slowest; `withdrawn` likewise until it is gone",
+    "announced": "from the moment before the UPDATE is sent until the prefix is in the edge's table; "
+    f"{_SAMPLES} guests one after another, median and slowest; `withdrawn` likewise until it is gone",
     "killed": "from the moment before the guest's connection is reset until the last of its prefixes is gone; likewise",
     "burst CPU": "bgpd's processor seconds from before the first attempt until all routes are at the edge",
     "steady CPU": "percent of one processor that bgpd takes while nothing changes (keepalives every 10 s)",
     "waiting": "bgpd's memory with its text loaded and no guest there; `connected`: after the steady time; `dead`: "
     "after all guests' connections were reset at once",
+    "observed": "`agent.py observe --every-s 1` on the host: its process and bgpd for as long as the steady state, "
+    "nothing changing; bgpd's percent includes the steady state's own",
     "judged": "session, announced (slowest), killed (slowest), steady CPU and the largest of the three memories "
     "beyond none's, of bound and open, up to 100 x 10",
 }
@@ -93,6 +96,24 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What looking at a host's guests each second takes, while nothing changes.
+
+    Attributes:
+        cpu_percent: Percent of one processor that the observer takes.
+        bgpd_cpu_percent: And bgpd in the same time.
+        memory: What the observer holds.
+        lines: Lines that it wrote in that time, and ``written_bytes`` their size.
+    """
+
+    cpu_percent: float
+    bgpd_cpu_percent: float
+    memory: Memory
+    lines: int
+    written_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A host with guests of one shape; times in seconds, as ``EVENTS`` defines them.
 
@@ -102,6 +123,7 @@ class Measured:
         memory_dead: bgpd's after all guests died.
         beyond_bytes: The largest resident memory of the three beyond the host's without guests.
         beyond_cpu_percent: Steady processor time beyond the host's without guests.
+        observed: None where the agent can't observe.
     """
 
     shape: Shape
@@ -121,6 +143,7 @@ class Measured:
     memory_dead: Memory
     beyond_bytes: int
     beyond_cpu_percent: float
+    observed: Observed | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +207,7 @@ def _measured(
         connected = bench.bgpd.memory()
         if (up := bench.established()) != load.guests:
             raise BenchError(f"{shape}, {load}: bgpd has {up} sessions of {load.guests}")
+        observed = _observed(bench, steady_s) if can_observe() else None
         say(f"{shape}, {load}: one guest at a time")
         samples = [_changes(bench, number) for number in _chosen(load.guests)]
         bench.guests.do("reset", range(load.guests))
@@ -210,6 +234,7 @@ def _measured(
             memory_dead=dead,
             beyond_bytes=most - none.memory.rss_bytes,
             beyond_cpu_percent=round(steady - none.steady_cpu_percent, 2),
+            observed=observed,
         )
 
 
@@ -224,6 +249,20 @@ def _percent(bench: Bench, steady_s: float) -> float:
     before, at = bench.bgpd.cpu_s(), time.monotonic()
     time.sleep(steady_s)
     return round(100 * (bench.bgpd.cpu_s() - before) / (time.monotonic() - at), 2)
+
+
+def _observed(bench: Bench, steady_s: float) -> Observed:
+    with Observer(bench.host) as observer:
+        time.sleep(_SETTLE_S)
+        before, at, written = observer.process.cpu_s(), time.monotonic(), observer.written
+        percent = _percent(bench, steady_s)
+        return Observed(
+            cpu_percent=round(100 * (observer.process.cpu_s() - before) / (time.monotonic() - at), 2),
+            bgpd_cpu_percent=percent,
+            memory=observer.process.memory(),
+            lines=observer.written[0] - written[0],
+            written_bytes=observer.written[1] - written[1],
+        )
 
 
 def _chosen(guests: int) -> list[int]:

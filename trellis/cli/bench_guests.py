@@ -88,6 +88,12 @@ def _table(load: Load, result: Result) -> Table:
     return table
 
 
+def _observer(one: Measured) -> str:
+    if one.observed is None:
+        return "the agent has none"
+    return f"{one.observed.cpu_percent:.2f} ({one.observed.memory.rss_bytes / 2**20:.1f})"
+
+
 def _nothing(_: Idle) -> str:
     return ""
 
@@ -135,6 +141,13 @@ def _rows() -> Iterator[tuple[str, str, Callable[[Idle], str], Callable[[Measure
         f"none + {most}",
         _nothing,
         lambda one: f"{one.memory_dead.rss_bytes / mib:.1f} / {one.memory_dead.pss_bytes / mib:.1f}",
+    )
+    yield "observer: CPU, % (RSS, MiB)", "", _nothing, _observer
+    yield (
+        "bgpd while observed, %",
+        "",
+        _nothing,
+        lambda one: f"{one.observed.bgpd_cpu_percent:.2f}" if one.observed else "",
     )
     yield (
         "text loaded, s (CPU)",
