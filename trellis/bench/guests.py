@@ -202,7 +202,7 @@ def _measured(
         first = min(came["connect_at"])
         there = bench.arrivals.there([prefix for guest in bench.guests.guests for prefix in guest.prefixes])
         burst = bench.bgpd.cpu_s() - before
-        time.sleep(_SETTLE_S)
+        time.sleep(min(_SETTLE_S, steady_s))
         steady = _percent(bench, steady_s)
         connected = bench.bgpd.memory()
         if (up := bench.established()) != load.guests:
@@ -212,7 +212,7 @@ def _measured(
         samples = [_changes(bench, number) for number in _chosen(load.guests)]
         bench.guests.do("reset", range(load.guests))
         bench.arrivals.gone([prefix for guest in bench.guests.guests for prefix in guest.prefixes])
-        time.sleep(_SETTLE_S)
+        time.sleep(min(_SETTLE_S, steady_s))
         dead = bench.bgpd.memory()
         most = max(memory.rss_bytes for memory in (waiting.memory, connected, dead))
         sessions = zip(came["connect_at"], came["established_at"], strict=True)
@@ -239,7 +239,7 @@ def _measured(
 
 
 def _idle(bench: Bench, steady_s: float) -> Idle:
-    time.sleep(_SETTLE_S)
+    time.sleep(min(_SETTLE_S, steady_s))
     percent = _percent(bench, steady_s)
     return Idle(round(bench.load_s, 2), round(bench.load_cpu_s, 2), bench.bgpd.memory(), percent)
 
@@ -253,7 +253,7 @@ def _percent(bench: Bench, steady_s: float) -> float:
 
 def _observed(bench: Bench, steady_s: float) -> Observed:
     with Observer(bench.host) as observer:
-        time.sleep(_SETTLE_S)
+        time.sleep(min(_SETTLE_S, steady_s))
         before, at, written = observer.process.cpu_s(), time.monotonic(), observer.written
         percent = _percent(bench, steady_s)
         return Observed(
