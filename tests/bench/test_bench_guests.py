@@ -152,6 +152,7 @@ ONE = Measured(
     sessions_s=0.2,
     all_routes_s=0.4,
     burst_cpu_s=0.2,
+    settled_cpu_s=0.3,
     steady_cpu_percent=0.3,
     memory_connected=NONE.memory,
     announced=QUICK,
