@@ -15,12 +15,15 @@ from trellis.bench import rendering
 from trellis.bench.machine import machine
 from trellis.bench.processes import BenchError, Median
 from trellis.bench.sites import Size
+from trellis.cli.bench_guests import guests
 from trellis.cli.console import Mistake, err, out, print_json, say
 from trellis.engine import EngineMissingError, find
 from trellis.lab.errors import LabError
 from trellis.lab.scratch import ScratchError
 
 app = typer.Typer(no_args_is_help=True, help="Measure the product beside the least that the same work can cost.")
+
+app.command()(guests)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sizes = Annotated[str, typer.Option("--sizes", help="Hosts x tenants, comma-separated.")]

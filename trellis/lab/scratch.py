@@ -84,6 +84,7 @@ class ScratchFrr:
         daemons: tuple[str, ...] = DAEMONS,
         *,
         supervised: bool = False,
+        vrfs: tuple[str, ...] = (),
     ) -> None:
         """Describe the scratch FRR; entering the `with` block starts it.
 
@@ -93,11 +94,14 @@ class ScratchFrr:
             daemons: Daemons to run beside zebra, mgmtd and staticd.
             supervised: Start by `frrinit.sh`, with watchfrr, as a host does; slower, and only needed where
                 restarts matter.
+            vrfs: VRFs to have as network namespaces (`zebra --vrfwnetns`), in which bgpd really listens: a
+                machine's kernel may have none of its own.
         """
         self._lower = Path(root).resolve()
         self.hostname = hostname
         self.daemons = daemons
         self._supervised = supervised
+        self._vrfs = vrfs
         self._holder: subprocess.Popen[str] | None = None
         self._pid = 0
 
@@ -148,6 +152,9 @@ class ScratchFrr:
         if missing:
             raise ScratchError(f"{self._lower} has no {', '.join(sorted(missing))}")
         self._enable_daemons()
+        for vrf in self._vrfs:
+            self._must(["ip", "netns", "add", vrf])
+            self._must(["ip", "-n", vrf, "link", "set", "lo", "up"])
         self.write("/etc/frr/frr.conf", "", mode=0o640)
         # Without supervision: watchfrr's own start script, which does what watchfrr would have it do.
         script = ["frrinit.sh", "start"] if self._supervised else ["watchfrr.sh", "start", "all"]
@@ -158,7 +165,10 @@ class ScratchFrr:
         """Say in /etc/frr/daemons which daemons run, as `frrinit.sh` and an agent under test read it."""
         lines = self.read("/etc/frr/daemons").splitlines()
         enabled = {f"{name}=no": f"{name}=yes" for name in self.daemons}
-        self.write("/etc/frr/daemons", "\n".join(enabled.get(line, line) for line in lines) + "\n", mode=0o640)
+        text = "\n".join(enabled.get(line, line) for line in lines) + "\n"
+        if self._vrfs:
+            text = text.replace('zebra_options="', 'zebra_options="--vrfwnetns ', 1)
+        self.write("/etc/frr/daemons", text, mode=0o640)
         self._must(["chown", "frr:frr", "/etc/frr", "/etc/frr/daemons"])
 
     def _await_daemons(self, wanted: list[str]) -> None:
@@ -179,6 +189,11 @@ class ScratchFrr:
             self._holder.kill()
             self._holder.communicate(timeout=_START_LIMIT_S)
             self._holder, self._pid = None, 0
+
+    @property
+    def pid(self) -> int:
+        """Its first process, by which others find its namespaces."""
+        return self._pid
 
     def path(self, inside: str) -> Path:
         """Where a path of the scratch root is seen from this machine, while it runs."""
