@@ -65,7 +65,7 @@ def test_a_host_that_has_not_got_a_guest_sends_it_neither_bfd_nor_tcp_before_and
             await_sessions_back(dev)
             seen, others = sent(dev, address), sorted({*dev.site.hosts} - {host})
             assert seen[host]["bfd"] > WATCHED_S, f"nothing proves that {host} was watched: {seen}"
-            # Whoever had it before repeats its last segment, ever more seldom: nobody is there any more to acknowledge it.
+            # Whoever had it before repeats its last segment, ever more seldom: nobody acknowledges it any more.
             ends = {
                 name: {**seen[name], "tcp": 0} if host == AFTER and name == BEFORE else seen[name] for name in others
             }

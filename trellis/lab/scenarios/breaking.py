@@ -24,7 +24,8 @@ ANOTHERS_VNET = "another1"
 
 _ANOTHERS_TAG = 4242
 _LOCAL = "/etc/frr/frr.conf.local"
-_TASK_S = 120.0
+_TASK_S = 300.0
+"""What a task of Proxmox may take: frr-reload needs 0.1 s for each line that goes, and a node's FRR has 800."""
 _DOWN_S = 60.0
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
