@@ -28,7 +28,7 @@ from trellis.agent.report import SCHEMA_VERSION, Fault, say, some
 LOOKS_AGAIN_AFTER_S = 3.0
 """What differs must differ twice, this far apart: Proxmox writes first and reloads after, FRR takes 3 s to settle."""
 
-OTHER_RELOAD_S = 120.0
+OTHER_RELOAD_S = 240.0
 """How long somebody else's reload of FRR is waited for; taking 6,000 lines away takes 22 s natively."""
 
 PATIENCE_S = 240.0
@@ -199,11 +199,14 @@ def _mend(manifest: Manifest, guarded: Guarded) -> None:
         if last is None or last.digest != manifest.digest or state.under_way() is not None:
             guarded.outcome, guarded.why = "skipped", "something else was committed meanwhile"
             return
-        found = _look(manifest)
-        if found is not None:
-            guarded.repaired, problems = repairs.mend(manifest, found)
+        left, before = _look(manifest), None
+        # FRR's lock may be somebody's for a part of it: as long as less is left than before, it is tried again.
+        while left is not None and (before is None or (left.ours and len(left.ours) < before)):
+            before = len(left.ours)
+            repaired, problems = repairs.mend(manifest, left)
+            guarded.repaired += repaired
             guarded.why = "; ".join(problems)
-        left = _look(manifest)
+            left = _look(manifest)
     guarded.foreign = left.foreign if left else []
     if left is not None and left.ours:
         guarded.outcome = "failed"

@@ -94,13 +94,11 @@ def run(twin: Twin, mutants: Sequence[Mutant], say: Say) -> Outcome:
         named = "; ".join(f"{row.group}: {row.name}: {row.seen}" for row in red[:3])
         raise LabError("mutants", why=f"{len(red)} rows fail without any: {named}", remedy="trellis demo")
     verdicts = []
-    try:
+    with seeding.unguarded(twin):
         for mutant in mutants:
             say(f"{mutant.name}: {mutant.what}")
             verdicts.append(_try(twin, mutant, say))
             say(f"  {_told(verdicts[-1])} ({verdicts[-1].seconds:.1f} s)")
-    finally:
-        seeding.put_back(twin)
     say("after: every row must hold again")
     after = _red(_proven(twin, ROUNDS, say))
     return Outcome(tuple(verdicts), after, seeding.listed(twin) == whole)
