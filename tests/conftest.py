@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Callable
@@ -42,6 +43,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--cases", type=int, default=FEWEST, help="how many cases each counted property runs in all (`make properties`)"
     )
+
+
+WAITING = ("tests/remote/", "tests/lab/plugins/")
+"""Tests that mostly wait, for an sshd or for a time limit: run last, they would leave the processors with nothing."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait, so that one worker waits while the others compute; the rest keep their order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave out what lasts as long as the run: modules, tests, and all that they hold."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

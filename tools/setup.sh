@@ -56,7 +56,7 @@ if [ -z "$uv" ]; then
   fi
 fi
 
-if ! UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --quiet; then
+if ! UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 "$uv" sync --frozen --quiet; then
   say "the Python environment could not be made; it needs Python 3.11 or newer and a reachable package index"
   exit 2
 fi

@@ -10,8 +10,8 @@ import pytest
 from tests.core import broken
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.plan import Plan
-from trellis.plan.firewall_model import LeakPlan
 from trellis.plan.filter_model import RouteMapEntry
+from trellis.plan.firewall_model import LeakPlan
 from trellis.plan.model import Session, SilencedInterface, VrfRoute
 from trellis.plan.rules import RULES, violations
 from trellis.render import Bundle
@@ -52,6 +52,14 @@ def _peers(vrf: str | None, name: str, **changes: object) -> Change:
 
 def _extra_session(vrf: str | None, session: Session) -> Change:
     return lambda plan: broken.instances(plan, vrf, lambda found: replace(found, sessions=(*found.sessions, session)))
+
+
+def _listens(vrf: str | None, heard: tuple[str, str]) -> Change:
+    return lambda plan: broken.instances(plan, vrf, lambda found: replace(found, listens=(heard,)))
+
+
+def _permitted(entry: RouteMapEntry) -> RouteMapEntry | None:
+    return None if entry.action == "deny" else entry
 
 
 def _vnets(**changes: object) -> Change:
@@ -101,6 +109,7 @@ def _leaks(first: str, second: str) -> Change:
 
 
 V1, MESH, EDGE, CP1 = "vrf_evpnz1", "VTEP", "10.255.0.254", "fd00:101::11"
+V2, OPEN = "vrf_evpnz2", "TL-vnet200-OPEN"
 END = VrfRoute("::/0", None)
 FABRIC_CLASS = "4200001000:0:900"
 STRANGER = Session("fd00:101::66", remote_as=65066, passive=True)
@@ -145,6 +154,20 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("R7", "a guest has no limit", _peers(V1, CP1, maximum_prefixes=None)),
     ("R7", "any ASN is taken for the guest's", _sessions(V1, CP1, remote_as=4210101012)),
     ("R7", "a guest's loopback is refused", _entries(CP1_IN, lambda e: None if e.seq == 1 else e)),
+    ("R7", "a guest's path may hold any ASN", _peers(V1, "TL-vnet101-BFD", path_list_in=None)),
+    ("R7", "whoever is on an open VNet may have any ASN", _peers(V2, OPEN, path_list_in=None)),
+    ("R7", "whoever is on an open VNet has no limit", _peers(V2, OPEN, maximum_prefixes=None)),
+    ("R7", "whoever is on an open VNet has no filter", _peers(V2, OPEN, route_map_in=None)),
+    ("R7", "an open VNet accepts everything", _entries("TL-V-vnet200-IN", _without("prefix_list"))),
+    ("R7", "an open VNet accepts what guests have", _entries("TL-V-vnet200-IN", _permitted)),
+    ("R7", "an open VNet accepts whole subnets", _prefixes("TL-V-vnet200-OPEN", ge=None)),
+    ("R8", "an open VNet is heard in another zone", _listens(V1, ("fd00:200::/64", "TL-vnet101-BFD"))),
+    ("R8", "a subnet is heard in the global table", _listens(None, ("fd00:200::/64", "TL-FABRIC"))),
+    ("R8", "a bound VNet is listened to", _listens(V1, ("fd00:101::/64", "TL-vnet101-BFD"))),
+    ("R8", "peers of an open VNet may have the fabric's ASN", _sessions(V2, OPEN, external=False)),
+    ("R10", "whoever is on an open VNet is not told the default", _entries("TL-T-tenant200-OUT", _set(action="deny"))),
+    ("R11", "communities of an open VNet's guests stay", _entries("TL-V-vnet200-IN", _without("set_communities"))),
+    ("R14", "an AS-path list is missing", _peers(V2, OPEN, path_list_in="TL-NOWHERE")),
     ("R8", "an address that no guest has is heard", _extra_session(V1, STRANGER)),
     ("R8", "a guest is heard in the global table", _extra_session(None, CP1_SESSION)),
     ("R8", "a guest of another zone is heard", _extra_session("vrf_evpnz2", CP1_SESSION)),

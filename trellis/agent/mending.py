@@ -149,7 +149,8 @@ def _place(lines: list[ConfigLine], line: ConfigLine) -> int:
     around = line[:-1]
     if not around:
         return len(lines)
-    inside = [at for at, other in enumerate(lines) if other[: len(around)] == around]
+    depth = len(around)
+    inside = [at for at, other in enumerate(lines) if other[:depth] == around]
     if not inside:
         return len(lines)
     if opens_stanza(line):

@@ -52,7 +52,9 @@ OUTERMOST = ("bgp as-path access-list ", "bgp community-list ", "bgp large-commu
 """How lines begin that FRR knows at top level alone: one in a stanza ends it, as we have some carried past Proxmox."""
 
 _IGNORED = re.compile("|".join(IGNORED))
-_CLOSING = re.compile("exit|exit-vrf|exit-address-family|exit-vni")
+_CLOSING = ("exit", "exit-vrf", "exit-address-family", "exit-vni")
+_BEGINNINGS = {around: tuple(start for start in starts if start[-1] == " ") for around, starts in STANZAS.items()}
+"""The beginnings in `STANZAS` that words follow; the others are whole lines.  Asked for each line of each host."""
 
 
 def normalise(text: str) -> Counter[ConfigLine]:
@@ -90,7 +92,7 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
     stanzas: list[str] = []
     for raw in text.splitlines():
         line = " ".join(raw.split())
-        if _CLOSING.fullmatch(line):
+        if line in _CLOSING:
             del stanzas[-1:]
         if not line or _IGNORED.fullmatch(line):
             continue
@@ -107,9 +109,9 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
 def _depth_opened(line: str, stanzas: list[str]) -> int | None:
     """Below how many of the open stanzas a line opens one; like FRR, the innermost that knows the line has it."""
     for depth in range(len(stanzas), -1, -1):
-        around = stanzas[depth - 1].split()[0] if depth else ""
+        around = stanzas[depth - 1].partition(" ")[0] if depth else ""
         if line.startswith(PLAIN.get(around, ())):
             return None
-        if any(line == start or (start[-1] == " " and line.startswith(start)) for start in STANZAS.get(around, ())):
+        if line in STANZAS.get(around, ()) or line.startswith(_BEGINNINGS.get(around, ())):
             return depth
     return None

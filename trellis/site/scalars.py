@@ -151,7 +151,8 @@ def _prefix(*kinds: type[IPv4Network] | type[IPv6Network]) -> Callable[[Any], An
             raise refuse(f"this is an {family} prefix", str(error), "correct the prefix") from error
         if not isinstance(network, kinds):
             raise refuse(f"this is an {family} prefix", "the other family stands here", f"write an {family} prefix")
-        if str(network.network_address) != _compressed(value.rsplit("/", 1)[0]):
+        written, address = value.rsplit("/", 1)[0], str(network.network_address)
+        if written != address and _compressed(written) != address:
             raise refuse(
                 "a prefix has no bits beyond its length",
                 "FRR masks them without a word, so that filters mean something else than they say",
