@@ -6,6 +6,7 @@ no ping of theirs is lost for long, and no route of anybody else's comes to the 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
@@ -18,6 +19,7 @@ from trellis.lab.errors import LabError
 from trellis.site import AttachedGuest
 
 _SHOWN = 6
+_COUNTED = re.compile(r'counter packets (\d+) bytes \d+[^"\n]* comment "([^"]+)"')
 
 
 class Trial:
@@ -57,14 +59,9 @@ class Trial:
 
     def counters(self, host: str) -> dict[str, int]:
         """Packets that each named rule of a host's filters has counted, by its comment."""
-        script = "for table in 'inet trellis' 'bridge trellis' 'inet trellis_peers'; do nft list table $table; done"
         found: dict[str, int] = {}
-        for line in self.bench.sh(host, script).stdout.splitlines():
-            before, _, comment = line.partition(' comment "')
-            words = before.split()
-            if comment and "packets" in words:
-                name = comment.rstrip('"{ ').split('"')[0]
-                found[name] = found.get(name, 0) + int(words[words.index("packets") + 1])
+        for packets, name in _COUNTED.findall(self.bench.sh(host, "nft list ruleset").stdout):
+            found[name] = found.get(name, 0) + int(packets)
         return found
 
     def dropped(self, host: str, comment: str) -> int:
