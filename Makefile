@@ -57,7 +57,7 @@ lint: setup
 
 fast: setup
 	@echo "== fast tests"
-	$(PYTEST) -q -n 3 -m "not frr and not engine and not lab"
+	$(PYTEST) -q -n 3 -m "not frr and not engine and not lab and not postgres and not browser and not prometheus"
 
 properties: setup ## The two long property runs, 100000 cases each: text in any field, entries in any order (~25 min)
 	@nice -n 10 $(PYTEST) -q -n 2 --cases 100000 --timeout 0 $(PROPERTIES)
@@ -65,8 +65,13 @@ properties: setup ## The two long property runs, 100000 cases each: text in any 
 test: check slow ## Everything fast, then scratch FRR, the engine, and the lab's main job (under 15 minutes)
 
 slow: setup
-	@echo "== golden files and agent on a scratch FRR"
+	@tools/setup.sh slow
+	echo "== golden files and agent on a scratch FRR"
 	$(PYTEST) -q -n 4 -m "frr and not lab"  # most of it waits for daemons
+	echo "== alert rules by promtool, the page in Chromium"
+	$(PYTEST) -q -n 2 --dist loadfile -m "browser or prometheus"
+	echo "== the store of guests on PostgreSQL"
+	$(PYTEST) -q -n 2 --dist loadfile -m "postgres and not lab"
 	echo "== the program on the real engine"
 	$(PYTEST) -q -n 2 -m "engine and not lab"
 	echo "== the lab's main job"

@@ -28,29 +28,26 @@ except SiteRefused as refused:
 
 with few_frames():
     rollout = Rollout(planned.rollout, pulumi.runtime.settings.SETTINGS.parallel)
-    private_key = config.require_secret("sshPrivateKey")
-    logins = {name: Login(host.ssh, private_key) for name, host in site.hosts.items()}
+    logins = {name: Login(host.ssh, config.require_secret("sshPrivateKey")) for name, host in site.hosts.items()}
     deployed = rollout.in_order(bundles)
     ready: dict[str, list[pulumi.Resource]] = {}
     for bundle in deployed:
-        after = rollout.before(bundle.host, ready)
-        ready[bundle.host] = [Host(bundle.host, bundle, logins[bundle.host], after).ready]
+        login, after = logins[bundle.host], rollout.before(bundle.host, ready)
+        own = ready[bundle.host] = [Host(bundle.host, bundle, login, after).ready]
         if bundle.secrets:
-            after = ready[bundle.host][:]
-            ready[bundle.host].append(Secrets(bundle.host, bundle, values, logins[bundle.host], after).stored)
+            own.append(Secrets(bundle.host, bundle, values, login, own[:]).stored)
     before = rollout.after_all(ready)
     if planned.sdn is not None and site.proxmox is not None:
         proxmox = pulumi_proxmoxve.Provider(
             "proxmox", endpoint=site.proxmox.endpoint, api_token=config.require_secret("proxmoxApiToken")
         )
         judge = judgement(site.proxmox.endpoint, config.require("proxmoxApiToken"), planned.sdn, deployed)
-        hosts = [resource for resources in ready.values() for resource in resources]
-        before = [Sdn("sdn", planned.sdn, pulumi.ResourceOptions(providers=[proxmox]), hosts, judge).applied]
+        options, hosts = pulumi.ResourceOptions(providers=[proxmox]), [one for own in ready.values() for one in own]
+        before = [Sdn("sdn", planned.sdn, options, hosts, judge).applied]
     done: dict[str, list[pulumi.Resource]] = {}
     for bundle in deployed:
         after = [*ready[bundle.host], *before, *rollout.before_commit(bundle.host, done)]
         done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
-
     for name in sorted(site.tenants):
         Tenant(name, planned)
     for guest in planned.guests:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings a bare Debian machine to where `make` can work: Debian packages, uv, and the locked Python environment.
 # Does nothing, quickly, where all of it is there.  The engine and the lab's images are built by `trellis` itself.
+# `tools/setup.sh slow` also brings what `make slow` alone needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +24,14 @@ need flex flex
 need bison bison
 need bc bc
 need xz xz-utils
+if [ "${1:-}" = slow ]; then  # the page in a real browser, alert rules by Prometheus's own tool, the store on its other database
+  need chromium chromium
+  need chromedriver chromium-driver
+  need promtool prometheus
+  need prometheus-frr-exporter prometheus-frr-exporter
+  [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=(fonts-dejavu-core)
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+fi
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 [ -x /usr/sbin/sshd ] || missing+=(openssh-server)
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
@@ -35,11 +44,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   say "installing Debian packages: ${missing[*]}"
   apt-get update -qq
+  # Nor must PostgreSQL's package make a cluster that would start with the machine.
+  mkdir -p /etc/postgresql-common/createcluster.d
+  printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.d/trellis.conf
   # A package's service must not start on the machine: the tests run their own on loopback.
   printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d.trellis && chmod 755 /usr/sbin/policy-rc.d.trellis
   DEBIAN_FRONTEND=noninteractive POLICYRCD=/usr/sbin/policy-rc.d.trellis \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-  rm -f /usr/sbin/policy-rc.d.trellis
+  rm -f /usr/sbin/policy-rc.d.trellis /etc/postgresql-common/createcluster.d/trellis.conf
 fi
 
 uv="$(command -v uv || true)"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.agent.conftest import Host, Run
 from trellis.agent.bundle import agent_digest, agent_text, invocation
-from trellis.agent.install import FOLDER, HOME, SUDOERS
+from trellis.agent.install import FOLDER, HOME, OBSERVER, OBSERVER_HOME, SUDOERS
 from trellis.agent.itself import AGENT_PATH
 
 pytestmark = pytest.mark.frr
@@ -156,3 +156,29 @@ def test_a_change_under_way_holds_an_installation_up(new_host: Host) -> None:
     run = _install(new_host)
     assert (run.status, run.outcome) == (3, "refused")
     assert "neither committed nor taken back" in run.why
+
+
+def _observing(host: Host, arguments: str) -> Any:
+    return _as_deploy_user(host, f"sudo -n {AGENT_PATH} {arguments}", OBSERVER)
+
+
+def test_who_observes_may_observe_and_nothing_else(new_host: Host) -> None:
+    run = _sent(new_host, "install", "--user", "trellis", "--key", KEY, "--observer-key", KEY)
+    assert (run.status, run.outcome) == (0, "applied"), run.said
+    assert new_host.frr.read(f"{OBSERVER_HOME}/.ssh/authorized_keys") == f"restrict {KEY} trellis\n"
+    seen = _as_deploy_user(new_host, invocation("observe --once"), OBSERVER)
+    assert seen.status == 0, seen.err
+    assert json.loads(seen.out)["whole"] is True
+    named = f"--agent {agent_digest()}"
+    for command in (
+        "status", f"{named} status", f"{named} freeze --reason x --owner observe", f"{named} take-back observe",
+        "observe", f"{named} observe; id", f"{named} observe --once commit", f"{named} secrets observe",
+    ):  # fmt: skip
+        tried = _observing(new_host, f"'{command}'" if ";" in command else command)
+        assert (tried.status, tried.out) == (1, ""), command
+    assert _as_deploy_user(new_host, "sudo -n id", OBSERVER).status == 1
+    again = _sent(new_host, "install", "--user", "trellis")
+    assert (again.status, again.outcome) == (0, "unchanged"), again.said
+    assert _sent(new_host, "uninstall").outcome == "applied"
+    assert new_host.frr.run(["id", OBSERVER]).status != 0
+    assert new_host.frr.run(["ls", FOLDER]).out == ""

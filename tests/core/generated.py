@@ -170,6 +170,7 @@ def _open_policy(draw: Random) -> Data:
         "asns": {"first": first, "last": first + draw.choice([0, 7, 99, 12345]) % 324},
         "prefix_lengths": {"ipv6": {"shortest": shortest, "longest": draw.choice([shortest, 128])}},
         "max_prefixes": draw.choice([1, 10]),
+        "classes": draw.sample(["internal", "tenant", "public"], draw.randint(0, 2)),
         "penalty_min": draw.choice([1, 5, 1440]),
     }
 

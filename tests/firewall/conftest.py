@@ -70,6 +70,9 @@ def _attach(host: Namespace, vnet: str, guest: Namespace) -> None:
     address(host, vnet, f"10.{number}.0.254/24", f"fd00:{number}::fffe/64")
     cable(host, f"p-{vnet}", guest, "eth0")
     host.run(f"ip link set p-{vnet} master {vnet}")
+    guest.run(
+        f"ip link set eth0 address bc:24:11:01:{number - 100:02}:06"
+    )  # the site's, to which its addresses are tied
     address(guest, "eth0", f"10.{number}.0.6/24", f"fd00:{number}::6/64")
     guest.run(f"ip route add default via 10.{number}.0.254")
     guest.run(f"ip -6 route add default via fd00:{number}::fffe")

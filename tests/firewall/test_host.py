@@ -166,7 +166,8 @@ def test_loading_again_replaces_the_table_and_leaves_others_alone(fabric: Fabric
     before = _rules(fabric)
     fabric.load()
     assert _rules(fabric) == before
-    assert re.findall(r"table inet (\S+)", fabric.host.run("nft list tables")) == ["operator", "trellis"]
+    tables = re.findall(r"table (inet \S+|bridge \S+)", fabric.host.run("nft list tables"))
+    assert sorted(tables) == ["bridge trellis", "inet operator", "inet trellis", "inet trellis_peers"]
 
 
 def _rules(fabric: Fabric) -> str:
@@ -174,8 +175,9 @@ def _rules(fabric: Fabric) -> str:
 
 
 def _dropped(fabric: Fabric, comment: str) -> int:
-    """Return how many packets the rules of that comment have dropped."""
-    objects = json.loads(fabric.host.run("nft -j list table inet trellis"))["nftables"]
+    """Return how many packets the rules of that comment have dropped, as packets or as frames."""
+    listed = (fabric.host.run(f"nft -j list table {family} trellis") for family in ("inet", "bridge"))
+    objects = [found for text in listed for found in json.loads(text)["nftables"]]
     rules = [found["rule"] for found in objects if found.get("rule", {}).get("comment") == comment]
     assert rules, comment
     counters = [part["counter"] for rule in rules for part in rule["expr"] if "counter" in part]

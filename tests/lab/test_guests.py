@@ -147,6 +147,8 @@ def test_places_are_kept_and_told_to_proxmox(tmp_path: Path) -> None:
     assert (vms["solcp02"]["node"], vms["solcp02"]["status"]) == ("pve02", "stopped")
     assert (vms["solcp03"]["node"], vms["solcp03"]["status"]) == ("pve03", "stopped")
     assert len({vm["vmid"] for vm in vms.values()}) == len(guests)
+    card = (vms["solcp01"]["mac"], vms["solcp01"]["bridge"], vms["solcp01"]["tap"])
+    assert card == ("bc:24:11:01:01:11", "vnet101", f"tap{vms['solcp01']['vmid']}i0")
 
 
 @dataclass

@@ -50,6 +50,7 @@ MODULES = (
     "drift",
     "preflight",
     "sessions",
+    "accepted",
     "target",
     "recovery",
     "change",
@@ -62,6 +63,9 @@ MODULES = (
     "prepare",
     "repairs",
     "guard",
+    "vty",
+    "peers",
+    "observe",
     "install",
     "main",
 )

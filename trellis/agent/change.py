@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trellis.agent import backups, files, frr, outside, recovery, sessions, state, sysctl, units, vault
+from trellis.agent import accepted, backups, files, frr, outside, recovery, sessions, state, sysctl, units, vault
 from trellis.agent.host import differences, file_differences, wanted_sysctls
 from trellis.agent.limits import TAKE_BACK_S, Limit, change_s
 from trellis.agent.manifest import ManagedFile
@@ -133,13 +133,15 @@ class Change:
         """The host's table and its unit, before FRR gets new routes: no packet may pass between zones meanwhile."""
         return "; ".join([outside.load_table(self.manifest), *units.bring_up(self.manifest.units)])
 
-    def reload(self) -> None:
+    def reload(self) -> str:
         """Have FRR run the intended configuration."""
         self._pids = frr.alive()
+        made_way = accepted.make_way(self._sessions, self.manifest.intent) if self._sessions.dynamic else ""
         if self.manifest.running is None:
             self._said = frr.reload(self._limit.left())
         else:
             self._said = recovery.reload_text(self.manifest.running, self._limit.left())
+        return made_way
 
     def refuse_crashed(self) -> None:
         """Raise a Fault when a daemon is gone, or is another process than before the reload."""

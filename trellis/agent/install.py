@@ -29,6 +29,11 @@ FOLDER = str(Path(AGENT_PATH).parent)
 HOME = f"{FOLDER}/login"
 """The deploy user's home; root's, as all in it."""
 
+OBSERVER = "trellis-observe"
+"""Who may have the agent tell what it sees, and nothing else."""
+
+OBSERVER_HOME = f"{FOLDER}/observer"
+
 SUDOERS = "/etc/sudoers.d/trellis"
 UNITS: dict[str, str] = {**recovery.UNITS, **guard.UNITS}
 """Our units: file name -> text. Those with an [Install] section are enabled; paths and timers are started, too."""
@@ -37,6 +42,7 @@ ANSWER_S = 30.0
 """What one call of useradd, visudo or sudo may take; 0.1 s is usual."""
 
 _KEYS = f"{HOME}/.ssh/authorized_keys"
+_OBSERVER_KEYS = f"{OBSERVER_HOME}/.ssh/authorized_keys"
 _UNIT_FOLDER = "/etc/systemd/system"
 _RECORD = "installed.json"
 _KEY = re.compile(r"(?:sk-)?(?:ssh-(?:ed25519|rsa)|ecdsa-sha2-nistp\d+)(?:@openssh\.com)? [A-Za-z0-9+/]+={0,3}")
@@ -48,6 +54,12 @@ Defaults!{agent} !use_pty, !requiretty, !pam_session
 {user} ALL=(root) NOPASSWD: {agent}
 """
 
+# Not by sudo's wildcards: `*` matches blanks too, and `freeze --reason x --owner observe` would pass for observing.
+_OBSERVER_RULE = """\
+# Who observes: one command with its options, and nothing else. sudo knows expressions since 1.9.10.
+{observer} ALL=(root) NOPASSWD: {agent} ^--agent [0-9a-f]{{64}} observe( --[a-z-]+( [0-9.]+)?)*$
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Installed:
@@ -57,21 +69,24 @@ class _Installed:
     paths: tuple[str, ...]
 
 
-def install(user: str, keys: list[str], report: Report) -> None:
+def install(user: str, keys: list[str], report: Report, observer_keys: list[str] | None = None) -> None:
     """Install this agent, or upgrade the one that is there; what is as it should be is left alone.
 
     Args:
         user: The deploy user; made if there is none.
         keys: The public keys that it logs in with, in place of those of an earlier installation; none keeps those.
         report: Where steps, outcome and fault go.
+        observer_keys: The same of who observes; without any, now or earlier, there is no such user.
     """
     try:
         with contextlib.ExitStack() as stack:
             _begin(report, stack)
             with report.step("deploy user"):
-                keys = keys or _present_keys()
-                _refuse_unusable(user, keys)
-            _install(user, keys, report)
+                keys, observing = keys or _present_keys(_KEYS), observer_keys or _present_keys(_OBSERVER_KEYS)
+                _refuse_unusable(user, HOME, keys)
+                if observing:
+                    _refuse_unusable(OBSERVER, OBSERVER_HOME, observing)
+            _install(user, keys, observing, report)
     except Fault as fault:
         report.fail_once(fault)
 
@@ -98,6 +113,7 @@ def uninstall(report: Report) -> None:
                 units.systemctl("daemon-reload")
             with report.step("deploy user"):
                 _remove_user(earlier.user)
+                _remove_user(OBSERVER)
                 shutil.rmtree(FOLDER, ignore_errors=True)
             with report.step("secrets"):
                 # FRR's files keep those that it uses; nobody is left to whom the agent's own copy would be of use.
@@ -124,14 +140,14 @@ def _begin(report: Report, stack: contextlib.ExitStack) -> None:
     os.umask(0o022)
 
 
-def _present_keys() -> list[str]:
+def _present_keys(path: str) -> list[str]:
     """The keys that an earlier installation let in."""
-    there = files.found(_KEYS)
+    there = files.found(path)
     lines = there.content.decode(errors="replace").splitlines() if there else []
     return [" ".join(line.split()[1:3]) for line in lines]
 
 
-def _refuse_unusable(user: str, keys: list[str]) -> None:
+def _refuse_unusable(user: str, home: str, keys: list[str]) -> None:
     if not _USER.fullmatch(user) or user == "root":
         raise Fault(
             f"the deploy user {user!r}", "it is root, or no name of a user", "name another in the site: ssh.user"
@@ -144,79 +160,92 @@ def _refuse_unusable(user: str, keys: list[str]) -> None:
         raise Fault("the deploy user's public key", why, "give it as `ssh-keygen -y` prints it, without its comment")
     with contextlib.suppress(KeyError):
         there = pwd.getpwnam(user)
-        if there.pw_dir != HOME:
+        if there.pw_dir != home:
             why = f"it has its own home, {there.pw_dir}, and was not made by trellis"
             raise Fault(f"the user {user} is there already", why, "name another in the site: hosts.NAME.ssh.user")
 
 
-def _install(user: str, keys: list[str], report: Report) -> None:
+def _install(user: str, keys: list[str], observing: list[str], report: Report) -> None:
     earlier = _installed()
-    wanted = _wanted(user, keys)
+    rules = _rules(user, observed=bool(observing))
+    wanted = _wanted(rules, keys, observing)
     with report.step("stage files") as step:
         files.take_back([file.path for file in wanted])  # of a run that was cut off
         changed = [file for file in wanted if files.differences(file, files.found(file.path))]
         files.stage(changed)
         step.detail = ", ".join(Path(file.path).name for file in changed) or "as they were"
     new_units = [name for name in UNITS if not Path(_UNIT_FOLDER, name).exists()]
-    made_user = False
+    made: list[str] = []
     try:
         with report.step("check sudoers"):
-            _check_rule(user)
+            _check_rules(rules)
         with report.step("make user"):
-            made_user = _make_user(user)
+            made += _make_user(user, HOME, "Trellis deploys")
+            made += _make_user(OBSERVER, OBSERVER_HOME, "Trellis observes") if observing else []
         with report.step("replace files"):
-            _open_folders()
+            _open_folders([HOME, *([OBSERVER_HOME] if observing else [])])
             files.publish(changed)
         with report.step("units") as step:
             orders = _bring_up_units([Path(file.path).name for file in changed])
             step.detail = "; ".join(orders) or "as they were"
         with report.step("sudo"):
             _refuse_unless_allowed(user)
+            if observing:
+                _refuse_unless_allowed(OBSERVER, "--agent", "0" * 64, "observe")
     except Fault:
         report.outcome = "broken"
         with report.step("restore"):
-            _take_back([file.path for file in wanted], new_units, user if made_user else None)
+            _take_back([file.path for file in wanted], new_units, made)
         report.outcome = "restored"
         raise
     files.settle([file.path for file in wanted])
     with report.step("leftovers") as step:
         step.detail = _clear_leftovers(earlier, user, [file.path for file in wanted])
-    report.outcome = "applied" if changed or made_user or orders or step.detail else "unchanged"
+    report.outcome = "applied" if changed or made or orders or step.detail else "unchanged"
 
 
-def _wanted(user: str, keys: list[str]) -> list[ManagedFile]:
+def _rules(user: str, *, observed: bool) -> str:
+    """What sudo is told."""
+    rules = _RULE.format(agent=AGENT_PATH, user=user)
+    return rules + (_OBSERVER_RULE.format(agent=AGENT_PATH, observer=OBSERVER) if observed else "")
+
+
+def _wanted(rules: str, keys: list[str], observing: list[str]) -> list[ManagedFile]:
     """Every file of an installation, the one that lets somebody in last."""
     texts = [(AGENT_PATH, own_text().decode(), 0o755)]
     texts += [(f"{_UNIT_FOLDER}/{name}", text, 0o644) for name, text in sorted(UNITS.items())]
-    texts.append((SUDOERS, _RULE.format(agent=AGENT_PATH, user=user), 0o440))
-    texts.append((_KEYS, "".join(f"restrict {key} trellis\n" for key in sorted(set(keys))), 0o644))
+    texts.append((SUDOERS, rules, 0o440))
+    for path, own in ((_OBSERVER_KEYS, observing), (_KEYS, keys)):
+        if own:
+            texts.append((path, "".join(f"restrict {key} trellis\n" for key in sorted(set(own))), 0o644))
     # Not splitlines: it ends a line at characters, too, that a file may hold in one.
     return [ManagedFile(path, mode, "root", "root", tuple(text.split("\n")[:-1])) for path, text, mode in texts]
 
 
-def _check_rule(user: str) -> None:
-    """Have sudo read our rule before it is in force: a file that it cannot read locks everybody out of sudo."""
+def _check_rules(rules: str) -> None:
+    """Have sudo read our rules before it is in force: a file that it cannot read locks everybody out of sudo."""
     with tempfile.NamedTemporaryFile("w", suffix=".sudoers") as copy:
-        copy.write(_RULE.format(agent=AGENT_PATH, user=user))
+        copy.write(rules)
         copy.flush()
         ended = run(["visudo", "-c", "-f", copy.name], ANSWER_S)
     if ended.status:
         raise Fault("the rule for sudo", some(ended.complaints), "report this with the version of sudo")
 
 
-def _make_user(user: str) -> bool:
+def _make_user(user: str, home: str, comment: str) -> list[str]:
+    """Make a user, if there is none of the name; returns whom it made."""
     with contextlib.suppress(KeyError):
         pwd.getpwnam(user)
-        return False
+        return []
     # The password "*" is one that nobody has; sshd takes the usual "!" for a locked account, which has no keys either.
-    _called("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", HOME, "--shell", "/bin/sh",
-            "--password", "*", "--comment", "Trellis deploys", user)  # fmt: skip
-    return True
+    _called("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", "/bin/sh",
+            "--password", "*", "--comment", comment, user)  # fmt: skip
+    return [user]
 
 
-def _open_folders() -> None:
-    """Have the folders of our files be root's, and let the deploy user and sshd read what is in them."""
-    for folder in (Path(FOLDER), Path(HOME), Path(HOME, ".ssh")):
+def _open_folders(homes: list[str]) -> None:
+    """Have the folders of our files be root's, and let their users and sshd read what is in them."""
+    for folder in (Path(FOLDER), *(Path(home, inner) for home in homes for inner in ("", ".ssh"))):
         folder.mkdir(parents=True, exist_ok=True)
         os.chown(folder, 0, 0)
         folder.chmod(0o755)
@@ -241,21 +270,21 @@ def _bring_up_units(changed: list[str]) -> list[str]:
     return [*(["daemon-reload"] if known else []), *(" ".join(order) for order in orders)]
 
 
-def _refuse_unless_allowed(user: str) -> None:
+def _refuse_unless_allowed(user: str, *arguments: str) -> None:
     """See that sudo itself says so: its main file may not read ours."""
-    ended = run(["sudo", "-n", "-l", "-U", user, AGENT_PATH], ANSWER_S)
+    ended = run(["sudo", "-n", "-l", "-U", user, AGENT_PATH, *arguments], ANSWER_S)
     if ended.status:
         remedy = "have /etc/sudoers end with `@includedir /etc/sudoers.d`"
         raise Fault(f"sudo does not let {user} run the agent", some(ended.complaints) or "it says no", remedy)
 
 
-def _take_back(paths: list[str], new_units: list[str], made_user: str | None) -> None:
+def _take_back(paths: list[str], new_units: list[str], made: list[str]) -> None:
     with contextlib.suppress(Fault):
         units.put_back({name: [units.NOT_ENABLED, units.NOT_ACTIVE] for name in new_units})
     if any(path.startswith(_UNIT_FOLDER) for path in files.take_back(paths)):
         units.systemctl("daemon-reload")
-    if made_user is not None:
-        _remove_user(made_user)
+    for user in made:
+        _remove_user(user)
     if not Path(AGENT_PATH).exists():
         shutil.rmtree(FOLDER, ignore_errors=True)
 
@@ -283,7 +312,7 @@ def _end_units(paths: tuple[str, ...]) -> None:
 
 def _remove_user(user: str) -> None:
     with contextlib.suppress(KeyError):
-        if pwd.getpwnam(user).pw_dir == HOME:
+        if pwd.getpwnam(user).pw_dir in (HOME, OBSERVER_HOME):
             _called("userdel", user)
 
 

@@ -7,6 +7,7 @@
     agent.py recover               at boot: put back the files of a change that was cut off, before FRR reads them
     agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
     agent.py guard                 mend what is ours of what others did to this host, tell the rest (systemd calls it)
+    agent.py observe               tell what guests' sessions and routes are, as they change, while anybody reads
     agent.py status                what was committed, what is under way, who holds the lock
     agent.py secrets  < values     keep what the next commit needs of secrets; put changed ones into force
     agent.py history [N]           what was committed here and when; or one commit, and what going back to it changes
@@ -65,10 +66,15 @@ def main(arguments: list[str] | None = None) -> int:
     checking.add_argument("--manifest", action="store_true", help="compare with the manifest on standard input")
     guarding = commands.add_parser("guard", help="mend what is ours of what others did to this host, and tell the rest")
     guarding.add_argument("--patience-s", type=float, default=0, help="how long to wait for a change under way to end")
+    observing = commands.add_parser("observe", help="tell what guests' sessions and routes are, while anybody reads")
+    observing.add_argument("--every-s", type=float, default=1.0, help="seconds from look to look")
+    observing.add_argument("--whole-every-s", type=float, default=30.0, help="seconds between whole lines")
+    observing.add_argument("--once", action="store_true", help="write one whole line and end")
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
     installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
     installing.add_argument("--user", required=True, help="the deploy user")
     installing.add_argument("--key", action="append", default=[], help="a public key that it logs in with")
+    installing.add_argument("--observer-key", action="append", default=[], help="one of who may observe, and no more")
     commands.add_parser("uninstall", help="take away what install brought; what the host runs stays")
     commands.add_parser("secrets", help="keep the secrets on standard input, and put changed ones into force")
     _add_operators_commands(commands)
@@ -121,6 +127,10 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911 - one for e
                 from trellis.agent import operate  # noqa: PLC0415 - nobody else needs it
 
                 return operate.run(options, _standard_input() if options.command == "adopt" else "")
+            case "observe":
+                from trellis.agent.observe import observe  # noqa: PLC0415 - nobody else needs it
+
+                return observe(options.every_s, options.whole_every_s, once=options.once)
             case command:
                 return _guard(options.patience_s) if command == "guard" else _status()
     except BadManifest as bad:
@@ -164,7 +174,7 @@ def _installation(options: argparse.Namespace) -> int:
 
     report = Report(os.uname().nodename, own_digest())
     if options.command == "install":
-        install(options.user, options.key, report)
+        install(options.user, options.key, report, options.observer_key)
     else:
         uninstall(report)
     say(f"{report.host}: {options.command}: {report.outcome}")

@@ -44,7 +44,8 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None)
 
 
-def _end_with_the_agent() -> None:
+def end_with_the_agent() -> None:
+    """Have the kernel end the calling process when its parent ends; for `preexec_fn`."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -73,7 +74,7 @@ def run(argv: list[str], within_s: float) -> Ended:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
-                preexec_fn=_end_with_the_agent,  # noqa: PLW1509 - unsafe beside threads only; there are none
+                preexec_fn=end_with_the_agent,  # noqa: PLW1509 - unsafe beside threads only; there are none
             )
         except OSError as error:
             raise Fault(argv[0], error.strerror or str(error), f"install the package that has {argv[0]}") from error

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from trellis.cli import bench, check, core, engine, install, lab, reach, ways_back
+from trellis.cli import bench, check, core, engine, guests, install, lab, monitoring, observe, reach, serve, ways_back
 from trellis.cli import map as fabric_map
 from trellis.cli.console import Mistake, complain
 from trellis.site import SiteRefused
@@ -30,6 +30,10 @@ check.add_to(app)
 ways_back.add_to(app)
 fabric_map.add_to(app)
 reach.add_to(app)
+monitoring.add_to(app)
+serve.add_to(observe.app)
+app.add_typer(observe.app, name="observe")
+app.add_typer(guests.app, name="guests")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bench.app, name="bench")
 lab.add_demo_to(app)

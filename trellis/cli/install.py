@@ -30,6 +30,10 @@ PublicKeys = Annotated[
     list[Path] | None,
     typer.Option("--deploy-key", "-k", help="File with the deploy user's PUBLIC keys; without, those there stay."),
 ]
+ObserverKeys = Annotated[
+    list[Path] | None,
+    typer.Option("--observer-key", help="File with PUBLIC keys of `trellis-observe`, who may observe and no more."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with each host's report.")]
 
 
@@ -46,6 +50,7 @@ def install(
     identity: Identity = None,
     as_root_user: RootUser = "root",
     deploy_key: PublicKeys = None,
+    observer_key: ObserverKeys = None,
     json: Json = False,
 ) -> None:
     """Put the agent on hosts, or upgrade it: once, as root. The deploy user can run it from then on, and nothing else.
@@ -53,20 +58,25 @@ def install(
     Makes the site's `ssh.user` with the deploy key, and lets sudo run the agent for it. Nothing that the host runs is
     changed. Exit code 1 if a host could not be done; the others are done all the same.
 
+    With --observer-key there is also a user `trellis-observe`, for `trellis observe run --user trellis-observe`.
+
     Examples:
 
       trellis install --identity ~/.ssh/root_ed25519 --deploy-key deploy.pub
 
+      trellis install --deploy-key deploy.pub --observer-key observer.pub
+
       trellis install pve02        # an upgrade: its keys stay
     """
     keys = [key for path in deploy_key or () for key in _public_keys(path)]
+    observing = [key for path in observer_key or () for key in _public_keys(path)]
     site = read_site(stack, file)
     users = {name: host.ssh.user for name, host in site.hosts.items()}
 
     def work(login: Login) -> Installation:
         from trellis.remote.installation import install_agent
 
-        return install_agent(login, users[login.host], keys)
+        return install_agent(login, users[login.host], keys, observing)
 
     _on_hosts("install", hosts, (stack, file), (identity, as_root_user), work, json=json)
 

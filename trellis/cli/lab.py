@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from trellis.cli import guests
 from trellis.cli.console import Mistake, out, print_json, say
 from trellis.cli.map import write_picture
 from trellis.cli.stack import FileOption, StackOption, read_site, stack_file
@@ -312,6 +313,7 @@ def _as_json(done: Outcome) -> dict[str, Any]:
         "logins_of_the_program": done.logins,
         "sessions_reset": list(done.resets),
         "proof": as_json(done.rows, done.seconds),
+        "guests": list(done.guests),
     }
 
 
@@ -328,6 +330,10 @@ def _print_outcome(done: Outcome) -> None:
         resets = ", ".join(done.resets) or "none"
         out.print(f"  sessions that stayed Established: {len(done.sessions.kept)}; that have reset: {resets}")
     out.print(as_table(done.rows, done.seconds))
+    out.print("\n[bold]Guests[/], from the store:")
+    guests.sessions(store=done.store)
+    if done.not_seen:
+        out.print(f"  not up by what the store knows: {', '.join(done.not_seen)}", markup=False)
     failed = sum(1 for row in done.rows if row.fails)
     verdict = "[bold green]everything holds[/]" if done.ok else f"[bold red]{failed} rows fail[/]"
     out.print(f"{verdict}; the lab stays up: `trellis lab status`, `trellis lab shell HOST`, `trellis lab down`")

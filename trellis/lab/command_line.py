@@ -40,24 +40,32 @@ def stack_file_of(twin: Twin) -> Path:
     return file
 
 
-def trellis(twin: Twin, *words: str, key: Path | None = None, timeout_s: float = 300) -> Completed:
+def trellis(
+    twin: Twin, *words: str, key: Path | None = None, with_site: bool = True, timeout_s: float = 300
+) -> Completed:
     """Run a command of ``trellis`` as an operator would, from the lab's controller.
 
     Args:
         twin: The lab.
-        words: The command and its arguments; the stack file of the lab is added.
+        words: The command and its arguments.
         key: The private key to log in with; by default the deploy user's.
+        with_site: Whether the stack file of the lab is added.
         timeout_s: Seconds after which it is given up.
 
     Raises:
         LabError: It took too long; its exit status is the caller's to judge.
     """
     inside = ["ip", "netns", "exec", network.namespace_of(twin.stack, from_site.CONTROLLER)]
-    file = stack_file_of(twin)
+    site = ["--file", str(stack_file_of(twin))] if with_site else []
     program = [sys.executable, "-P", "-c", "from trellis.cli import main; main()"]
     return run(
-        [*inside, *program, *words, "--file", str(file)],
-        environment={**os.environ, "TRELLIS_SSH_KEY": (key or twin.lab.program_key).read_text()},
+        [*inside, *program, *words, *site],
+        environment={
+            **os.environ,
+            "TRELLIS_SSH_KEY": (key or twin.lab.program_key).read_text(),
+            "PROXMOX_VE_API_TOKEN": twin.proxmox_token,
+            "SSL_CERT_FILE": str(twin.lab.state / "proxmox" / "ca.pem"),
+        },
         timeout_s=timeout_s,
         check=False,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from trellis.lab import observed
 from trellis.lab import twin as twins
 from trellis.lab.deployment import Result
 from trellis.lab.processes import Say
@@ -34,8 +35,10 @@ class Outcome:
         logins: How often the program logged in to hosts for preview and apply.
         sessions: What became of the sessions that were there before; None on a first apply.
         rows: The evidence.
+        guests: Each guest's session as the product's store has it.
         seconds: Wall time per step.
         diff_file: Where the whole text of the preview's diff is.
+        store: The address of the store.
     """
 
     preview: Result
@@ -44,13 +47,20 @@ class Outcome:
     logins: int
     sessions: Comparison | None
     rows: tuple[Row, ...]
+    guests: tuple[dict[str, Any], ...]
     seconds: dict[str, float]
     diff_file: Path
+    store: str
 
     @property
     def ok(self) -> bool:
-        """Whether every row holds and no session has reset."""
-        return holds(self.rows) and not self.resets
+        """Whether every row holds, no session has reset, and the store knows each guest's session to be up."""
+        return holds(self.rows) and not self.resets and not self.not_seen
+
+    @property
+    def not_seen(self) -> tuple[str, ...]:
+        """The guests whose session the store does not know to be up."""
+        return tuple(str(row["guest"]) for row in self.guests if row["state"] != "Established")
 
     @property
     def resets(self) -> tuple[str, ...]:
@@ -100,8 +110,9 @@ def run(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, fr
     timed("guests started", lambda: twin.start_guests(say))
     timed("converged", lambda: wait_until_converged(twin, say, CONVERGED_WITHIN_S))
     rows = timed("evidence", lambda: prove(twin, say))
+    seen = timed("store", lambda: observed.guests(twin))
     changed = None if before is None else compare(before, sessions(twin))
-    return Outcome(preview, applied, first, logins, changed, rows, seconds, diff_file)
+    return Outcome(preview, applied, first, logins, changed, rows, seen, seconds, diff_file, observed.store_of(twin))
 
 
 def described(changes: Mapping[str, int]) -> str:

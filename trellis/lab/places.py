@@ -47,6 +47,9 @@ def write(state: Path, guests: tuple[AttachedGuest, ...], places: Mapping[str, P
             "name": guest.name,
             "node": here[guest.name].host,
             "status": "running" if here[guest.name].running else "stopped",
+            "mac": guest.mac,
+            "bridge": guest.vnet,
+            "tap": f"tap{vm_number(guest)}i0",
         }
         for guest in guests
     ]

@@ -7,14 +7,33 @@ Queries stand in ``trellis.observe.queries``, what is written in ``trellis.obser
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 UNKNOWN = "unknown"
 """What stands for a VM or network card that nothing is known of."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment with its time zone, which is UTC in every database; SQLite itself would lose it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Put a moment into UTC, as it is stored."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give a stored moment its zone back."""
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
 
 _Key = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only
 
@@ -52,6 +71,8 @@ class EventKind(StrEnum):
     SESSION_UP = "session_up"
     SESSION_DOWN = "session_down"
     SESSION_MOVED = "session_moved"
+    SESSION_DOUBLED = "session_doubled"
+    """Established on two hosts at once: a move under way, or two guests with one address."""
     OPEN_REFUSED = "open_refused"
     PENALTY_BEGUN = "penalty_begun"
     PENALTY_ENDED = "penalty_ended"
@@ -95,7 +116,14 @@ class Peering(Base):
     """The host that has the session, or had it last."""
     mode: Mapped[str] = mapped_column(String(8))
     """``bound`` or ``open``."""
+    mac: Mapped[str | None] = mapped_column(String(17))
+    """The network card's address: the site's, or the one that a host saw for a guest of an open VNet."""
+    vm_stopped: Mapped[datetime | None] = mapped_column(Moment)
+    """Since when Proxmox says that the VM does not run."""
+    vm_destroyed: Mapped[datetime | None] = mapped_column(Moment)
+    """When it was seen that Proxmox has the VM no longer."""
     guest_asn: Mapped[int] = mapped_column(BigInteger)
+    """0 for a guest of an open VNet that was cut off before its ASN was seen."""
     guest_ip: Mapped[str] = mapped_column(String(45))
     vr_asn: Mapped[int] = mapped_column(BigInteger)
     vr_ip: Mapped[str] = mapped_column(String(45))
@@ -106,9 +134,9 @@ class Peering(Base):
     prefixes_received: Mapped[int] = mapped_column(Integer, default=0)
     prefixes_sent: Mapped[int] = mapped_column(Integer, default=0)
     last_error: Mapped[str | None] = mapped_column(String(255))
-    created: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    last_updated: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    removed: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created: Mapped[datetime] = mapped_column(Moment)
+    last_updated: Mapped[datetime | None] = mapped_column(Moment)
+    removed: Mapped[datetime | None] = mapped_column(Moment)
     """When the guest left the site, or its VM was destroyed."""
 
 
@@ -122,11 +150,13 @@ class Session(Base):
     peering_id: Mapped[int] = mapped_column(ForeignKey("bgp_guest_peering.id", ondelete="CASCADE"))
     host: Mapped[str] = mapped_column(String(63))
     state: Mapped[str] = mapped_column(String(32))
+    established_at: Mapped[datetime | None] = mapped_column(Moment)
+    """When the session came up that the host has, or had when it was last read: this tells one from another."""
     uptime_seconds: Mapped[int | None] = mapped_column(BigInteger)
     prefixes_received: Mapped[int] = mapped_column(Integer, default=0)
     prefixes_sent: Mapped[int] = mapped_column(Integer, default=0)
     last_error: Mapped[str | None] = mapped_column(String(255))
-    last_updated: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    last_updated: Mapped[datetime] = mapped_column(Moment)
 
 
 class Route(Base):
@@ -152,9 +182,9 @@ class Route(Base):
     """For people: what is wrong, with the values that were compared."""
     rejection_code: Mapped[str | None] = mapped_column(String(32))
     """For programs: one of ``trellis.observe.reasons.Code``."""
-    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    accepted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    accepted_at: Mapped[datetime | None] = mapped_column(Moment)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class Event(Base):
@@ -164,7 +194,7 @@ class Event(Base):
     __table_args__ = (Index("idx_event_at", "at"), Index("idx_event_guest", "network_id", "guest"))
 
     id: Mapped[int] = mapped_column(_Key, primary_key=True, autoincrement=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    at: Mapped[datetime] = mapped_column(Moment)
     kind: Mapped[str] = mapped_column(String(32))
     """One of ``EventKind``."""
     host: Mapped[str] = mapped_column(String(63), default="")
@@ -183,5 +213,5 @@ class ObservedHost(Base):
 
     name: Mapped[str] = mapped_column(String(63), primary_key=True)
     reached: Mapped[bool]
-    last_read: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_read: Mapped[datetime | None] = mapped_column(Moment)
     error: Mapped[str | None] = mapped_column(String(255))

@@ -118,9 +118,18 @@ def title(text: str) -> Element:
     return element("title", text)
 
 
-def group(*children: Element | None, class_: str | None = None, tip: str | None = None) -> Element:
-    """Return elements that belong together."""
-    return element("g", title(tip) if tip else None, *children, class_=class_)
+def group(
+    *children: Element | None, class_: str | None = None, tip: str | None = None, guests: Iterable[str] = ()
+) -> Element:
+    """Return elements that belong together.
+
+    Args:
+        children: The elements.
+        class_: Classes of the group.
+        tip: What a pointer that rests on it shows.
+        guests: Names of the guests that it stands for, so that a page may colour it by what their sessions do.
+    """
+    return element("g", title(tip) if tip else None, *children, class_=class_, data_guests=" ".join(guests) or None)
 
 
 def link(target: str, label: str, *children: Element | None) -> Element:

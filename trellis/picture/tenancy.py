@@ -174,8 +174,14 @@ def _cell(zone: ZoneBand, band: VnetBand, cell: Cell, box: Box) -> Element:
         height = chip_size(guest, len(zone.vrfs), brief=brief)[1]
         chip = Box(x + 20, y, box.right - PAD - x - 20, height)
         last = y + height // 2
-        chips += [line(x, last, chip.x, last, f"rail stroke {colour}"), dot(x, last, 5, "end")]
-        chips.append(_chip(guest, chip, colour, anywhere=len(guest.placement) == len(zone.vrfs), brief=brief))
+        chips.append(
+            group(
+                line(x, last, chip.x, last, f"rail stroke {colour}"),
+                dot(x, last, 5, "end"),
+                _chip(guest, chip, colour, anywhere=len(guest.placement) == len(zone.vrfs), brief=brief),
+                guests=[guest.name],
+            )
+        )
         y += height + CHIP_GAP
     if cell.at_home:
         drawn.append(line(x, box.y - 4 + RAIL, x, last, f"rail stroke {colour}"))
@@ -223,14 +229,18 @@ def _dense_cell(band: VnetBand, cell: Cell, box: Box, colour: str, *, named: boo
     x, y = box.middle, box.y + box.height // 2
     mark: list[Element] = []
     if cell.at_home:
-        said = [guest.name for guest in cell.at_home] if named else [str(len(cell.at_home))]
+        names = [guest.name for guest in cell.at_home]
+        said = names if named else [str(len(names))]
         class_ = "note" if named else "body"
         top = y - len(said) * LINE["head"] // 2
         for index, text in enumerate(said):
             width = max(20, text_width(text, class_) + 12)
             pill = Box(x - width // 2, top + index * LINE["head"], width, LINE["head"] - 2)
-            mark.append(rect(pill, f"home fill stroke {colour}", radius=9))
-            mark.append(words(x, pill.y + 14, text, f"{class_} strong mid"))
+            parts = (
+                rect(pill, f"home fill stroke {colour}", radius=9),
+                words(x, pill.y + 14, text, f"{class_} strong mid"),
+            )
+            mark.append(group(*parts, guests=[text] if named else names))
     elif cell.may_come:
         mark.append(dot(x, y, 4, "away"))
     return group(rect(box, f"band fill {colour}"), *mark, tip=cell_tip(band, cell))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_network
+from zlib import crc32
 
 from trellis.plan import names
 from trellis.plan.filter_model import IpKeyword, PrefixEntry, PrefixList
@@ -107,12 +108,27 @@ def of_open_vnet(vnet: str, policy: PeeringPlan) -> Iterator[PrefixList]:
         vnet: Id of the VNet.
         policy: Its policy.
     """
-    ranges, taken = map(ip_network, policy.ranges), map(ip_network, policy.taken)
-    yield from prefix_lists(names.open_list(vnet, "TAKEN"), map(inside, taken))
+    ranges = map(ip_network, policy.ranges)
+    yield from _taken(names.open_list(vnet, "TAKEN"), map(ip_network, policy.taken))
     yield from prefix_lists(
         names.open_list(vnet, "OPEN"),
         (match for outer in ranges for match in _of_lengths(outer, *policy.lengths[0 if outer.version == 4 else 1])),
     )
+
+
+def _taken(name: str, prefixes: Iterable[AnyNetwork]) -> Iterator[PrefixList]:
+    """Yield the lists of some prefixes and all inside of them.
+
+    An entry's number is a checksum of its prefix: a guest that comes or goes changes no other's line.  Two that are
+    the same would be refused with the text.
+    """
+    by_family: dict[IpKeyword, list[PrefixEntry]] = {"ip": [], "ipv6": []}
+    for prefix, ge, le in map(inside, prefixes):
+        number = crc32(str(prefix).encode()) or 1
+        by_family[KEYWORDS[prefix.version]].append(PrefixEntry(number, "permit", str(prefix), ge, le))
+    for family, entries in by_family.items():
+        if entries:
+            yield PrefixList(family, name, tuple(sorted(entries, key=lambda entry: entry.seq)))
 
 
 def _of_lengths(prefix: AnyNetwork, shortest: int, longest: int) -> Iterator[Match]:

@@ -16,6 +16,7 @@ nothing here, and there is no way to accept another host key than the pinned one
 
 from trellis.remote.across import across
 from trellis.remote.connection import Answer, Connection
+from trellis.remote.lines import lines
 from trellis.remote.login import Keys, Login, Unreached, keys_given, login_of
 from trellis.remote.transact import Transacted, ask_agent, transact
 
@@ -29,6 +30,7 @@ __all__ = [
     "across",
     "ask_agent",
     "keys_given",
+    "lines",
     "login_of",
     "transact",
 ]

@@ -86,16 +86,28 @@ class Connection:
         Raises:
             Unreached: The connection broke, or the time was over: the command may still run there.
         """
+        deadline = time.monotonic() + timeout_s
+        with self.opened(command, timeout_s) as channel:
+            return self._conversed(channel, stdin, deadline, timeout_s, on_line)
+
+    def opened(self, command: str, timeout_s: float = CONNECT_S) -> paramiko.Channel:
+        """Begin a command, and leave talking with it to the caller.
+
+        Args:
+            command: Its text, for the login shell there.
+            timeout_s: Seconds that its beginning may take.
+
+        Raises:
+            Unreached: The connection broke.
+        """
         import paramiko  # noqa: PLC0415  (see above)
 
-        deadline = time.monotonic() + timeout_s
         try:
             channel = self._transport.open_session(timeout=min(timeout_s, CONNECT_S))
             channel.exec_command(command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._broken(str(error) or "the connection is gone") from None
-        with channel:
-            return self._conversed(channel, stdin, deadline, timeout_s, on_line)
+        return channel
 
     def _conversed(
         self,

@@ -41,18 +41,22 @@ class Installation:
         return str(self.report.get("outcome", "failed"))
 
 
-def install_agent(root: Login, user: str, public_keys: Sequence[str] = ()) -> Installation:
+def install_agent(
+    root: Login, user: str, public_keys: Sequence[str] = (), observer_keys: Sequence[str] = ()
+) -> Installation:
     """Install the agent on a host, or upgrade it.
 
     Args:
         root: The host, as root or as somebody whom sudo lets become root.
         user: The deploy user.
         public_keys: What the deploy user logs in with, type and base64 alone; none keeps those that are there.
+        observer_keys: What the user `trellis-observe` logs in with; none keeps those that are there, if any.
 
     Raises:
         Unreached: The host can't be reached.
     """
     keys = [word for key in public_keys for word in ("--key", key)]
+    keys += [word for key in observer_keys for word in ("--observer-key", key)]
     return _run(root, ["install", "--user", user, *keys])
 
 

@@ -38,7 +38,8 @@ class Dialled:
     gateway: str
     penalty_min: int
     most_kb: int
-    """What a guest may say at once beside KEEPALIVEs, in kB; four times as much in an hour."""
+    """What a guest may say at once beside KEEPALIVEs, in kB; four times as much in an hour (the kernel lets a minute's
+    share through beside it)."""
 
 
 def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> str:

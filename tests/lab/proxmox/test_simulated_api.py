@@ -12,6 +12,8 @@ from tests.lab.proxmox.simulated_cluster import Api, Client
 from trellis.lab.proxmox.api import application
 from trellis.lab.proxmox.call import Simulator
 from trellis.lab.proxmox.store import Store
+from trellis.observe.virtual_machines import Card, Machine, Machines, VirtualMachines
+from trellis.pve_api.client import ApiProblem
 
 
 def test_a_call_without_a_token_is_refused(api: Api) -> None:
@@ -382,3 +384,51 @@ def test_a_booting_node_commits_what_is_pending(api: Api) -> None:
     assert answer["committed"] is True
     assert "vnet100" in answer["running"]["vnets"]["ids"]
     assert api.client.post("/pmxcfs/commit-pending").json()["committed"] is False
+
+
+def test_a_guests_network_card_is_in_its_configuration_alone(make_api: Callable[..., Api], tmp_path: Path) -> None:
+    guests = tmp_path / "guests.json"
+    api = make_api(guests_file=str(guests))
+    card = {"mac": "bc:24:11:01:01:11", "bridge": "vnet101", "tap": "tap101i0"}
+    guests.write_text(json.dumps([{"vmid": 101, "name": "solwk01", "node": "pve01", "status": "stopped", **card}]))
+    config = api.call("GET", "/nodes/pve01/qemu/101/config")
+    assert (config["name"], config["net0"]) == ("solwk01", "virtio=BC:24:11:01:01:11,bridge=vnet101,firewall=0")
+    for listed in (api.call("GET", "/cluster/resources", type="vm")[0], api.call("GET", "/nodes/pve01/qemu")[0]):
+        assert listed["status"] == "stopped"
+        assert not listed.keys() & card.keys()
+
+
+@pytest.mark.parametrize(("node", "vmid"), [("pve02", 101), ("pve01", 102)])
+def test_a_guest_that_is_not_there_has_no_configuration(
+    make_api: Callable[..., Api], tmp_path: Path, node: str, vmid: int
+) -> None:
+    guests = tmp_path / "guests.json"
+    api = make_api(guests_file=str(guests))
+    guests.write_text(
+        json.dumps([{"vmid": 101, "name": "a", "node": "pve01", "mac": "bc:24:11:01:01:11", "bridge": "b"}])
+    )
+    refused = api.raw("GET", f"/nodes/{node}/qemu/{vmid}/config")
+    assert refused.status_code == 500
+    assert f"'nodes/{node}/qemu-server/{vmid}.conf' does not exist" in refused.json()["message"]
+
+
+def test_what_the_collector_reads_of_vms_is_what_the_simulator_has(
+    make_api: Callable[..., Api], tmp_path: Path
+) -> None:
+    guests = tmp_path / "guests.json"
+    api = make_api(guests_file=str(guests))
+    guest = {"vmid": 101, "name": "a", "node": "pve01", "mac": "bc:24:11:01:01:11", "bridge": "vnet101"}
+    guests.write_text(json.dumps([guest]))
+
+    class Asked:
+        def get(self, path: str, **query: str) -> object:
+            answer = api.raw("GET", path, **query)
+            if answer.status_code != 200:
+                raise ApiProblem(f"GET {path}: {answer.status_code}: {answer.json()['message']}")
+            return answer.json()["data"]
+
+    asking = VirtualMachines(Asked())
+    machine = Machine(101, "pve01", True, (Card("net0", "bc:24:11:01:01:11", "vnet101"),))
+    assert asking.read([101]) == Machines({101: machine})
+    guests.write_text("[]")
+    assert asking.read([101]) == Machines({}, frozenset({101}))

@@ -31,6 +31,7 @@ STACK: Final = "attacks"
 TOOLS: Final = "/run/attacks"
 """Where the attackers' programs are on a host."""
 _CONVERGED_WITHIN_S = 180.0
+_NOTICED_WITHIN_S = 15.0
 
 STRANGERS: Final = (
     Stranger("peggy", "vnet200", "pve01", 99, "02:00:00:00:02:99", 9299, 65201),
@@ -101,8 +102,19 @@ class Bench:
             return {}
 
     def end_speakers(self, name: str) -> None:
-        """End everything that runs in a namespace."""
-        self.sh(self.place(name).host, f"ip netns pids {name} | xargs -r kill -9; rm -rf {self.place(name).folder}")
+        """End everything that runs in a namespace, and wait until its host has noticed.
+
+        What a host still holds of a speaker's BFD would end the next session instead.
+        """
+        place = self.place(name)
+        self.sh(place.host, f"ip netns pids {name} | xargs -r kill -9; rm -rf {place.folder}")
+        deadline = time.monotonic() + _NOTICED_WITHIN_S
+        while time.monotonic() < deadline:
+            said = self.vtysh_json(place.host, f"show bgp vrf {place.vrf} neighbors {place.source} json")
+            bfd = said.get(place.source, {}).get("peerBfdInfo", {}).get("status", "")
+            if said.get(place.source, {}).get("bgpState") != "Established" and bfd.lower() != "up":
+                return
+            time.sleep(0.3)
 
     def restore(self, names: Iterable[str]) -> None:
         """Start guests anew as the site has them, end what strangers run, and wait until everything is as it was."""

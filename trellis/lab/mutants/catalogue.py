@@ -119,7 +119,10 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "advertisements",
         "hosts listen to router advertisements of guests",
-        (Removal("hosts", comment="R13 advertisement"),),
+        (
+            Removal("hosts", comment="R13 advertisement"),
+            Removal("hosts", comment="R13 advertisement", table="bridge trellis"),
+        ),
         frozenset({Group.ADVERTISEMENTS}),
     ),
     Mutant(

@@ -57,6 +57,7 @@ ENDPOINTS: tuple[_Endpoint, ...] = (
     _Endpoint("GET", "/nodes/{node}/version", cluster.node_version),
     _Endpoint("GET", "/nodes/{node}/status", cluster.node_status),
     _Endpoint("GET", "/nodes/{node}/qemu", cluster.qemu),
+    _Endpoint("GET", "/nodes/{node}/qemu/{vmid}/config", cluster.qemu_config),
     _Endpoint("PUT", "/nodes/{node}/network", cluster.reload_network),
     _Endpoint("GET", "/nodes/{node}/tasks/{upid}/status", cluster.task_status),
     _Endpoint("GET", "/nodes/{node}/tasks/{upid}/log", cluster.task_log),

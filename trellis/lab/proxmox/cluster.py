@@ -11,7 +11,7 @@ from trellis.lab.errors import LabError
 from trellis.lab.proxmox.call import Call, Simulator
 from trellis.lab.proxmox.config import NodeConfig
 from trellis.lab.proxmox.nodes import NODE_COMMAND, run_logged
-from trellis.lab.proxmox.problem import ParameterProblem
+from trellis.lab.proxmox.problem import ApiProblem, ParameterProblem
 from trellis.lab.proxmox.tasks import Task
 
 
@@ -86,7 +86,7 @@ def resources(simulator: Simulator, call: Call) -> list[dict[str, Any]]:
     if wanted not in (None, "vm", "node", "storage", "sdn"):
         raise ParameterProblem({"type": "value 'x' does not have a value in the enumeration 'vm, ...'"})
     guests = [
-        {"id": f"qemu/{guest['vmid']}", "type": "qemu", "status": "running", "template": 0, **guest}
+        {"id": f"qemu/{guest['vmid']}", "type": "qemu", "status": "running", "template": 0, **_shown(guest)}
         for guest in _guests(simulator)
     ]
     return (guests if wanted in (None, "vm") else []) + (nodes(simulator, call) if wanted in (None, "node") else [])
@@ -95,7 +95,23 @@ def resources(simulator: Simulator, call: Call) -> list[dict[str, Any]]:
 def qemu(simulator: Simulator, call: Call) -> list[dict[str, Any]]:
     """The guests of a node."""
     name = call.node(simulator).name
-    return [{"status": "running", **guest} for guest in _guests(simulator) if guest.get("node") == name]
+    return [{"status": "running", **_shown(guest)} for guest in _guests(simulator) if guest.get("node") == name]
+
+
+def qemu_config(simulator: Simulator, call: Call) -> dict[str, Any]:
+    """A guest's configuration; of it only what it is called and its one network card."""
+    node, vmid = call.node(simulator).name, call.path["vmid"]
+    for guest in _guests(simulator):
+        if str(guest["vmid"]) == vmid and guest.get("node") == node:
+            card = f"virtio={str(guest['mac']).upper()},bridge={guest['bridge']},firewall=0"
+            found = {"name": guest["name"], "cores": 2, "memory": "2048", "net0": card}
+            return {**found, "digest": hashlib.sha1(card.encode(), usedforsecurity=False).hexdigest()}
+    raise ApiProblem(f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist")
+
+
+def _shown(guest: dict[str, Any]) -> dict[str, Any]:
+    """A guest as lists show it: without what its configuration alone tells."""
+    return {name: value for name, value in guest.items() if name not in ("mac", "bridge", "tap")}
 
 
 def reload_network(simulator: Simulator, call: Call) -> str:

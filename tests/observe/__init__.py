@@ -1,0 +1,1 @@
+"""What is seen of guests: lines of hosts, reasons, the store, and what shows it."""
