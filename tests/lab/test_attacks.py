@@ -24,7 +24,10 @@ def bench() -> Iterator[Bench]:
         pytest.skip("machines need root: network namespaces and mounts")
     benches.down(print, LAB)  # of a run that was killed
     try:
-        yield benches.up(FOLDER, FOLDER.parents[2], print, LAB)
+        found = benches.up(FOLDER, FOLDER.parents[2], print, LAB)
+        attacks.store.start(found)
+        yield found
+        attacks.store.stop(found)
     finally:
         benches.down(print, LAB)
 

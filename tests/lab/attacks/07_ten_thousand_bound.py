@@ -10,7 +10,7 @@ ATTACKS = (
         must="FRR ends the session at the limit, and keeps the neighbour off for the penalty",
         act=flooding.flood("solcp01", flooding.services, penalty_s=60),
         proof=flooding.said("solcp01"),
-        end=flooding.kept_off("solcp01", penalty_s=60, by="Maximum Number of Prefixes Reached"),
+        end=flooding.kept_off("solcp01", penalty_s=60, by="PfxCt"),
         defects=(
             Defect(
                 "solcp01's limit",
@@ -22,6 +22,7 @@ ATTACKS = (
             ),
         ),
         attackers=("solcp01",),
+        event="penalty_begun",
     ),
     Attack(
         number=7,
@@ -33,5 +34,6 @@ ATTACKS = (
         end=flooding.kept_off("mallory", penalty_s=60, by="volume"),
         defects=(Defect("the limit of what is said to vnet101's gateway", rules=(flooding.VOLUME,)),),
         attackers=("mallory",),
+        event="penalty_begun",
     ),
 )

@@ -11,4 +11,5 @@ ATTACK = Attack(
     end=flooding.kept_off("peggy", penalty_s=60, by="penalty vnet200"),
     defects=(Defect("the penalty of the open VNet", rules=(flooding.PENALTY,)),),
     attackers=("peggy",),
+    event="penalty_begun",
 )

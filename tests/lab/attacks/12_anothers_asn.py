@@ -20,6 +20,7 @@ ATTACKS = (
             ),
         ),
         attackers=("mallory", "peggy"),
+        event="open_refused",
     ),
     speech.attack(
         12,

@@ -13,7 +13,7 @@
 An attack that is not refused or contained is a defect of the product; one without a proof is a defect of the test.
 """
 
-from trellis.lab.attacks import bench, defects, flooding, impostors, packets, probing, speech, strange_dials
+from trellis.lab.attacks import bench, defects, flooding, impostors, packets, probing, speech, store, strange_dials
 from trellis.lab.attacks.attack import Attack, Defect, Said, Speech, Verdict
 from trellis.lab.attacks.catalogue import read
 from trellis.lab.attacks.report import as_json, as_table, counted, mutants_as_json, mutants_as_table
@@ -40,6 +40,7 @@ __all__ = [
     "probing",
     "read",
     "speech",
+    "store",
     "strange_dials",
     "tried",
 ]

@@ -91,6 +91,8 @@ class Attack:
         speeches: What speakers say in it, if it is one of routes.
         attackers: Guests and strangers whose own sessions and routes may come and go.
         shaken: Guests whose sessions the attack itself ends and wants back: they may reset, and nothing else.
+        event: The kind of event that the store of guests' sessions must have of it; empty where no session of BGP is
+            part of it, and the hosts' rules count instead.
         variant: What tells it from others of its number; empty for the only one.
         quick: Whether it is worth a place in `make test`.
     """
@@ -105,6 +107,7 @@ class Attack:
     speeches: tuple[Speech, ...] = ()
     attackers: tuple[str, ...] = ("mallory",)
     shaken: tuple[str, ...] = ()
+    event: str = ""
     variant: str = ""
     quick: bool = False
 

@@ -10,6 +10,7 @@ import io
 import json
 import shlex
 import tarfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -62,9 +62,8 @@ def flood(name: str, prefixes: Prefixes, *, penalty_s: float) -> Action:
         dialling.wait_for(bench, name, "said", 30)
         time.sleep(5)
         trial.noted["most_kb"] = memory_kb(bench, place.host)
-        trial.noted["state"] = bench.vtysh_json(
-            place.host, f"show bgp vrf {place.vrf} neighbors {place.source} json"
-        ).get(place.source, {})
+        shown = bench.vtysh_json(place.host, f"show bgp vrf {place.vrf} ipv6 unicast summary json")
+        trial.noted["state"] = shown.get("peers", {}).get(place.source, {})
         trial.noted["left"] = penalized(bench, place.host)
         found = dialling.wait_for(bench, name, "done", penalty_s + 30)
         dialling.note(trial, name, found)
@@ -111,7 +110,7 @@ def reason(trial: Trial, host: str, by: str) -> str:
     """Why a host keeps a guest off: FRR's last notification, or the rule that counted; empty if nothing says so."""
     state = json.dumps(trial.noted["state"])
     if by in state:
-        return f"FRR: {by}"
+        return f"FRR shows the session as {trial.noted['state'].get('state')}"
     rule = next((name for name in trial.counters(host) if name.startswith(by)), "")
     if rule and trial.dropped(host, rule) > 0:
         return (

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 from typing import Any
 
-from trellis.lab.attacks import look
+from trellis.lab.attacks import look, store
 from trellis.lab.attacks.attack import Attack, Verdict
 from trellis.lab.attacks.bench import STRANGERS, Bench
 from trellis.lab.errors import LabError
@@ -36,6 +36,7 @@ class Trial:
     def __init__(self, bench: Bench, attack: Attack) -> None:
         """Look at the lab as it is before the attack."""
         self.bench = bench
+        self.began_at = time.time()
         self.attack = attack
         self.before = look.picture(bench)
         self.facts: list[str] = []
@@ -70,7 +71,7 @@ class Trial:
 
     def run(self) -> Verdict:
         """Carry it out, and put everything back."""
-        began, problems, proof, edge, guests = time.monotonic(), list[str](), "", "", ""
+        began, problems, proof, edge, guests, stored = time.monotonic(), list[str](), "", "", "", ""
         try:
             try:
                 self.attack.act(self)
@@ -79,6 +80,8 @@ class Trial:
                 problems += self.attack.end(self)
                 found, edge, guests = self._others_unharmed()
                 problems += found
+                lacking, stored = self._recorded()
+                problems += lacking
             finally:
                 self._stop()
                 self.bench.restore(self.attack.attackers + self.attack.shaken)
@@ -87,7 +90,16 @@ class Trial:
         except (OSError, ValueError, LookupError) as error:  # the others are to be tried all the same
             problems.append(f"the trial itself failed: {type(error).__name__}: {error}")
         seconds = time.monotonic() - began
-        return Verdict(self.attack, proof, edge, guests, "; ".join(self.facts), "", tuple(problems), seconds)
+        return Verdict(self.attack, proof, edge, guests, "; ".join(self.facts), stored, tuple(problems), seconds)
+
+    def _recorded(self) -> tuple[list[str], str]:
+        """What the store lacks of the attack, and what it says."""
+        if self.attack.speeches:
+            return store.unrecorded(self.bench, self.attack.speeches)
+        if not self.attack.event:
+            return [], "no session is part of it: the hosts' rules count"
+        lacking, told = store.recorded(self.bench, self.attack, self.began_at)
+        return lacking, told
 
     def _others_unharmed(self) -> tuple[list[str], str, str]:
         after = look.picture(self.bench)
