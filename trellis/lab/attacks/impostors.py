@@ -61,11 +61,14 @@ def counted(trial: Trial) -> str | None:
 
 
 def nobody_became_alice(trial: Trial) -> list[str]:
-    """The end: nobody had a session in her name."""
+    """The end: nobody had a session in her name, and nothing of hers is at the edge."""
     return [
-        f"{who} has a session as {_VICTIM}"
-        for who, seen in _dials(trial).items()
-        if any(one.what == "established" for one in seen)
+        *(["the edge has a route to her loopback"] if trial.noted["at edge"] else []),
+        *(
+            f"{who} has a session as {_VICTIM}"
+            for who, seen in _dials(trial).items()
+            if any(one.what == "established" for one in seen)
+        ),
     ]
 
 
