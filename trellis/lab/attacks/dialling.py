@@ -44,6 +44,7 @@ def asked(
     asn: int | None = None,
     linger_s: float = 3,
     again_s: float | None = None,
+    tries: int = 1,
 ) -> dict[str, Any]:
     """What the speaker is asked for.
 
@@ -55,6 +56,7 @@ def asked(
         asn: The ASN to have; by default its own.
         linger_s: How long to stay in each case, in seconds.
         again_s: How long to wait before dialling again, in seconds; None for once.
+        tries: How often to dial for a case until its messages are said.
     """
     return {
         "source": source or place.source,
@@ -64,6 +66,7 @@ def asked(
         "hold_time_s": HOLD_TIME_S,
         "linger_s": linger_s,
         "again_s": again_s,
+        "tries": tries,
         "cases": [{"name": name, "messages": [found.hex() for found in said]} for name, said in cases.items()],
     }
 

@@ -109,7 +109,7 @@ def broken(trial: Trial) -> None:
     place = bench.place("peggy")
     bench.end_speakers("peggy")
     cases = {name: [said] for name, said in malformed(place.asn, place.source)}
-    found = dialling.dial(bench, "peggy", dialling.asked(place, cases, linger_s=1.5))
+    found = dialling.dial(bench, "peggy", dialling.asked(place, cases, linger_s=2.5, tries=5))
     trial.noted["cases"], trial.noted["peggy"] = cases, found
     by_code: dict[str, int] = {}
     for one in found:

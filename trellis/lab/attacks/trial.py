@@ -54,7 +54,8 @@ class Trial:
     def own(self, prefix: str) -> bool:
         """Whether a prefix is one that the attackers may announce, or the address by which EVPN says where they are."""
         guests = {guest.name: guest for guest in self.bench.twin.guests}
-        places = [self.bench.place(name) for name in (*self.attack.attackers, *self.attack.shaken)]
+        silent = [stranger.name for stranger in STRANGERS]  # hosts forget them, and learn of them again
+        places = [self.bench.place(name) for name in (*self.attack.attackers, *self.attack.shaken, *silent)]
         if prefix in {f"{place.source}/128" for place in places} | {f"{place.ipv4}/32" for place in places}:
             return True
         return any(

@@ -3,9 +3,9 @@
 Reads a JSON object from its standard input::
 
     {"source": ..., "gateway": ..., "asn": ..., "router_id": ..., "hold_time_s": 9, "linger_s": 5, "again_s": null,
-     "cases": [{"name": ..., "messages": [hex, ...]}, ...]}
+     "tries": 1, "cases": [{"name": ..., "messages": [hex, ...]}, ...]}
 
-Each case has a connection of its own.  After its messages it stays for `linger_s`; with `again_s` it dials again, so
+Each case has a connection of its own, tried so often until its messages are said.  After its messages it stays for `linger_s`; with `again_s` it dials again, so
 often, until that time is up.  One JSON object a line is printed for all that happens.
 """
 
@@ -27,8 +27,11 @@ def _tell(case: str, what: str, **more: Any) -> None:
     print(json.dumps({"at_s": round(time.time(), 3), "case": case, "what": what, **more}), flush=True)
 
 
-def _converse(link: socket.socket, asked: Mapping[str, Any], case: Mapping[str, Any], until: float) -> None:
-    """Open a session on a connection, say what there is to say, and stay until the time is up or it is over."""
+def _converse(link: socket.socket, asked: Mapping[str, Any], case: Mapping[str, Any], until: float) -> bool:
+    """Open a session on a connection, say what there is to say, and stay until the time is up or it is over.
+
+    Returns whether all was said.
+    """
     name, rest, told, spoke_at = str(case["name"]), b"", False, time.monotonic()
     link.sendall(messages.open_message(asked["asn"], asked["router_id"], asked["hold_time_s"]))
     link.settimeout(0.2)
@@ -42,7 +45,7 @@ def _converse(link: socket.socket, asked: Mapping[str, Any], case: Mapping[str, 
             continue
         if not received:
             _tell(name, "closed")
-            return
+            return told
         found, rest = messages.parted(rest + received)
         for kind, body in found:
             if kind == messages.NOTIFICATION:
@@ -56,9 +59,10 @@ def _converse(link: socket.socket, asked: Mapping[str, Any], case: Mapping[str, 
                     link.sendall(bytes.fromhex(text))
                 _tell(name, "said", messages=len(case["messages"]))
     _tell(name, "stayed")
+    return told
 
 
-def _dial(asked: Mapping[str, Any], case: Mapping[str, Any], until: float) -> None:
+def _dial(asked: Mapping[str, Any], case: Mapping[str, Any], until: float) -> bool:
     name = str(case["name"])
     with socket.socket(socket.AF_INET6 if ":" in asked["gateway"] else socket.AF_INET) as link:
         link.settimeout(_DIAL_S)
@@ -66,19 +70,24 @@ def _dial(asked: Mapping[str, Any], case: Mapping[str, Any], until: float) -> No
             link.bind((asked["source"], 0))
             link.connect((asked["gateway"], 179))
             _tell(name, "connected")
-            _converse(link, asked, case, until)
+            return _converse(link, asked, case, until)
         except TimeoutError:
             _tell(name, "no answer")
         except OSError as error:
             _tell(name, "refused", why=str(error))
+    return False
 
 
 def main() -> None:
     """Do what the standard input asks for."""
     asked = json.load(sys.stdin)
     for case in asked["cases"]:
-        until = time.monotonic() + asked["linger_s"]
-        _dial(asked, case, until)
+        for number in range(asked["tries"]):
+            until = time.monotonic() + asked["linger_s"]
+            if _dial(asked, case, until):
+                break
+            if number + 1 < asked["tries"]:
+                time.sleep(1)
         while asked["again_s"] is not None and time.monotonic() < until:
             time.sleep(asked["again_s"])
             _dial(asked, case, until)
