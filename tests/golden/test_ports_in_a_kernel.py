@@ -29,6 +29,7 @@ TIED, FREE, TUNNEL = "tap1006i0", "tap9i0", "vxlan_vnet101"
 """The port of debian-test-1, that of a VM which nobody declared, and the way to the other hosts."""
 INNER = "fwln1006i0"
 """The port of the bridge between a VM and Proxmox's firewall by which packets of the VNet come to it."""
+CARD = "eno1"
 GATEWAY = "bc:24:11:aa:aa:aa"
 VLAN_7 = bytes.fromhex("81000000"), bytes.fromhex("81000007")
 
@@ -114,6 +115,7 @@ FRAMES: tuple[tuple[str, str, bytes, str | None], ...] = (
     ("a guest of nobody's knowledge", FREE, ipv4(FOREIGN, "10.101.0.77"), None),
     ("what another host has judged already", TUNNEL, ipv6(OTHER, "fd00:101::11"), None),
     ("what is on its way to a VM behind Proxmox's firewall", INNER, ipv6(OTHER, "fd00:101::11"), None),
+    ("a router advertisement by the host's own network card", CARD, router_advertisement(FOREIGN), None),
     ("the gateway's, on its way there", INNER, ipv6(FOREIGN, "fd00:101::fffe"), None),
     ("its own neighbour advertisement by its link-local address", TIED, advertisement(OWN, own_local(OWN)), None),
     ("another guest's link-local address", FREE, ipv6(FOREIGN, own_local(OWN)), "R7 address"),
@@ -140,7 +142,7 @@ class Bridge:
         # The kernel would discover neighbours on each port by itself, from a MAC that is nobody's.
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         self.run("ip", "link", "add", "vnet101", "type", "bridge")
-        for port in (TIED, FREE, TUNNEL, INNER):
+        for port in (TIED, FREE, TUNNEL, INNER, CARD):
             self.run("ip", "link", "add", port, "type", "veth", "peer", "name", f"g-{port}"[:15])
             self.run("ip", "link", "set", port, "master", "vnet101", "up")
             self.run("ip", "link", "set", f"g-{port}"[:15], "up")

@@ -5,8 +5,8 @@ Reads a JSON object from its standard input::
     {"source": ..., "gateway": ..., "asn": ..., "router_id": ..., "hold_time_s": 9, "linger_s": 5, "again_s": null,
      "tries": 1, "cases": [{"name": ..., "messages": [hex, ...]}, ...]}
 
-Each case has a connection of its own, tried so often until its messages are said.  After its messages it stays for `linger_s`; with `again_s` it dials again, so
-often, until that time is up.  One JSON object a line is printed for all that happens.
+Each case has a connection of its own, tried so often until its messages are said.  After them it stays for `linger_s`;
+with `again_s` it dials again, so often, until that time is up.  One JSON object a line is printed for all that happens.
 """
 
 from __future__ import annotations
