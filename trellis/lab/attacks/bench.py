@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trellis.lab import twin as twins
-from trellis.lab.attacks import strangers
+from trellis.lab.attacks import speakers, strangers
 from trellis.lab.attacks.speakers import Place
 from trellis.lab.attacks.strangers import Stranger
 from trellis.lab.guests import vm_number
@@ -103,9 +103,10 @@ class Bench:
             return {}
 
     def end_speakers(self, name: str) -> None:
-        """End everything that runs in a namespace, and wait until its host has noticed.
+        """End everything that runs in a namespace, wait until its host has noticed, and speak BFD for who comes next.
 
-        What a host still holds of a speaker's BFD would end the next session instead.
+        What a host still holds of a speaker's BFD would end the next session instead; and FRR (10.3) leaves a
+        neighbour Idle whose BFD has gone down, until it is up again, which not every speaker has.
         """
         place = self.place(name)
         self.sh(place.host, f"ip netns pids {name} | xargs -r kill -9; rm -rf {place.folder}")
@@ -114,8 +115,13 @@ class Bench:
             said = self.vtysh_json(place.host, f"show bgp vrf {place.vrf} neighbors {place.source} json")
             bfd = said.get(place.source, {}).get("peerBfdInfo", {}).get("status", "")
             if said.get(place.source, {}).get("bgpState") != "Established" and bfd.lower() != "up":
-                return
+                break
             time.sleep(0.3)
+        if name in {guest.name for guest in self.twin.guests}:
+            text = speakers.bfd_alone(place, self.twin.site.fabric.guest_bfd)
+            run = f"setsid ip netns exec {name} bird -c {place.folder}/bfd -s {place.folder}/bfd.ctl"
+            script = f"mkdir -p {place.folder}; cat > {place.folder}/bfd <<'END'\n{text}END\n"
+            self.sh(place.host, f"{script}{run} > {place.folder}/bfd.log 2>&1 < /dev/null &\nsleep 3")
 
     def restore(self, names: Iterable[str]) -> None:
         """Start guests anew as the site has them, end what strangers run, and wait until everything is as it was."""

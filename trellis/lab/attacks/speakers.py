@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from trellis.lab.attacks.attack import Said
+from trellis.site.model import Bfd
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,18 @@ def bird(place: Place, routes: Iterable[Said], asn: int | None = None) -> str:
         "}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def bfd_alone(place: Place, timers: Bfd) -> str:
+    """A configuration of BIRD that speaks BFD with the gateway and nothing else."""
+    return f"""\
+router id {place.router_id};
+protocol device {{ }}
+protocol bfd {{
+  interface "eth0" {{ interval {timers.interval_ms} ms; multiplier {timers.multiplier}; }};
+  neighbor {place.gateway} dev "eth0" local {place.source};
+}}
+"""
 
 
 def _bird_marks(route: Said) -> Iterator[str]:
