@@ -1,6 +1,6 @@
 # Every target sets up what it misses first; a second run reuses what the first one built.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mutants faults scenarios test check lint fast slow down properties
+.PHONY: help setup demo mutants attacks faults scenarios test check lint fast slow down properties
 .ONESHELL:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -23,6 +23,10 @@ demo: setup ## The main job: the lab comes up, the program is previewed and appl
 
 mutants: setup ## Seed one defect at a time on the demo's lab: exactly the rows that watch for it must turn red
 	@$(TRELLIS) lab mutants
+	$(TRELLIS) lab attacks --mutants
+
+attacks: setup ## Have guests attack, in a lab of two hosts of its own: each must be refused or contained (~10 min)
+	@$(TRELLIS) lab attacks
 
 faults: setup ## Break deploys in 32 ways, in a lab of two hosts of its own: each must end as written (~20 min)
 	@$(TRELLIS) lab faults
@@ -71,4 +75,4 @@ slow: setup
 	echo "== the program on the real engine"
 	$(PYTEST) -q -n 2 -m "engine and not lab"
 	echo "== the lab's main job"
-	$(PYTEST) -q -m "lab and not scenario and not faults"
+	$(PYTEST) -q -m "lab and not scenario and not faults and not attacks"

@@ -167,7 +167,8 @@ def test_loading_again_replaces_the_table_and_leaves_others_alone(fabric: Fabric
     fabric.load()
     assert _rules(fabric) == before
     tables = re.findall(r"table (inet \S+|bridge \S+)", fabric.host.run("nft list tables"))
-    assert sorted(tables) == ["bridge trellis", "inet operator", "inet trellis", "inet trellis_peers"]
+    ours = ["bridge trellis", "bridge trellis_gateways"]
+    assert sorted(tables) == [*ours, "inet operator", "inet trellis", "inet trellis_peers"]
 
 
 def _rules(fabric: Fabric) -> str:

@@ -10,6 +10,7 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -26,6 +27,11 @@ pytestmark = pytest.mark.skipif(
 OWN, FOREIGN, OTHER = "bc:24:11:01:01:06", "02:00:00:00:00:99", "bc:24:11:01:01:11"
 TIED, FREE, TUNNEL = "tap1006i0", "tap9i0", "vxlan_vnet101"
 """The port of debian-test-1, that of a VM which nobody declared, and the way to the other hosts."""
+INNER = "fwln1006i0"
+"""The port of the bridge between a VM and Proxmox's firewall by which packets of the VNet come to it."""
+CARD = "eno1"
+GATEWAY = "bc:24:11:aa:aa:aa"
+VLAN_7 = bytes.fromhex("81000000"), bytes.fromhex("81000007")
 
 _SEND = """
 import socket, sys
@@ -66,6 +72,22 @@ def router_advertisement(mac: str) -> bytes:
     return ipv6(mac, "fe80::9", struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), 58)
 
 
+def tagged(frame: bytes, *tags: int) -> bytes:
+    """The frame behind tags of VLAN 0, which receivers take off, outermost first."""
+    return frame[:12] + b"".join(struct.pack("!HH", kind, 0) for kind in tags) + frame[12:]
+
+
+def by_snap(frame: bytes) -> bytes:
+    """The frame with its type behind LLC and SNAP (RFC 1042), as some receivers take it, too."""
+    inside = bytes.fromhex("aaaa03000000") + frame[12:]
+    return frame[:12] + struct.pack("!H", len(inside)) + inside
+
+
+def own_local(mac: str) -> str:
+    raw = bytes.fromhex(mac.replace(":", ""))
+    return str(IPv6Address(b"\xfe\x80" + bytes(6) + bytes([raw[0] ^ 2]) + raw[1:3] + b"\xff\xfe" + raw[3:]))
+
+
 FRAMES: tuple[tuple[str, str, bytes, str | None], ...] = (
     ("its own IPv4 address", TIED, ipv4(OWN, "10.101.0.6"), None),
     ("its own IPv6 address", TIED, ipv6(OWN, "fd00:101::6"), None),
@@ -92,6 +114,21 @@ FRAMES: tuple[tuple[str, str, bytes, str | None], ...] = (
     ("a router advertisement", FREE, router_advertisement(FOREIGN), "R13 advertisement"),
     ("a guest of nobody's knowledge", FREE, ipv4(FOREIGN, "10.101.0.77"), None),
     ("what another host has judged already", TUNNEL, ipv6(OTHER, "fd00:101::11"), None),
+    ("what is on its way to a VM behind Proxmox's firewall", INNER, ipv6(OTHER, "fd00:101::11"), None),
+    ("a router advertisement by the host's own network card", CARD, router_advertisement(FOREIGN), None),
+    ("the gateway's, on its way there", INNER, ipv6(FOREIGN, "fd00:101::fffe"), None),
+    ("its own neighbour advertisement by its link-local address", TIED, advertisement(OWN, own_local(OWN)), None),
+    ("another guest's link-local address", FREE, ipv6(FOREIGN, own_local(OWN)), "R7 address"),
+    ("an advertisement of another's link-local address", FREE, advertisement(FOREIGN, own_local(OWN)), "R7 ND"),
+    ("its own in a VLAN of its tenant's", TIED, tagged(ipv6(OWN, "fd00:101::6"), 0x8100).replace(*VLAN_7, 1), None),
+    ("an advertisement behind one tag", FREE, tagged(advertisement(FOREIGN, "fd00:101::6"), 0x8100), "R7 tags"),
+    ("one behind two", FREE, tagged(advertisement(FOREIGN, "fd00:101::6"), 0x8100, 0x8100), "R7 tags"),
+    ("one behind a tag of providers", FREE, tagged(advertisement(FOREIGN, "fd00:101::6"), 0x88A8), "R7 tags"),
+    ("a router advertisement behind a tag", FREE, tagged(router_advertisement(FOREIGN), 0x8100), "R7 tags"),
+    ("ARP by SNAP", FREE, by_snap(arp(FOREIGN, FOREIGN, "10.101.0.6")), "R7 tags"),
+    ("the host's own link-local address", FREE, ipv6(FOREIGN, own_local(GATEWAY)), "R7 gateway"),
+    ("an advertisement of the host's own", FREE, advertisement(FOREIGN, own_local(GATEWAY)), "R7 gateway"),
+    ("a spanning tree", FREE, ethernet(FOREIGN, 0x0026, bytes.fromhex("424203") + bytes(35)), None),
 )
 
 
@@ -105,12 +142,24 @@ class Bridge:
         # The kernel would discover neighbours on each port by itself, from a MAC that is nobody's.
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         self.run("ip", "link", "add", "vnet101", "type", "bridge")
-        for port in (TIED, FREE, TUNNEL):
+        for port in (TIED, FREE, TUNNEL, INNER, CARD):
             self.run("ip", "link", "add", port, "type", "veth", "peer", "name", f"g-{port}"[:15])
             self.run("ip", "link", "set", port, "master", "vnet101", "up")
             self.run("ip", "link", "set", f"g-{port}"[:15], "up")
-        self.run("ip", "link", "set", "vnet101", "up")
         self.run("nft", "-f", str(firewall))
+        self.run("sysctl", "-qw", "net.ipv6.conf.vnet101.disable_ipv6=0")
+        self.run("ip", "link", "set", "vnet101", "address", GATEWAY, "up")
+        self._say_something()
+
+    def _say_something(self) -> None:
+        """Have the host speak from its link-local address, as it does whenever it looks for a neighbour."""
+        deadline = time.monotonic() + 5
+        while "fe80" not in self.run("nft", "list", "set", "bridge", "trellis_gateways", "local"):
+            ping = ["ping", "-c", "1", "-W", "0.1", f"{own_local(FOREIGN)}%vnet101"]
+            subprocess.run(
+                ["nsenter", f"--net=/proc/{self._holder.pid}/ns/net", *ping], check=False, capture_output=True
+            )
+            assert time.monotonic() < deadline, "the host's link-local address was not learned"
 
     def run(self, *argv: str) -> str:
         inside = ["nsenter", f"--net=/proc/{self._holder.pid}/ns/net", *argv]
@@ -120,9 +169,10 @@ class Bridge:
         self.run("python3", "-c", _SEND, f"g-{port}"[:15], frame.hex())
 
     def dropped(self) -> dict[str, int]:
-        """Packets that each rule of the bridge's table has dropped, by its name."""
+        """Packets that each rule of the bridges' tables has dropped, by its name."""
         counts: dict[str, int] = {}
-        for entry in json.loads(self.run("nft", "-j", "list", "table", "bridge", "trellis"))["nftables"]:
+        tables = (self.run("nft", "-j", "list", "table", "bridge", name) for name in ("trellis", "trellis_gateways"))
+        for entry in (entry for table in tables for entry in json.loads(table)["nftables"]):
             rule = entry.get("rule", {})
             for step in rule.get("expr", ()):
                 if "counter" in step:

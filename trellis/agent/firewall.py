@@ -18,14 +18,14 @@ from trellis.agent.files import write_whole
 from trellis.agent.process import run
 from trellis.agent.report import Fault, some
 
-TABLES = (("inet", "trellis"), ("bridge", "trellis"), ("inet", "trellis_peers"))
-"""Ours: what zones and guests may reach, what each port may send, and what is remembered of guests that speak BGP."""
+_REMEMBERING = (("bridge", "trellis_gateways"), ("inet", "trellis_peers"))
+"""The tables whose sets the kernel fills: their text never replaces these, and they are none of what is compared."""
+
+TABLES = (("inet", "trellis"), ("bridge", "trellis"), *_REMEMBERING)
+"""Ours: what zones and guests may reach, what each port may send, and what is remembered of gateways and guests."""
 
 ANSWER_S = 30.0
 """What one run of nft may take; 0.03 s is usual, and a thousand rules take no second."""
-
-_REMEMBERING = ("inet", "trellis_peers")
-"""The table whose sets the kernel fills: its text never replaces them, and they are none of what is compared."""
 
 _SCRATCH = Path("/run/trellis")
 _BYSTANDER = "table inet bystander"
@@ -33,7 +33,7 @@ _BYSTANDER = "table inet bystander"
 
 def _listing(table: tuple[str, str]) -> list[str]:
     """The command that prints a table, without counts and without what the kernel put into it."""
-    return ["nft", "-s", *(["-t"] if table == _REMEMBERING else []), "list", "table", *table]
+    return ["nft", "-s", *(["-t"] if table in _REMEMBERING else []), "list", "table", *table]
 
 
 # The first table stands for all those on the host that are none of ours: the text must leave it alone.

@@ -94,8 +94,16 @@ def _firewall(plan: Plan) -> Data:
         ],
         "zones": [zone.zone for zone in firewall.zones],
         "vnets": [
-            {"name": vnet.name, "zone": vnet.zone, "subnet": vnet.subnets[0], "gateway": vnet.gateways[0]}
+            {
+                "name": vnet.name,
+                "zone": vnet.zone,
+                "subnet": vnet.subnets[0],
+                "gateway": vnet.gateways[0],
+                "penalty_min": vnet.peering.penalty_min,
+                "most_kb": 128 + vnet.peering.max_prefixes,
+            }
             for vnet in plan.vnets
+            if vnet.peering is not None
         ],
     }
 
@@ -103,7 +111,8 @@ def _firewall(plan: Plan) -> Data:
 def _ports(plan: Plan, host: HostPlan) -> Data:
     """Return what the host's guests may send: their addresses by MAC, none tied to a port by name."""
     guests = [planned.guest for planned in plan.guests if host.name in planned.hosts]
-    by_mac = {g.mac: (str(g.ipv6), *([str(g.ipv4)] if g.ipv4 else [])) for g in guests}
+    local = {g.mac: _link_local(g.mac) for g in guests}
+    by_mac = {g.mac: (str(g.ipv6), *([str(g.ipv4)] if g.ipv4 else []), str(local[g.mac])) for g in guests}
     loopbacks = {g.mac: tuple(str(prefix.network_address) for prefix in g.loopbacks) for g in guests}
     ranges = [range_ for vnet in plan.vnets for range_ in (*vnet.gateways, *vnet.loopbacks)]
     owned = [*ranges, *(address for own in by_mac.values() for address in own)]
@@ -122,8 +131,13 @@ def _ports(plan: Plan, host: HostPlan) -> Data:
     sets.append({"name": "macs", "type": "ether_addr", "elements": list(by_mac), "interval": False})
     gateways = [gateway for vnet in plan.vnets for gateway in vnet.gateways if ":" in gateway]
     neighbours = [{"number": hex(int(IPv6Address(gateway))), "mac": None} for gateway in gateways]
-    neighbours += [{"number": hex(int(g.ipv6)), "mac": g.mac} for g in guests]
+    neighbours += [{"number": hex(int(own)), "mac": g.mac} for g in guests for own in (g.ipv6, local[g.mac])]
     return {"sets": sets, "neighbours": neighbours}
+
+
+def _link_local(mac: str) -> IPv6Address:
+    first, *others = bytes.fromhex(mac.replace(":", ""))
+    return IPv6Address(bytes((0xFE, 0x80, *[0] * 6, first ^ 2, *others[:2], 0xFF, 0xFE, *others[2:])))
 
 
 def _plain(value: Any) -> Any:

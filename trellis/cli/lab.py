@@ -224,6 +224,62 @@ def faults(
         raise typer.Exit(1)
 
 
+@app.command()
+def attacks(
+    numbers: Annotated[list[int] | None, typer.Argument(help="Which ones, 1-19; all if none is named.")] = None,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Take the rule behind each away: exactly that attack must succeed.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up for the next run.")] = False,
+    json: JsonOfFaults = False,
+) -> None:
+    """Have guests attack, in a lab of two hosts of its own: each must be refused or contained. Exit code 1 if not.
+
+    Attackers run real speakers (FRR, BIRD, ExaBGP) and send frames of their own. The table shows what proves that each
+    was tried, what was seen at the edge, at other guests, on the hosts, and in the store of guests' routes.
+
+    Examples:
+
+      trellis lab attacks
+
+      trellis lab attacks 7 8 --keep --json
+
+      trellis lab attacks --mutants
+    """
+    with _mistakes():
+        from trellis.lab import attacks as tries
+
+        project = _project("dev", None)
+        folder = project / "tests" / "lab" / "attacks"
+        known = tries.read(folder)
+        there = {attack.number for entry in known.values() for attack in entry}
+        if strangers := sorted(set(numbers or ()) - there):
+            raise Mistake(f"there is no attack {', '.join(map(str, strangers))}; there are 1 to {max(there)}")
+        chosen = [attack for entry in known.values() for attack in entry if not numbers or attack.number in numbers]
+        bench = tries.bench.up(folder, project, say)
+        try:
+            tries.store.start(bench)
+            verdicts = [] if mutants else tries.carried_out(bench, chosen)
+            outcomes = tries.defects.run(bench, chosen) if mutants else []
+        finally:
+            tries.store.stop(bench)
+            if not keep:
+                tries.bench.down(say)
+    ok = all(verdict.ok for verdict in verdicts) and all(outcome.noticed for outcome in outcomes)
+    if json:
+        print_json(tries.mutants_as_json(outcomes) if mutants else tries.as_json(verdicts))
+    elif mutants:
+        out.print(tries.mutants_as_table(outcomes))
+        noticed = sum(outcome.noticed for outcome in outcomes)
+        out.print(f"{noticed} of {len(outcomes)} rules taken away let exactly their own attack succeed")
+    else:
+        out.print(tries.as_table(verdicts))
+        refused, tried = tries.counted(verdicts)
+        out.print(f"{refused} of {tried} attacks were refused or contained")
+    if not ok:
+        raise typer.Exit(1)
+
+
 def demo(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie", json: Json = False) -> None:
     """Run the main job: lab up, preview, apply, guests, and the proof. Exit code 1 if a row fails.
 

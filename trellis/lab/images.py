@@ -30,6 +30,7 @@ ROOT_PACKAGES: Final = (
     "bird2",
     "dbus",
     "ethtool",
+    "exabgp",
     "frr",
     "frr-pythontools",
     "iproute2",
@@ -80,7 +81,7 @@ _NOT_NEEDED: Final = (
 
 _CUSTOMIZE: Final = (
     # Run by mmdebstrap when all packages are in; "$1" is the new root.
-    'chroot "$1" systemctl disable bird.service radvd.service',
+    'chroot "$1" systemctl disable bird.service exabgp.service radvd.service',
     f'chroot "$1" systemctl mask {" ".join(_NOT_NEEDED)}',
     # logind starts on demand over D-Bus (`systemctl reboot` asks for it), not at every boot.
     'rm -f "$1/usr/lib/systemd/system/multi-user.target.wants/systemd-logind.service"',

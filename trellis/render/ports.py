@@ -25,6 +25,10 @@ class Neighbour:
     mac: str | None
 
 
+_SPEECH_KB = 128
+"""A session of a guest with ten prefixes costs 0.6 kB (OPEN, UPDATEs, with their headers); beside it a kB a prefix."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialled:
     """A VNet whose guests dial its gateway."""
@@ -33,9 +37,12 @@ class Dialled:
     subnet: str
     gateway: str
     penalty_min: int
+    most_kb: int
+    """What a guest may say at once beside KEEPALIVEs, in kB; four times as much in an hour (the kernel lets a minute's
+    share through beside it)."""
 
 
-def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> str:
+def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...], *, pve: bool) -> str:
     """Return the table of what ports may send on the VNets of a host on which guests are heard.
 
     Args:
@@ -43,10 +50,12 @@ def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan
         vnets: These VNets.
         guests: The guests that may run on the host.  One of another host has its loopbacks to itself here, and is not
             known by its other addresses: all guests on all hosts would make the largest part of a large site's text.
+        pve: Whether Proxmox names the ports of the host's VMs.
     """
     sets = tuple(_sets(vnets, guests))
     return stanzas.fill(
         "host/ports.j2",
+        pve=pve,
         sets=stanzas.fill("nftables/sets.j2", sets=sets),
         tied=any(found.name == "ports" for found in sets),
         neighbours=tuple(_neighbours(vnets, guests)),
@@ -61,7 +70,7 @@ def peers(stanzas: Stanzas, vnets: tuple[VnetPlan, ...]) -> str:
         vnets: The VNets of a host on which guests are heard.
     """
     dialled = tuple(
-        Dialled(vnet.name, subnet, gateway, vnet.peering.penalty_min)
+        Dialled(vnet.name, subnet, gateway, vnet.peering.penalty_min, _SPEECH_KB + vnet.peering.max_prefixes)
         for vnet in vnets
         if vnet.peering is not None
         for subnet, gateway in zip(vnet.subnets, vnet.gateways, strict=True)
@@ -104,8 +113,15 @@ def _addresses(planned: GuestPlan) -> tuple[str, ...]:
 
 def _on_vnet(planned: GuestPlan) -> tuple[str, ...]:
     """Return a guest's addresses on its VNet, and what it announces beside them."""
-    own = [str(address) for address in (planned.guest.ipv6, planned.guest.ipv4) if address is not None]
-    return tuple(dict.fromkeys((*own, *map(_plain, planned.guest.extra))))
+    guest = planned.guest
+    own = [str(address) for address in (guest.ipv6, guest.ipv4) if address is not None]
+    return tuple(dict.fromkeys((*own, _link_local(guest.mac), *map(_plain, guest.extra))))
+
+
+def _link_local(mac: str) -> str:
+    """Return the link-local address that a kernel makes of a MAC (RFC 4291, modified EUI-64); routes may lead there."""
+    first, *others = bytes.fromhex(mac.replace(":", ""))
+    return str(IPv6Address(bytes((0xFE, 0x80, *[0] * 6, first ^ 2, *others[:2], 0xFF, 0xFE, *others[2:]))))
 
 
 def _plain(prefix: AnyNetwork) -> str:
@@ -117,4 +133,5 @@ def _neighbours(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> I
     for vnet in vnets:
         yield from (Neighbour(hex(int(IPv6Address(gateway))), None) for gateway in vnet.gateways if ":" in gateway)
     for planned in guests:
-        yield Neighbour(hex(int(planned.guest.ipv6)), planned.guest.mac)
+        for address in (planned.guest.ipv6, IPv6Address(_link_local(planned.guest.mac))):
+            yield Neighbour(hex(int(address)), planned.guest.mac)

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 HOST_FILTER = "/etc/trellis/firewall.nft"
 """Where the product's text lies on a host."""
-_TABLES = {"inet trellis": "", "bridge trellis": "", "inet trellis_peers": "--terse "}
+_TABLES = {
+    "inet trellis": "",
+    "bridge trellis": "",
+    "bridge trellis_gateways": "--terse ",
+    "inet trellis_peers": "--terse ",
+}
 """A host's, each with how it is listed: what the kernel put into the last is no part of it."""
 
 

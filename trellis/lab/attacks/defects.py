@@ -1,0 +1,184 @@
+"""The rule behind each attack, taken away in the running lab: exactly that attack has to succeed then.
+
+Attacks by routes share one session per attacker, the volley: all of their routes are said at once, and after each
+defect FRR judges them anew, so that a rule that holds more than its own shows at once.  Others are carried out whole.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from trellis.lab.attacks import speech
+from trellis.lab.attacks.attack import Attack, Defect, Said, Speech
+from trellis.lab.attacks.bench import Bench
+from trellis.lab.attacks.trial import tried
+from trellis.lab.errors import LabError
+from trellis.lab.mutants import seeding
+from trellis.lab.mutants.catalogue import Mutant
+
+_RELOAD = "/usr/lib/frr/frr-reload.py"
+_PAUSE_S = 0.5
+_WITHIN_S = 15.0
+"""Seconds in which FRR has judged all routes of a session anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an attack whose rule was taken away.
+
+    Args:
+        attack: The attack.
+        defect: What was taken away.
+        succeeded: What got through.
+        strange: What got through of other attacks.
+        held: How many others were tried and held.
+        seconds: Wall time.
+    """
+
+    attack: Attack
+    defect: Defect
+    succeeded: tuple[str, ...]
+    strange: tuple[str, ...]
+    held: int
+    seconds: float
+
+    @property
+    def noticed(self) -> bool:
+        """Whether exactly this attack succeeded."""
+        return bool(self.succeeded) and not self.strange
+
+
+def run(bench: Bench, attacks: Sequence[Attack]) -> list[Outcome]:
+    """Take every attack's rules away in turn; the lab is left as it was found.
+
+    Raises:
+        LabError: A rule is not there, or could not be put back.
+    """
+    by_routes = [attack for attack in attacks if attack.act is speech.say and _in_volley(attack)]
+    found = _volley(bench, by_routes) if by_routes else []
+    for attack in attacks:
+        if attack not in by_routes:
+            found += [_whole(bench, attack, defect) for defect in attack.defects]
+    return found
+
+
+def _in_volley(attack: Attack) -> bool:
+    return all(one.asn is None for one in attack.speeches)
+
+
+def _whole(bench: Bench, attack: Attack, defect: Defect) -> Outcome:
+    began = time.monotonic()
+    bench.say(f"without {defect.what}: attack {attack.name}")
+    try:
+        seed(bench, defect)
+        verdict = tried(bench, attack)
+    finally:
+        put_back(bench)
+        bench.restore(attack.attackers + attack.shaken)
+    succeeded = verdict.problems if verdict.proof else ()
+    return Outcome(attack, defect, succeeded, (), 0, time.monotonic() - began)
+
+
+def _volley(bench: Bench, attacks: Sequence[Attack]) -> list[Outcome]:
+    said: dict[str, dict[str, Said]] = {}
+    for attack in attacks:
+        for one in attack.speeches:
+            for route in (*one.refused, *one.accepted):
+                said.setdefault(one.guest, {})
+                # The one with more to it: what else it is said to be must make no difference to the others.
+                said[one.guest][route.prefix] = max(
+                    route, said[one.guest].get(route.prefix, route), key=lambda found: len(repr(found))
+                )
+    speeches = [Speech(guest, "bird", refused=tuple(routes.values())) for guest, routes in said.items()]
+    found = []
+    try:
+        for one in speeches:
+            speech.start(bench, one)
+        _await(bench, attacks)
+        for attack in attacks:
+            found += [_shot(bench, attacks, attack, defect) for defect in attack.defects]
+    finally:
+        bench.restore(said)
+    return found
+
+
+def _await(bench: Bench, attacks: Sequence[Attack]) -> None:
+    """Wait until the volley is heard and every attack of it holds."""
+    deadline, problems = time.monotonic() + speech.HEARD_WITHIN_S, ["not asked"]
+    while problems and time.monotonic() < deadline:
+        time.sleep(_PAUSE_S)
+        problems = [problem for attack in attacks for problem in speech.problems_of(bench, attack.speeches)]
+    if problems:
+        raise LabError("the volley", why=f"without any defect: {'; '.join(problems[:3])}", remedy="trellis lab attacks")
+
+
+def _shot(bench: Bench, attacks: Sequence[Attack], attack: Attack, defect: Defect) -> Outcome:
+    began = time.monotonic()
+    bench.say(f"without {defect.what}: attack {attack.name}")
+    peers = {(bench.place(one.guest).vrf, bench.place(one.guest).source) for each in attacks for one in each.speeches}
+    succeeded: list[str] = []
+    try:
+        seed(bench, defect)
+        _again(bench, peers)
+        while not succeeded and time.monotonic() - began < _WITHIN_S:
+            time.sleep(_PAUSE_S)
+            succeeded = speech.problems_of(bench, attack.speeches)
+        time.sleep(_PAUSE_S)
+        others = [each for each in attacks if each is not attack]
+        strange = [f"{each.name}: {problem}" for each in others for problem in speech.problems_of(bench, each.speeches)]
+    finally:
+        put_back(bench)
+        _again(bench, peers)
+    _await(bench, attacks)
+    held = len(others) - len({text.split(":")[0] for text in strange})
+    return Outcome(attack, defect, tuple(succeeded), tuple(strange), held, time.monotonic() - began)
+
+
+def _again(bench: Bench, peers: set[tuple[str, str]]) -> None:
+    for host in bench.hosts:
+        for vrf, peer in sorted(peers):
+            bench.vtysh(host, f"clear bgp vrf {vrf} {peer} soft in", check=False)
+
+
+def seed(bench: Bench, defect: Defect) -> None:
+    """Take a rule away on every host.
+
+    Raises:
+        LabError: FRR or nft refused, or there is no such rule.
+    """
+    if defect.frr:
+        for host in bench.hosts:
+            text = "\n".join(("configure", *defect.frr, "end", ""))
+            said = bench.sh(host, f"vtysh <<'END'\n{text}END").stdout
+            if bad := [line for line in said.splitlines() if line.startswith("%")]:
+                raise LabError(f"{host}: without {defect.what}", why="; ".join(bad), remedy="see the attack's file")
+    if defect.rules:
+        seeding.seed(bench.twin, Mutant(re.sub(r"\W+", "-", defect.what), defect.what, defect.rules, frozenset()))
+
+
+def put_back(bench: Bench) -> None:
+    """Have every host run what it was deployed with.
+
+    Raises:
+        LabError: FRR differs from its file afterwards.
+    """
+    seeding.put_back(bench.twin)
+    for host in bench.hosts:
+        left = list(_reload(bench, host))
+        if left:
+            raise LabError(f"{host}: FRR is not as deployed", why="; ".join(left[:3]), remedy="trellis repair")
+
+
+def _reload(bench: Bench, host: str) -> Iterator[str]:
+    test = f"{_RELOAD} --test /etc/frr/frr.conf"
+    if not _differs(bench.sh(host, test).stdout):
+        return
+    bench.sh(host, f"{_RELOAD} --reload /etc/frr/frr.conf", check=False)
+    yield from _differs(bench.sh(host, test).stdout)
+
+
+def _differs(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.strip() and not line.startswith(("Lines To", "==="))]
