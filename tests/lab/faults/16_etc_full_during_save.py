@@ -1,6 +1,6 @@
 """Fault 16: /etc fills up while the files are written; and when all is written and FRR is to be given back."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 FAULTS = (
     Fault(
@@ -22,4 +22,17 @@ FAULTS = (
         proof=proofs.fact(" 0 /etc"),
         end=ends.taken_back(),
     ),
+)
+
+MUTANT = Mutant(
+    what="files are written in their places, not beside them and renamed",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/files.py",
+            "            _write(_beside(file.path, _NEW), vault.fill(file.content), file.mode, _ids(file))\n",
+            "            _write(Path(file.path), vault.fill(file.content), file.mode, _ids(file))\n",
+        ),
+    ),
+    because=r"/etc/frr/frr\.conf(\.local)? is (gone|another one)",
+    variant="while files are written",
 )

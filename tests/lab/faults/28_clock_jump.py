@@ -1,6 +1,6 @@
 """Fault 28: the clock jumps a day while a change waits: forwards with the agent alive, backwards with it dead."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 _WORDS = {"what": "clock jump", "must": "timer is monotonic"}
 
@@ -35,4 +35,17 @@ FAULTS = (
         end=ends.as_before_within(first_s=0, last_s=45),
         **_WORDS,
     ),
+)
+
+MUTANT = Mutant(
+    what="the confirmation is waited for by the clock that a time server sets",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/confirm.py",
+            "    deadline = time.monotonic() + within_s\n    while time.monotonic() < deadline:\n",
+            "    deadline = time.time() + within_s\n    while time.time() < deadline:\n",
+        ),
+    ),
+    because=r"it took [0-9.]+ s, not 10-45 s",
+    variant="a day forwards",
 )

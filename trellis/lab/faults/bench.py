@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from trellis.lab import from_site, network
+from trellis.lab import command_line, from_site, network
 from trellis.lab import twin as twins
 from trellis.lab.controller import Lab
 from trellis.lab.errors import LabError
@@ -175,6 +175,24 @@ def up(folder: Path, project: Path, say: Say, name: str = STACK) -> Bench:
     bench = Bench(twins.up(name, project, site_data, say), say)
     bench.twin.deploy("up", say)
     _await_sessions(bench)
+    return bench
+
+
+def find(folder: Path, project: Path, say: Say, name: str) -> Bench:
+    """The lab of the faults that is up; the agent of this very program is installed, and no more is done.
+
+    Args:
+        folder: Where its stack file is.
+        project: Folder of the program.
+        say: Takes progress.
+        name: The lab's.
+
+    Raises:
+        LabError: It is not up, or the agent could not be installed.
+    """
+    site_data = site_data_of_stack((folder / f"Pulumi.{STACK}.yaml").read_bytes())
+    bench = Bench(twins.find(name, project, site_data, say), say)
+    command_line.install(bench.twin, say)
     return bench
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trellis.lab.faults.fault import Verdict
+from trellis.lab.faults.mutants import MutantVerdict
 
 SCHEMA_VERSION = 1
 _SHOWN = 220
@@ -64,6 +65,56 @@ def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
             for verdict in verdicts
         ],
     }
+
+
+def table_of_mutants(verdicts: Sequence[MutantVerdict]) -> Table:
+    """A line per defect: the fault that shows it, what is wrong, because of what the row turned red, and the time."""
+    table = Table(title="Defects that faults bring to light", title_justify="left", show_lines=True)
+    table.add_column("")
+    table.add_column("#")
+    for name in ("fault", "defect", "red because of"):
+        table.add_column(name, overflow="fold")
+    table.add_column("time", justify="right")
+    for verdict in verdicts:
+        sign = Text("✓", "green") if verdict.noticed else Text("✗", "bold red")
+        because = Text(_short(verdict.reason)) if verdict.noticed else Text(f"NOT NOTICED: {_seen(verdict)}", "red")
+        words = (Text(verdict.fault.what), Text(verdict.mutant.what), because)
+        table.add_row(sign, verdict.fault.name, *words, f"{verdict.seconds:.0f} s")
+    return table
+
+
+def json_of_mutants(verdicts: Sequence[MutantVerdict]) -> dict[str, Any]:
+    """What became of the defects as a value to be dumped."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "ok": all(verdict.noticed for verdict in verdicts),
+        "noticed": sum(verdict.noticed for verdict in verdicts),
+        "mutants": [
+            {
+                "number": verdict.fault.number,
+                "variant": verdict.fault.variant,
+                "fault": verdict.fault.what,
+                "defect": verdict.mutant.what,
+                "files": sorted({rewrite.path for rewrite in verdict.mutant.rewrites}),
+                "shares": list(verdict.mutant.shares),
+                "noticed": verdict.noticed,
+                "because": verdict.reason,
+                "expected": verdict.mutant.because,
+                "happened": verdict.seen.happened if verdict.seen is not None else "",
+                "proof": verdict.seen.proof if verdict.seen is not None else "",
+                "problems": list(verdict.seen.problems) if verdict.seen is not None else [],
+                "failed": verdict.failed,
+                "mended": verdict.mended,
+                "seconds": round(verdict.seconds, 1),
+            }
+            for verdict in verdicts
+        ],
+    }
+
+
+def _seen(verdict: MutantVerdict) -> str:
+    problems = verdict.seen.problems if verdict.seen is not None else (verdict.failed,)
+    return _short("; ".join(problems)) or "the fault ended as written"
 
 
 def _short(text: str) -> str:
