@@ -1,4 +1,4 @@
-"""Each fault has a defect of its own, which is found in the product as it stands, and can be told from other trouble."""
+"""Each fault has a defect of its own, found in the product as it stands, and told from other trouble by its words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from trellis.lab.errors import LabError
 from trellis.lab.faults import Fault, Mutant, Rewrite, read_mutants
-from trellis.lab.faults.mutant import PRODUCT, seed
+from trellis.lab.faults.mutant import PRODUCT
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "faults"

@@ -220,7 +220,8 @@ def faults(
         if strangers := sorted(set(numbers or ()) - there):
             raise Mistake(f"there is no fault {', '.join(map(str, strangers))}; there are 1 to {max(there)}")
         if mutants:
-            return _fault_mutants(project, folder, numbers or sorted(there), keep=keep, json=json)
+            _fault_mutants(project, folder, numbers or sorted(there), keep=keep, json=json)
+            return
         chosen = [fault for entry in known.values() for fault in entry if not numbers or fault.number in numbers]
         verdicts = broken.run(folder, project, chosen, say, labs=labs, keep=keep)
     if json:

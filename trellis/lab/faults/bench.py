@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from trellis.lab import command_line, from_site, network
+from trellis.lab import from_site, network
 from trellis.lab import twin as twins
 from trellis.lab.controller import Lab
 from trellis.lab.errors import LabError
@@ -179,7 +179,7 @@ def up(folder: Path, project: Path, say: Say, name: str = STACK) -> Bench:
 
 
 def find(folder: Path, project: Path, say: Say, name: str) -> Bench:
-    """The lab of the faults that is up; the agent of this very program is installed, and no more is done.
+    """The lab of the faults that is up, for a product that is to be installed there.
 
     Args:
         folder: Where its stack file is.
@@ -188,12 +188,10 @@ def find(folder: Path, project: Path, say: Say, name: str) -> Bench:
         name: The lab's.
 
     Raises:
-        LabError: It is not up, or the agent could not be installed.
+        LabError: It is not up.
     """
     site_data = site_data_of_stack((folder / f"Pulumi.{STACK}.yaml").read_bytes())
-    bench = Bench(twins.find(name, project, site_data, say), say)
-    command_line.install(bench.twin, say)
-    return bench
+    return Bench(twins.find(name, project, site_data, say), say)
 
 
 def down(say: Say, name: str = STACK) -> bool:

@@ -68,6 +68,21 @@ class Mutant:
     settled_within_s: float = 40.0
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a fault looked like with a defect in the product.
+
+    Args:
+        happened: What the deployment said of it.
+        proof: What proves that the fault happened; empty if nothing did.
+        problems: What is not as it must be.
+    """
+
+    happened: str
+    proof: str
+    problems: tuple[str, ...]
+
+
 def seed(project: Path, mutant: Mutant, tree: Path) -> None:
     """Copy what a run of a fault needs, with the defect in it; what is made of it is the product with that defect.
 

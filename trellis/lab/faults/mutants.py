@@ -24,8 +24,7 @@ from trellis.engine import find as find_engine
 from trellis.lab.errors import LabError
 from trellis.lab.faults import bench as benches
 from trellis.lab.faults.fault import Fault
-from trellis.lab.faults.mutant import Mutant, seed
-from trellis.lab.faults.mutated import Seen, seen_in
+from trellis.lab.faults.mutant import Mutant, Seen, seed
 from trellis.lab.faults.wholeness import Whole, keep
 from trellis.lab.images import ensure_images
 from trellis.lab.processes import Say
@@ -150,7 +149,7 @@ def carried_out(tree: Path, lab: str, number: int) -> Seen:
     )
     try:
         answer, _ = child.communicate(json.dumps({"lab": lab, "number": number}), timeout=ENDS_WITHIN_S)
-        return seen_in(json.loads(answer))
+        said = json.loads(answer)
     except (subprocess.TimeoutExpired, ValueError) as error:
         why = f"no verdict: {type(error).__name__}, exit status {child.poll()}"
         raise LabError(f"fault {number} with a defect", why=why, remedy="see what was said above") from None
@@ -159,6 +158,9 @@ def carried_out(tree: Path, lab: str, number: int) -> Seen:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
             child.wait()
+    if "error" in said:
+        raise LabError(f"fault {number} with a defect", why=said["error"], remedy="see the lab")
+    return Seen(said["happened"], said["proof"], tuple(said["problems"]))
 
 
 def _told(verdict: MutantVerdict) -> str:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trellis.lab import command_line
 from trellis.lab.errors import LabError
 from trellis.lab.faults import bench as benches
 from trellis.lab.faults.catalogue import read_mutants
@@ -22,21 +22,6 @@ from trellis.lab.faults.trial import Trial
 
 HEARD_WITHIN_S = 90.0
 """Seconds for a deployment to one host whose end may never be heard of; sound ones of the faults take 60 at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a fault looked like with a defect in the product.
-
-    Args:
-        happened: What the deployment said of it.
-        proof: What proves that the fault happened; empty if nothing did.
-        problems: What is not as it must be.
-    """
-
-    happened: str
-    proof: str
-    problems: tuple[str, ...]
 
 
 def main() -> int:
@@ -53,24 +38,15 @@ def _tried(lab: str, number: int) -> dict[str, Any]:
     folder = tree / "tests" / "lab" / "faults"
     fault, mutant = read_mutants(folder)[number]
     try:
-        trial = Trial(benches.find(folder, tree, _say, lab), fault)
+        bench = benches.find(folder, tree, _say, lab)
+        command_line.install(bench.twin, _say, bench.hosts if fault.everyone else [fault.host])
+        trial = Trial(bench, fault)
     except LabError as error:
         return {"error": str(error)}
     trial.settled_within_s = mutant.settled_within_s
     trial.heard_within_s = HEARD_WITHIN_S
     verdict: Verdict = trial.run(until_red=True)
     return {"happened": verdict.happened, "proof": verdict.proof, "problems": list(verdict.problems)}
-
-
-def seen_in(answer: dict[str, Any]) -> Seen:
-    """What `main` answered.
-
-    Raises:
-        LabError: The lab could not even be looked at.
-    """
-    if "error" in answer:
-        raise LabError("the lab with a defect", why=answer["error"], remedy="see the lab")
-    return Seen(answer["happened"], answer["proof"], tuple(answer["problems"]))
 
 
 def _say(text: str) -> None:
