@@ -16,7 +16,7 @@ from trellis.lab.errors import LabError
 PRODUCT: Final = ("__main__.py", "components/", "trellis/agent/", "trellis/remote/")
 """What may be written otherwise: the product.  The lab judges it, and stays as it is."""
 
-_TREE: Final = ("Pulumi.yaml", "__main__.py", "components", "templates", "tests/lab/faults", "trellis")
+_TREE: Final = ("Pulumi.yaml", "__main__.py", "components", "templates", "tests/lab/faults", "tools", "trellis")
 """What a run of a fault needs of the project's folder."""
 
 
