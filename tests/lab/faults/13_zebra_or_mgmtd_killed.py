@@ -15,22 +15,16 @@ FAULTS = tuple(
     for daemon in ("zebra", "mgmtd")
 )
 
-# Either of both ends the change: the crash itself, and a reload that zebra's end has cut short.
 MUTANT = Mutant(
-    what="a crash is passed over, and whatever becomes of the reload",
+    what="a change that was taken back is not put down as over",
     rewrites=(
         Rewrite(
-            "trellis/agent/change.py",
-            "sorted(name for name in self._pids.keys() & now.keys() if self._pids[name] != now[name])",
-            "[]",
-        ),
-        Rewrite(
-            "trellis/agent/frr.py",
-            '    if ended.status:\n        raise Fault("frr-reload.py", _reasons(ended), _REMEDY_TEXT)\n',
-            "",
+            "trellis/agent/transaction.py",
+            "                state.end()\n                step.detail = ",
+            "                step.detail = ",
         ),
     ),
-    because="the agent's exit status is 0, not 4",
+    because=r"a change to \w+ is still under way",
     variant="zebra",
-    shares=(12, 18),
+    shares=(5, 6, 9, 12, 16, 18, 19, 27, 28),
 )

@@ -32,6 +32,7 @@ MUTANT = Mutant(
             "            _write(_beside(file.path, _NEW), vault.fill(file.content), file.mode, _ids(file))\n",
             "            _write(Path(file.path), vault.fill(file.content), file.mode, _ids(file))\n",
         ),
+        Rewrite("trellis/agent/files.py", "        _beside(file.path, _NEW).rename(target)\n", ""),
     ),
     because=r"/etc/frr/frr\.conf(\.local)? is (gone|another one)",
     variant="while files are written",

@@ -63,6 +63,13 @@ class MutantVerdict:
         return next((one for one in problems if re.search(self.mutant.because, one)), "")
 
     @property
+    def otherwise(self) -> str:
+        """What was seen, where the defect was not noticed."""
+        if self.seen is None:
+            return self.failed
+        return f"{'; '.join(self.seen.problems) or 'the fault ended as written'} (the run: {self.seen.happened})"
+
+    @property
     def noticed(self) -> bool:
         """Whether the fault's row turned red because of the defect."""
         return bool(self.reason)
@@ -167,5 +174,4 @@ def _told(verdict: MutantVerdict) -> str:
     mended = f"; afterwards {verdict.mended}" if verdict.mended else ""
     if verdict.noticed:
         return f"noticed: {verdict.reason[:200]}{mended}"
-    others: Sequence[str] = verdict.seen.problems if verdict.seen is not None else (verdict.failed,)
-    return f"NOT NOTICED, {'; '.join(others)[:400] or 'the fault ended as written'}{mended}"
+    return f"NOT NOTICED, {verdict.otherwise[:600]}{mended}"

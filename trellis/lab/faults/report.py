@@ -77,7 +77,11 @@ def table_of_mutants(verdicts: Sequence[MutantVerdict]) -> Table:
     table.add_column("time", justify="right")
     for verdict in verdicts:
         sign = Text("✓", "green") if verdict.noticed else Text("✗", "bold red")
-        because = Text(_short(verdict.reason)) if verdict.noticed else Text(f"NOT NOTICED: {_seen(verdict)}", "red")
+        because = (
+            Text(_short(verdict.reason))
+            if verdict.noticed
+            else Text(f"NOT NOTICED: {_short(verdict.otherwise)}", "red")
+        )
         words = (Text(verdict.fault.what), Text(verdict.mutant.what), because)
         table.add_row(sign, verdict.fault.name, *words, f"{verdict.seconds:.0f} s")
     return table
@@ -110,11 +114,6 @@ def json_of_mutants(verdicts: Sequence[MutantVerdict]) -> dict[str, Any]:
             for verdict in verdicts
         ],
     }
-
-
-def _seen(verdict: MutantVerdict) -> str:
-    problems = verdict.seen.problems if verdict.seen is not None else (verdict.failed,)
-    return _short("; ".join(problems)) or "the fault ended as written"
 
 
 def _short(text: str) -> str:
