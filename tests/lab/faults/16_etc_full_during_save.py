@@ -24,16 +24,18 @@ FAULTS = (
     ),
 )
 
+# Written in place, files would fit here: what an old one held is free once it is opened to be written anew.
 MUTANT = Mutant(
-    what="files are written in their places, not beside them and renamed",
+    what="an old file is moved aside before the new one is written",
     rewrites=(
         Rewrite(
             "trellis/agent/files.py",
             "            _write(_beside(file.path, _NEW), vault.fill(file.content), file.mode, _ids(file))\n",
-            "            _write(Path(file.path), vault.fill(file.content), file.mode, _ids(file))\n",
+            "            if Path(file.path).exists():\n"
+            "                Path(file.path).rename(_beside(file.path, _OLD))\n"
+            "            _write(_beside(file.path, _NEW), vault.fill(file.content), file.mode, _ids(file))\n",
         ),
-        Rewrite("trellis/agent/files.py", "        _beside(file.path, _NEW).rename(target)\n", ""),
     ),
-    because=r"/etc/frr/frr\.conf(\.local)? is (gone|another one)",
+    because=r"/etc/frr/frr\.conf(\.local)? is gone",
     variant="while files are written",
 )
