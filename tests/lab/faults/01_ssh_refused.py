@@ -19,7 +19,7 @@ FAULT = Fault(
 MUTANT = Mutant(
     what="no host waits for the one before it, and a refused connection is tried for long",
     rewrites=(
-        Rewrite("__main__.py", "        after = rollout.before(bundle.host, ready)\n", "        after = []\n"),
+        Rewrite("__main__.py", "rollout.before(bundle.host, ready)", "[]"),
         Rewrite(
             "__main__.py",
             "[*ready[bundle.host], *before, *rollout.before_commit(bundle.host, done)]",
