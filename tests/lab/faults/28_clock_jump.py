@@ -8,13 +8,15 @@ FAULTS = (
     Fault(
         number=28,
         variant="a day forwards",
+        # Longer than taking back lasts on a busy machine: a deadline that jumps with the clock is told from one kept.
+        fields={"confirm_within_s": 30},
         strike=Strike(
             AT_RELOAD,
             causes.both(causes.cut_link, causes.let_reload_go, causes.await_confirmation, causes.set_clock("+1 day")),
             let_go=False,
         ),
         proof=proofs.fact("clock"),
-        end=ends.as_before_within(first_s=10, last_s=45),
+        end=ends.as_before_within(first_s=30, last_s=75),
         **_WORDS,
     ),
     Fault(
@@ -46,6 +48,6 @@ MUTANT = Mutant(
             "    deadline = time.time() + within_s\n    while time.time() < deadline:\n",
         ),
     ),
-    because=r"it took [0-9.]+ s, not 10-45 s",
+    because=r"it took [0-9.]+ s, not 30-75 s",
     variant="a day forwards",
 )
