@@ -1,6 +1,6 @@
 # Every target sets up what it misses first; a second run reuses what the first one built.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mutants attacks faults scenarios test check lint fast slow down properties
+.PHONY: help setup demo mutants attacks faults fault-mutants scenarios test check lint fast slow down properties
 .ONESHELL:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,7 +13,7 @@ PYTEST := $(PYTHON) -m pytest
 PROPERTIES := tests/core/test_order_of_entries.py tests/core/test_text_injection.py
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: ## Install what is missing: Debian packages, uv, the locked Python environment
 	@tools/setup.sh
@@ -30,6 +30,9 @@ attacks: setup ## Have guests attack, in a lab of two hosts of its own: each mus
 
 faults: setup ## Break deploys in 32 ways, in a lab of two hosts of its own: each must end as written (~20 min)
 	@$(TRELLIS) lab faults
+
+fault-mutants: setup ## Put a defect into the product for each of these faults: its row must turn red because of it (~35 min)
+	@$(TRELLIS) lab faults --mutants
 
 scenarios: setup ## What takes the lab minutes each: a leak opened and closed, a host that is not reached, a zone's whole life
 	@$(PYTEST) -q -m "lab and scenario"

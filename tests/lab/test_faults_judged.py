@@ -54,10 +54,11 @@ def test_a_host_that_is_as_before_has_no_changes_though_its_files_were_put_back_
     assert changes(STATE, replace(STATE, files=again, running=moved, pids={"bgpd": "8"})) == []
 
 
-def test_a_change_lacks_what_is_not_committed_or_not_run() -> None:
+def test_a_change_lacks_what_is_not_committed_not_on_disk_or_not_run() -> None:
     change = Change("", "e" * 64, ("permit 10.9.0.0/16",))
     assert [one.split(":")[0] for one in lacking(change, STATE)] == [
         "committed is dddddddddddd, not eeeeeeeeeeee",
+        "frr.conf does not say",
         "FRR does not run",
     ]
 

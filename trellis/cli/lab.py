@@ -6,6 +6,7 @@ Each command imports the lab itself: the others are quick, and work where the la
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -190,6 +191,9 @@ def faults(
     numbers: Annotated[list[int] | None, typer.Argument(help="Which ones, 1-32; all if none is named.")] = None,
     labs: Annotated[int, typer.Option(min=1, max=8, help="How many labs share the faults, side by side.")] = 2,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the labs up for the next run.")] = False,
+    mutants: Annotated[
+        bool, typer.Option("--mutants", help="Put each fault's own defect into the product, in one lab, and want red.")
+    ] = False,
     json: JsonOfFaults = False,
 ) -> None:
     """Break deploys on purpose, in labs of two hosts of their own: each must end as written. Exit code 1 if not.
@@ -197,11 +201,15 @@ def faults(
     Each fault is caused for real: a full disk, a killed daemon, a cut cable, a power cut. The table shows what
     happened, what proves it, the state that was left, and how long the host took to be whole again.
 
+    With --mutants the product has a defect, another one for each fault: its row must turn red because of that.
+
     Examples:
 
       trellis lab faults
 
       trellis lab faults 6 26 --keep --json
+
+      trellis lab faults 10 16 --mutants
     """
     with _mistakes():
         from trellis.lab import faults as broken
@@ -212,6 +220,9 @@ def faults(
         there = {fault.number for entry in known.values() for fault in entry}
         if strangers := sorted(set(numbers or ()) - there):
             raise Mistake(f"there is no fault {', '.join(map(str, strangers))}; there are 1 to {max(there)}")
+        if mutants:
+            _fault_mutants(project, folder, numbers or sorted(there), keep=keep, json=json)
+            return
         chosen = [fault for entry in known.values() for fault in entry if not numbers or fault.number in numbers]
         verdicts = broken.run(folder, project, chosen, say, labs=labs, keep=keep)
     if json:
@@ -277,6 +288,20 @@ def attacks(
         refused, tried = tries.counted(verdicts)
         out.print(f"{refused} of {tried} attacks were refused or contained")
     if not ok:
+        raise typer.Exit(1)
+
+
+def _fault_mutants(project: Path, folder: Path, numbers: Sequence[int], *, keep: bool, json: bool) -> None:
+    from trellis.lab import faults as broken
+
+    known = broken.read_mutants(folder)
+    verdicts = broken.try_mutants(folder, project, [known[number] for number in numbers], say, keep_lab=keep)
+    if json:
+        print_json(broken.json_of_mutants(verdicts))
+    else:
+        out.print(broken.table_of_mutants(verdicts))
+        out.print(f"{sum(verdict.noticed for verdict in verdicts)} of {len(verdicts)} defects turned their row red")
+    if not all(verdict.noticed for verdict in verdicts):
         raise typer.Exit(1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +71,21 @@ def trellis(
     )
 
 
-def install(twin: Twin, say: Say) -> None:
-    """Have every host hold this version's agent; where it does, as its disk's own note says, nothing is done.
+def install(twin: Twin, say: Say, hosts: Collection[str] | None = None) -> None:
+    """Have hosts hold this version's agent; where one does, as its disk's own note says, nothing is done.
+
+    Args:
+        twin: The lab.
+        say: Takes progress.
+        hosts: Which ones; all by default.
 
     Raises:
         LabError: A host could not be installed; its own words are in the message.
     """
     wanted = _fingerprint(twin)
     notes: Mapping[str, Path] = {machine.name: machine.disk / _INSTALLED for machine in twin.lab.machines}
+    if hosts is not None:
+        notes = {name: note for name, note in notes.items() if name in hosts}
     missing = [name for name, note in notes.items() if not note.is_file() or note.read_text() != wanted]
     if not missing:
         return

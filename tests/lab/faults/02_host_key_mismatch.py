@@ -1,6 +1,6 @@
 """Fault 2: a host shows another key than the one pinned in the site: reinstalled, or somebody is in between."""
 
-from trellis.lab.faults import Fault, causes, ends, programmed, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, causes, ends, programmed, proofs
 
 _KEY = "/etc/ssh/ssh_host_ed25519_key"
 
@@ -21,4 +21,10 @@ FAULT = Fault(
     proof=proofs.said("host key mismatch|host key"),
     end=ends.untouched(nobody_logged_in=True),
     again=programmed.converges,
+)
+
+MUTANT = Mutant(
+    what="the host key is not pinned",
+    rewrites=(Rewrite("components/host.py", "            host_key=self.ssh.host_key,\n", ""),),
+    because=r"somebody logged in [0-9]+ times",
 )

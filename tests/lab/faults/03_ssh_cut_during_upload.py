@@ -1,6 +1,6 @@
 """Fault 3: the connection is cut while the manifest is on its way; the cable is slow, and then it is out."""
 
-from trellis.lab.faults import Fault, Trial, causes, ends, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, Trial, causes, ends, proofs
 
 
 def cut_in_the_middle(trial: Trial) -> None:
@@ -23,4 +23,18 @@ FAULT = Fault(
     attempt=cut_in_the_middle,
     proof=proofs.fact("have arrived in all"),
     end=ends.untouched(),
+)
+
+MUTANT = Mutant(
+    what="what arrives is written over the live file, and judged afterwards",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/main.py",
+            "            manifest = parse(text)\n",
+            '            with open("/etc/frr/frr.conf", "w") as live:\n'
+            "                live.write(text)\n"
+            "            manifest = parse(text)\n",
+        ),
+    ),
+    because=r"/etc/frr/frr\.conf (is another one|was written)",
 )

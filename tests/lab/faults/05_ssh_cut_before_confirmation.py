@@ -1,6 +1,6 @@
 """Fault 5: the controller's cable is out before the change waits for its confirmation."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 FAULT = Fault(
     number=5,
@@ -10,4 +10,17 @@ FAULT = Fault(
     proof=proofs.fact("DOWN|state DOWN"),
     end=ends.as_before(),
     fields={"confirm_within_s": 8},
+)
+
+MUTANT = Mutant(
+    what="silence counts as a confirmation",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/confirm.py",
+            '    raise Fault("not confirmed", why, ',
+            '    return\n    raise Fault("not confirmed", why, ',
+        ),
+    ),
+    because=r"committed is \w+, was \w+",
+    shares=(4, 6, 7, 23, 28),
 )

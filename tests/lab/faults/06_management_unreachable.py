@@ -1,6 +1,6 @@
 """Fault 6: the new configuration sends what goes to the controller into a black hole; nobody helps the host."""
 
-from trellis.lab.faults import Fault, after, causes, ends
+from trellis.lab.faults import Fault, Mutant, Rewrite, after, causes, ends
 
 FAULT = Fault(
     number=6,
@@ -11,4 +11,11 @@ FAULT = Fault(
     proof=causes.silence,
     end=ends.as_before(),
     fields={"confirm_within_s": 10},
+)
+
+MUTANT = Mutant(
+    what="files are put back, and FRR is left with what it runs",
+    rewrites=(Rewrite("trellis/agent/recovery.py", "    problems += _reload_until_as_before(before.running)\n", ""),),
+    because="FRR runs besides: ip route 10.10.0.250/32 blackhole",
+    shares=(9, 12, 13, 16, 18, 19, 22, 27, 28),
 )

@@ -1,7 +1,7 @@
 """Fault 7: the controller is killed in the middle of the fleet: one host has the new configuration, one gets it."""
 
 from trellis.lab.errors import LabError
-from trellis.lab.faults import Fault, Trial, ends, programmed, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, Trial, ends, programmed, proofs
 
 
 def kill_mid_fleet(trial: Trial) -> None:
@@ -24,4 +24,17 @@ FAULT = Fault(
     again=programmed.converges,
     host="pve02",
     everyone=True,
+)
+
+MUTANT = Mutant(
+    what="FRR gets its configuration back, and the new files stay",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/recovery.py",
+            "_failures(lambda: back.extend(put_files_back(paths, before)), vault.reread)",
+            "_failures(vault.reread)",
+        ),
+    ),
+    because="pve02: neither old nor new",
+    shares=(4, 5, 6, 9, 12, 13, 14, 16, 18, 19, 22, 27, 28),
 )

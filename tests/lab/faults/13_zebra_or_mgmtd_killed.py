@@ -1,6 +1,6 @@
 """Fault 13: zebra is killed during the reload, and mgmtd, which holds the configuration of others."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 FAULTS = tuple(
     Fault(
@@ -13,4 +13,18 @@ FAULTS = tuple(
         end=ends.taken_back(),
     )
     for daemon in ("zebra", "mgmtd")
+)
+
+MUTANT = Mutant(
+    what="a change that was taken back is not put down as over",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/transaction.py",
+            "                state.end()\n                step.detail = ",
+            "                step.detail = ",
+        ),
+    ),
+    because=r"a change to \w+ is still under way",
+    variant="zebra",
+    shares=(5, 6, 9, 12, 16, 18, 19, 27, 28),
 )

@@ -1,6 +1,6 @@
 """Fault 16: /etc fills up while the files are written; and when all is written and FRR is to be given back."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 FAULTS = (
     Fault(
@@ -22,4 +22,20 @@ FAULTS = (
         proof=proofs.fact(" 0 /etc"),
         end=ends.taken_back(),
     ),
+)
+
+# Written in place, files would fit here: what an old one held is free once it is opened to be written anew.
+MUTANT = Mutant(
+    what="an old file is moved aside before the new one is written",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/files.py",
+            "            _write(_beside(file.path, _NEW), vault.fill(file.content), file.mode, _ids(file))\n",
+            "            if Path(file.path).exists():\n"
+            "                Path(file.path).rename(_beside(file.path, _OLD))\n"
+            "            _write(_beside(file.path, _NEW), vault.fill(file.content), file.mode, _ids(file))\n",
+        ),
+    ),
+    because=r"/etc/frr/frr\.conf(\.local)? is gone",
+    variant="while files are written",
 )

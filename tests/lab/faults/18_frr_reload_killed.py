@@ -1,6 +1,6 @@
 """Fault 18: frr-reload.py is killed when it has deleted some of the lines, and not all."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, Trial, after, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, Trial, after, causes, ends, proofs
 
 # Route-maps that nobody calls: frr-reload.py deletes them one by one, and writes each into its log.
 _LINES = tuple(line for number in range(30) for line in (f"route-map TL-FAULT-{number:02d} permit 1", "exit"))
@@ -38,4 +38,16 @@ FAULT = Fault(
     strike=Strike(AT_RELOAD, causes.both(causes.let_reload_go, causes.command(_KILL)), let_go=False),
     proof=proofs.fact("killed frr-reload.py"),
     end=ends.taken_back("reload FRR"),
+)
+
+MUTANT = Mutant(
+    what="whatever becomes of frr-reload.py, the reload counts as done",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/frr.py",
+            '    if ended.status:\n        raise Fault("frr-reload.py", _reasons(ended), _REMEDY_TEXT)\n',
+            "",
+        ),
+    ),
+    because="it failed at `[a-z ]+`, not at reload FRR",
 )

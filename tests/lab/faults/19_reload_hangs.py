@@ -1,6 +1,6 @@
 """Fault 19: frr-reload.py hangs; and somebody holds the lock on FRR's configuration."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 _WORDS = {"what": "frr-reload hangs or lock held", "must": "our timeout, rollback"}
 
@@ -23,4 +23,11 @@ FAULTS = (
         end=ends.taken_back(),
         **_WORDS,
     ),
+)
+
+MUTANT = Mutant(
+    what="a program that hangs is waited for without end",
+    rewrites=(Rewrite("trellis/agent/process.py", "            child.wait(within_s)\n", "            child.wait()\n"),),
+    because="the deployment to pve01: no end after",
+    variant="hangs",
 )

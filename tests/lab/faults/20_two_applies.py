@@ -1,7 +1,7 @@
 """Fault 20: a second controller deploys to the host while the first one's change is under way."""
 
 from trellis.lab.errors import LabError
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, Trial, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, Trial, causes, ends, proofs
 
 
 def second_controller(trial: Trial) -> None:
@@ -26,4 +26,16 @@ FAULT = Fault(
     proof=proofs.said("holds this host's lock"),
     end=ends.applied(refused_at="lock"),
     quick=True,
+)
+
+MUTANT = Mutant(
+    what="the lock is not taken",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/lock.py",
+            "            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)\n",
+            "            return None\n",
+        ),
+    ),
+    because="the agent's exit status is 0, not 3|fault 20: the first run failed",
 )

@@ -1,6 +1,6 @@
 """Fault 21: somebody edits the host by hand, and saves it, between the plan and the apply."""
 
-from trellis.lab.faults import Fault, Trial, causes, converges, ends, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, Trial, causes, converges, ends, proofs
 
 _LINE = "ip prefix-list BY-HAND seq 5 permit 203.0.113.77/32"
 _EDIT = f"vtysh -c 'configure terminal' -c '{_LINE}' -c end -c 'write memory' && grep -n BY-HAND /etc/frr/frr.conf"
@@ -28,4 +28,16 @@ FAULT = Fault(
     proof=proofs.fact("BY-HAND"),
     end=ends.refused("drift"),
     again=repaired,
+)
+
+MUTANT = Mutant(
+    what="nobody looks whether the host was edited",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/transaction.py",
+            "                drift.refuse_if_edited(self.manifest)\n",
+            "                pass\n",
+        ),
+    ),
+    because="the agent's exit status is 0, not 3",
 )

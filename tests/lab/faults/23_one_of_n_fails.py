@@ -1,6 +1,6 @@
 """Fault 23: the last host of the run fails; those before it keep the change, or give it back, as the site says."""
 
-from trellis.lab.faults import Fault, Trial, causes, ends, programmed, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, Trial, causes, ends, programmed, proofs
 
 
 def deploy(policy: str) -> object:
@@ -27,4 +27,13 @@ FAULTS = tuple(
         everyone=True,
     )
     for policy, end in (("keep", ends.done_keep("pve01")), ("roll_back", ends.all_as_before()))
+)
+
+MUTANT = Mutant(
+    what="a host is confirmed before the others have applied",
+    rewrites=(
+        Rewrite("components/rollout.py", "                await self._await_all(host)\n", "                pass\n"),
+    ),
+    because=r"pve01: committed is \w+, was \w+",
+    variant="roll_back",
 )

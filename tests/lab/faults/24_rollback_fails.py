@@ -4,7 +4,7 @@ The timer tries it no second time, as each try ends every session: once the disk
 everything back first, and then goes through.
 """
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 FAULT = Fault(
     number=24,
@@ -14,4 +14,16 @@ FAULT = Fault(
     proof=proofs.fact("Read-only file system"),
     end=ends.broken(),
     settles=False,
+)
+
+MUTANT = Mutant(
+    what="what could not be put back is not told",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/recovery.py",
+            "    if problems:\n        raise Fault(\n",
+            "    if problems == 0:\n        raise Fault(\n",
+        ),
+    ),
+    because="the agent's exit status is 4, not 5",
 )

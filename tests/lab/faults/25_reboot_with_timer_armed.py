@@ -1,6 +1,6 @@
 """Fault 25: the host is rebooted while a change waits for its confirmation."""
 
-from trellis.lab.faults import Fault, ends, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, ends, proofs
 from trellis.lab.faults.outages import reboot
 
 FAULT = Fault(
@@ -11,4 +11,13 @@ FAULT = Fault(
     attempt=reboot,
     proof=proofs.fact("booted"),
     end=ends.booted_as_before(),
+)
+
+MUTANT = Mutant(
+    what="at boot a change is taken for one that its agent or timer will end",
+    rewrites=(
+        Rewrite("trellis/agent/recovery.py", "    if change.boot == state.this_boot():\n", "    if change.boot:\n"),
+    ),
+    because=r"a change to \w+ is still under way",
+    shares=(26,),
 )

@@ -1,6 +1,6 @@
 """Fault 28: the clock jumps a day while a change waits: forwards with the agent alive, backwards with it dead."""
 
-from trellis.lab.faults import AT_RELOAD, Fault, Strike, causes, ends, proofs
+from trellis.lab.faults import AT_RELOAD, Fault, Mutant, Rewrite, Strike, causes, ends, proofs
 
 _WORDS = {"what": "clock jump", "must": "timer is monotonic"}
 
@@ -8,13 +8,15 @@ FAULTS = (
     Fault(
         number=28,
         variant="a day forwards",
+        # Longer than taking back lasts on a busy machine: a deadline that jumps with the clock is told from one kept.
+        fields={"confirm_within_s": 30},
         strike=Strike(
             AT_RELOAD,
             causes.both(causes.cut_link, causes.let_reload_go, causes.await_confirmation, causes.set_clock("+1 day")),
             let_go=False,
         ),
         proof=proofs.fact("clock"),
-        end=ends.as_before_within(first_s=10, last_s=45),
+        end=ends.as_before_within(first_s=30, last_s=75),
         **_WORDS,
     ),
     Fault(
@@ -35,4 +37,17 @@ FAULTS = (
         end=ends.as_before_within(first_s=0, last_s=45),
         **_WORDS,
     ),
+)
+
+MUTANT = Mutant(
+    what="the confirmation is waited for by the clock that a time server sets",
+    rewrites=(
+        Rewrite(
+            "trellis/agent/confirm.py",
+            "    deadline = time.monotonic() + within_s\n    while time.monotonic() < deadline:\n",
+            "    deadline = time.time() + within_s\n    while time.time() < deadline:\n",
+        ),
+    ),
+    because=r"it took [0-9.]+ s, not 30-75 s",
+    variant="a day forwards",
 )

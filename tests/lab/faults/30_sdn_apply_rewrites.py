@@ -1,6 +1,6 @@
 """Fault 30: somebody else applies SDN changes, and Proxmox writes every frr.conf anew; once with our part gone."""
 
-from trellis.lab.faults import Fault, Trial, causes, ends, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, Trial, causes, ends, proofs
 from trellis.lab.scenarios import breaking
 
 _WORDS = {
@@ -39,4 +39,11 @@ FAULTS = (
         everyone=True,
         **_WORDS,
     ),
+)
+
+MUTANT = Mutant(
+    what="the guard finds nothing, whatever there is",
+    rewrites=(Rewrite("trellis/agent/guard.py", "        guarded = _once()\n", "        guarded = Guarded()\n"),),
+    because=r"pve01: .*TL-",
+    variant="frr.conf.local is gone",
 )

@@ -1,6 +1,6 @@
 """Fault 31: a secret is deployed whose every letter is looked for afterwards, and in command lines meanwhile."""
 
-from trellis.lab.faults import Fault, canary, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, canary, proofs
 
 FAULT = Fault(
     number=31,
@@ -12,4 +12,12 @@ FAULT = Fault(
     again=canary.again,
     fails=False,
     everyone=True,
+)
+
+MUTANT = Mutant(
+    what="frr-reload.py sees values, and logs what it does",
+    rewrites=(
+        Rewrite("trellis/agent/veil.py", "    if actual is None or not pairs:\n", "    if pairs is not None:\n"),
+    ),
+    because=r"pve0[12]: /var/log/frr/frr-reload\.log",
 )

@@ -1,7 +1,7 @@
 """Fault 32: the program is run again, and there is nothing to do."""
 
 from trellis.lab.errors import LabError
-from trellis.lab.faults import Fault, Trial, ends, programmed, proofs
+from trellis.lab.faults import Fault, Mutant, Rewrite, Trial, ends, programmed, proofs
 
 
 def deploy_first(trial: Trial) -> None:
@@ -31,4 +31,16 @@ FAULT = Fault(
     again=lambda trial: [],
     fails=False,
     everyone=True,
+)
+
+MUTANT = Mutant(
+    what="each run's commands are others than those of the run before",
+    rewrites=(
+        Rewrite(
+            "components/host.py",
+            "        create=invocation(command),\n",
+            "        create=f\"{invocation(command)}  # {__import__('time').time_ns()}\",\n",
+        ),
+    ),
+    because=r"pve0[12]: somebody logged in [0-9]+ times",
 )

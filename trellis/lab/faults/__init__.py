@@ -7,15 +7,20 @@
     trial       one fault carried out; hold: at the very moment of the reload
     causes, proofs, ends            what the files are made of
     catalogue   the files read; sharing: labs side by side; report: the table
+    mutant      a defect that a fault has to bring to light; mutants: each tried, mutated: by a product that has it
+    wholeness   the lab whole again after each
 
-A fault that does not end as written is a defect of the product; one without a proof is a defect of the test.
+A fault that does not end as written is a defect of the product; one without a proof, or one that ends as written
+although the product has its defect, is a defect of the test.
 """
 
 from trellis.lab.faults import canary, causes, ends, programmed, proofs
-from trellis.lab.faults.catalogue import read
+from trellis.lab.faults.catalogue import read, read_mutants
 from trellis.lab.faults.change import after, replaced
 from trellis.lab.faults.fault import AT_RELOAD, End, Fault, Strike, Verdict
-from trellis.lab.faults.report import as_json, as_table, counted
+from trellis.lab.faults.mutant import Mutant, Rewrite
+from trellis.lab.faults.mutants import MutantVerdict, try_mutants
+from trellis.lab.faults.report import as_json, as_table, counted, json_of_mutants, table_of_mutants
 from trellis.lab.faults.sharing import run
 from trellis.lab.faults.trial import Trial, converges, tried
 
@@ -23,6 +28,9 @@ __all__ = [
     "AT_RELOAD",
     "End",
     "Fault",
+    "Mutant",
+    "MutantVerdict",
+    "Rewrite",
     "Strike",
     "Trial",
     "Verdict",
@@ -34,10 +42,14 @@ __all__ = [
     "converges",
     "counted",
     "ends",
+    "json_of_mutants",
     "programmed",
     "proofs",
     "read",
+    "read_mutants",
     "replaced",
     "run",
+    "table_of_mutants",
     "tried",
+    "try_mutants",
 ]

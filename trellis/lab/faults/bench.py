@@ -178,6 +178,22 @@ def up(folder: Path, project: Path, say: Say, name: str = STACK) -> Bench:
     return bench
 
 
+def find(folder: Path, project: Path, say: Say, name: str) -> Bench:
+    """The lab of the faults that is up, for a product that is to be installed there.
+
+    Args:
+        folder: Where its stack file is.
+        project: Folder of the program.
+        say: Takes progress.
+        name: The lab's.
+
+    Raises:
+        LabError: It is not up.
+    """
+    site_data = site_data_of_stack((folder / f"Pulumi.{STACK}.yaml").read_bytes())
+    return Bench(twins.find(name, project, site_data, say), say)
+
+
 def down(say: Say, name: str = STACK) -> bool:
     """Take a lab of the faults away; returns whether there was one."""
     return twins.down(name, say)

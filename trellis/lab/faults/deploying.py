@@ -17,7 +17,7 @@ from typing import Any
 
 from trellis.lab.errors import LabError
 
-_END_S = 300.0
+END_S = 300.0
 """Longer than any deployment of the faults: their confirmations are waited for 15 s, their reloads 60 s."""
 
 
@@ -96,7 +96,7 @@ class Deployment:
         """Whether the controller still works on it."""
         return self._process.poll() is None
 
-    def wait(self, within_s: float = _END_S) -> Told:
+    def wait(self, within_s: float = END_S) -> Told:
         """Wait for its end.
 
         Raises:

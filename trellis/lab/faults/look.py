@@ -140,6 +140,7 @@ def lacking(change: Change, state: HostState) -> list[str]:
     problems = unfinished(state)
     if change.digest and state.committed != change.digest:
         problems.append(f"committed is {state.committed[:12]}, not {change.digest[:12]}")
+    problems += [f"frr.conf does not say: {line}" for line in change.lines if line not in state.config]
     return problems + [f"FRR does not run: {line}" for line in change.lines if line not in state.running]
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trellis.lab.faults.fault import Verdict
+from trellis.lab.faults.mutants import MutantVerdict
 
 SCHEMA_VERSION = 1
 _SHOWN = 220
@@ -59,6 +60,55 @@ def as_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "end": verdict.fault.end.text,
                 "problems": list(verdict.problems),
                 "recovered_s": None if verdict.recovered_s is None else round(verdict.recovered_s, 2),
+                "seconds": round(verdict.seconds, 1),
+            }
+            for verdict in verdicts
+        ],
+    }
+
+
+def table_of_mutants(verdicts: Sequence[MutantVerdict]) -> Table:
+    """A line per defect: the fault that shows it, what is wrong, because of what the row turned red, and the time."""
+    table = Table(title="Defects that faults bring to light", title_justify="left", show_lines=True)
+    table.add_column("")
+    table.add_column("#")
+    for name in ("fault", "defect", "red because of"):
+        table.add_column(name, overflow="fold")
+    table.add_column("time", justify="right")
+    for verdict in verdicts:
+        sign = Text("✓", "green") if verdict.noticed else Text("✗", "bold red")
+        because = (
+            Text(_short(verdict.reason))
+            if verdict.noticed
+            else Text(f"NOT NOTICED: {_short(verdict.otherwise)}", "red")
+        )
+        words = (Text(verdict.fault.what), Text(verdict.mutant.what), because)
+        table.add_row(sign, verdict.fault.name, *words, f"{verdict.seconds:.0f} s")
+    return table
+
+
+def json_of_mutants(verdicts: Sequence[MutantVerdict]) -> dict[str, Any]:
+    """What became of the defects as a value to be dumped."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "ok": all(verdict.noticed for verdict in verdicts),
+        "noticed": sum(verdict.noticed for verdict in verdicts),
+        "mutants": [
+            {
+                "number": verdict.fault.number,
+                "variant": verdict.fault.variant,
+                "fault": verdict.fault.what,
+                "defect": verdict.mutant.what,
+                "files": sorted({rewrite.path for rewrite in verdict.mutant.rewrites}),
+                "shares": list(verdict.mutant.shares),
+                "noticed": verdict.noticed,
+                "because": verdict.reason,
+                "expected": verdict.mutant.because,
+                "happened": verdict.seen.happened if verdict.seen is not None else "",
+                "proof": verdict.seen.proof if verdict.seen is not None else "",
+                "problems": list(verdict.seen.problems) if verdict.seen is not None else [],
+                "failed": verdict.failed,
+                "mended": verdict.mended,
                 "seconds": round(verdict.seconds, 1),
             }
             for verdict in verdicts

@@ -16,7 +16,7 @@ from trellis.lab.errors import LabError
 from trellis.lab.faults import hold
 from trellis.lab.faults.bench import Bench
 from trellis.lab.faults.change import Change, Edit, changed, marks
-from trellis.lab.faults.deploying import Deployment, Told
+from trellis.lab.faults.deploying import END_S, Deployment, Told
 from trellis.lab.faults.fault import AT_RELOAD, Fault, Strike, Verdict
 from trellis.lab.faults.look import HostState, changes, lacking
 
@@ -47,7 +47,12 @@ class Trial:
         secret: The name of the secret that signs the sessions between hosts; empty for none.
         canary: Its value, which is looked for.
         facts: What actions saw, each of which can be a proof.
+        settled_within_s: Seconds in which the host is whole again by itself.
+        heard_within_s: Seconds in which the controller hears how its deployment to the host ended.
     """
+
+    settled_within_s = SETTLED_WITHIN_S
+    heard_within_s = END_S
 
     def __init__(self, bench: Bench, fault: Fault) -> None:
         """Look at the lab as it is before the fault."""
@@ -129,7 +134,7 @@ class Trial:
             # What the host does by itself is over before its answer can get through again.
             self.settle()
             self._silence.close()
-        self.told = self.deployment.wait()
+        self.told = self.deployment.wait(self.heard_within_s)
 
     def _strike(self, strike: Strike, deployment: Deployment) -> None:
         if strike.at == AT_RELOAD:
@@ -150,7 +155,7 @@ class Trial:
 
     def settle(self) -> None:
         """Wait until nothing of a change is at work on the host any more, and time it."""
-        deadline = time.monotonic() + SETTLED_WITHIN_S
+        deadline = time.monotonic() + self.settled_within_s
         hosts = self.bench.hosts if self.fault.everyone else (self.host,)
         while any(self.bench.at_work(host) for host in hosts):
             if time.monotonic() > deadline:
@@ -160,28 +165,41 @@ class Trial:
             since = self.struck_at
             self.recovered_s = _back_in_s(self.told) if since is None else time.monotonic() - since
 
-    def run(self) -> Verdict:
-        """Carry it out."""
+    def run(self, *, until_red: bool = False) -> Verdict:
+        """Carry it out.
+
+        Args:
+            until_red: Whether it is over once something is not as it must be: a red fault needs no second run.
+        """
         began, problems, proof = time.monotonic(), [], ""
         try:
             with self._undo:
                 if self.fault.cause is not None:
                     self.fault.cause(self)
-                (self.fault.attempt or Trial.deploy)(self)
+                problems += self._attempted()
                 if self.fault.settles:
                     self.settle()
                 proof = self.fault.proof(self) or ""
                 problems += [] if proof else ["nothing proves that the fault happened"]
                 problems += self.fault.end.check(self)
                 problems += self._always()
-            problems += (self.fault.again or converges)(self)
-            problems += self.bench.sessions_lacking(self.before, SESSIONS_BACK_S)
+            if not (until_red and problems):
+                problems += (self.fault.again or converges)(self)
+                problems += self.bench.sessions_lacking(self.before, SESSIONS_BACK_S)
         except LabError as error:
             problems.append(str(error))
         except (OSError, ValueError, LookupError) as error:  # the others are to be tried all the same
             problems.append(f"the trial itself failed: {type(error).__name__}: {error}")
         happened = self._happened()
         return Verdict(self.fault, happened, proof, tuple(problems), self.recovered_s, time.monotonic() - began)
+
+    def _attempted(self) -> list[str]:
+        """The deployment; where even its end was not heard of, the host is looked at all the same."""
+        try:
+            (self.fault.attempt or Trial.deploy)(self)
+        except LabError as error:
+            return [str(error)]
+        return []
 
     def _always(self) -> list[str]:
         problems = []
