@@ -21,8 +21,8 @@ KNOWN: Final = [[1, 1024], [2049, 2049], [2379, 2380], [2600, 2623], [3128, 3128
                 [50051, 50051], [60000, 60050]]  # fmt: skip
 """Well-known ports, and those of Proxmox, FRR, Ceph, etcd, corosync, consoles, exporters, migrations."""
 HALF_OPEN = 1000
-_FEW = 64
-"""Half-open connections that a host may be left with of a thousand from one address."""
+_FEW = 240
+"""Half-open connections that a host may be left with of thousands from two addresses: 20 each, and 10 a second."""
 _BACKLOG = 4096
 """And of as many addresses as a stranger likes to invent: net.core.somaxconn; beyond it Linux sends cookies."""
 
@@ -158,7 +158,7 @@ def half_open(trial: Trial) -> None:
     cookies = bench.sh(host, "nstat -az TcpExtSyncookiesSent | tail -1").stdout.split()
     told = ", ".join(f"{count} by `{name}`" for name, count in rules.items() if count)
     trial.fact(
-        f"{host} dropped {told or 'none'}; half open {most[1]} of one address,"
+        f"{host} dropped {told or 'none'}; half open {most[1]} of two addresses,"
         f" {most[HALF_OPEN]} of {HALF_OPEN}; cookies sent: {cookies[1] if cookies else 0}"
     )
     for who, seconds in bounced.items():
@@ -205,7 +205,7 @@ def still_served(trial: Trial) -> list[str]:
     """The end: sessions came up meanwhile, and hosts were not left with what was half open."""
     problems = [f"{who}: no session within 30 s" for who, seconds in trial.noted["bounced"].items() if seconds is None]
     if (few := trial.noted["most"][1]) > _FEW:
-        problems.append(f"{few} half-open connections from one address")
+        problems.append(f"{few} half-open connections from two addresses")
     if (many := trial.noted["most"][HALF_OPEN]) > _BACKLOG:
         problems.append(f"{many} half-open connections at once")
     return problems
