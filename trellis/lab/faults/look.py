@@ -41,7 +41,7 @@ last, change = read("STATE"), read("UNDER_WAY")
 units = text("systemctl", "list-units", "--all", "--plain", "--no-legend", "trellis-take-back*").split("\n")
 print(json.dumps({
     "files": files,
-    "config": open("/etc/frr/frr.conf").read(),
+    "config": open("/etc/frr/frr.conf").read() if os.path.isfile("/etc/frr/frr.conf") else "",
     "running": text("vtysh", "-c", "show running-config no-header"),
     "pids": pids,
     "committed": last["digest"] if last else "",
