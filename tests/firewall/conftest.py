@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.firewall.namespaces import Namespace, address, cable, forward, lacking
+from tests.firewall.namespaces import Namespace, address, cable, for_this_kernel, forward, lacking
 from tests.sites import bundles_of
 from trellis.render.firewall import FIREWALL
 
@@ -60,7 +60,7 @@ def fabric(nft: None) -> Iterator[Fabric]:
             for port in (22, 123, 179, 8006):
                 server.listen(port)
         table = next(found for found in bundles_of("leaks") if found.host == "pve01").text(FIREWALL)
-        yield Fabric(host, beyond, guests, table)
+        yield Fabric(host, beyond, guests, for_this_kernel(table))
 
 
 def _attach(host: Namespace, vnet: str, guest: Namespace) -> None:

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from tests.core.generated import site_of
+from tests.firewall.namespaces import for_this_kernel
 from tests.sites import EXAMPLES, bundles_of, plan_of
 from trellis.plan import plan
 from trellis.render import render
@@ -30,7 +31,7 @@ DISTINCT = {text: name for name, text in reversed(TABLES.items())}
 @pytest.mark.parametrize("text", DISTINCT, ids=DISTINCT.values())
 def test_nft_takes_a_table_whole(nft: None, text: str) -> None:
     done = subprocess.run(
-        ["unshare", "--net", "sh", "-c", 'nft -c "$0" && nft "$0" && nft -j list ruleset', text],
+        ["unshare", "--net", "sh", "-c", 'nft -c "$0" && nft "$0" && nft -j list ruleset', for_this_kernel(text)],
         capture_output=True,
         text=True,
         check=False,
@@ -54,7 +55,9 @@ def test_nft_takes_the_tables_of_a_drawn_site(nft: None, seed: int) -> None:
     texts = {bundle.text(FIREWALL) for bundle in render(drawn)}
     texts |= {edge_filter(drawn, edge, "nftables") for edge in drawn.edges}
     for text in texts:
-        done = subprocess.run(["unshare", "--net", "nft", "-c", text], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["unshare", "--net", "nft", "-c", for_this_kernel(text)], capture_output=True, text=True, check=False
+        )
         assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.firewall.namespaces import for_this_kernel, knows_bridges
 from tests.golden.files import bundle_of
 from trellis.render.firewall import FIREWALL
 
@@ -30,6 +31,7 @@ TIED, FREE, TUNNEL = "tap1006i0", "tap9i0", "vxlan_vnet101"
 INNER = "fwln1006i0"
 """The port of the bridge between a VM and Proxmox's firewall by which packets of the VNet come to it."""
 CARD = "eno1"
+ELSEWHERE = (INNER, CARD)
 GATEWAY = "bc:24:11:aa:aa:aa"
 VLAN_7 = bytes.fromhex("81000000"), bytes.fromhex("81000007")
 
@@ -142,9 +144,11 @@ class Bridge:
         # The kernel would discover neighbours on each port by itself, from a MAC that is nobody's.
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         self.run("ip", "link", "add", "vnet101", "type", "bridge")
+        self.run("ip", "link", "add", "vmbr0", "type", "bridge")
+        self.run("ip", "link", "set", "vmbr0", "up")
         for port in (TIED, FREE, TUNNEL, INNER, CARD):
             self.run("ip", "link", "add", port, "type", "veth", "peer", "name", f"g-{port}"[:15])
-            self.run("ip", "link", "set", port, "master", "vnet101", "up")
+            self.run("ip", "link", "set", port, "master", "vmbr0" if port in ELSEWHERE else "vnet101", "up")
             self.run("ip", "link", "set", f"g-{port}"[:15], "up")
         self.run("nft", "-f", str(firewall))
         self.run("sysctl", "-qw", "net.ipv6.conf.vnet101.disable_ipv6=0")
@@ -190,7 +194,7 @@ class Bridge:
 @pytest.fixture(scope="module")
 def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
     text = tmp_path_factory.mktemp("nft") / "firewall.nft"
-    text.write_text(bundle_of("homelab", "pve01").text(FIREWALL))
+    text.write_text(for_this_kernel(bundle_of("homelab", "pve01").text(FIREWALL)))
     found = Bridge(text)
     yield found
     found.close()
@@ -200,6 +204,8 @@ def bridge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bridge]:
 def test_a_port_sends_what_is_its_guests_and_nothing_of_anybody_elses(
     bridge: Bridge, what: str, port: str, frame: bytes, rule: str | None
 ) -> None:
+    if port in ELSEWHERE and not knows_bridges():
+        pytest.skip("this machine's kernel can't tell bridges apart in nftables (NFT_BRIDGE_META); the lab's can")
     before = bridge.dropped()
     bridge.send(port, frame)
     after = bridge.dropped()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from trellis.lab.errors import LabError
-from trellis.lab.nf_tables import FAMILIES, MODULE, rebuild, source_package
+from trellis.lab.nf_tables import MODULES, OPTIONS, rebuild, source_package
 
 # Stands in for the kernel's own: it notes what it was asked for, and "builds" a module that says for which release.
 MAKEFILE = """VERSION = 7
@@ -20,8 +20,8 @@ EXTRAVERSION = -rc1
 olddefconfig modules_prepare:
 \t@echo $@ >> asked
 
-net/netfilter/nf_tables.ko:
-\t@mkdir -p net/netfilter
+net/netfilter/nf_tables.ko net/bridge/netfilter/nft_meta_bridge.ko:
+\t@mkdir -p $(dir $@)
 \t@echo $(VERSION).$(PATCHLEVEL).$(SUBLEVEL)$(EXTRAVERSION) > $@
 """
 CONFIG = "CONFIG_NF_TABLES=m\n# CONFIG_NF_TABLES_INET is not set\nCONFIG_NET_VRF=m\n"
@@ -40,20 +40,21 @@ def source(tmp_path: Path) -> Path:
     with tarfile.open(archive, "w:xz") as packed:
         packed.add(tree, arcname="linux-source-7.2")
     (tmp_path / "config.gz").write_bytes(gzip.compress(CONFIG.encode()))
-    (tmp_path / "modules" / MODULE).parent.mkdir(parents=True)
+    for module in MODULES:
+        (tmp_path / "modules" / module).parent.mkdir(parents=True)
     return tmp_path
 
 
 def test_the_module_is_built_for_the_release_that_runs_and_not_for_that_of_the_source(source: Path) -> None:
     rebuild(source / "package", source / "config.gz", "7.2.7", source / "modules", source / "tree")
-    assert (source / "modules" / MODULE).read_text().strip() == "7.2.7"
+    assert {(source / "modules" / module).read_text().strip() for module in MODULES} == {"7.2.7"}
     assert (source / "tree" / "asked").read_text().split() == ["olddefconfig", "modules_prepare"]
 
 
 def test_only_the_missing_families_are_added_to_the_kernels_own_configuration(source: Path) -> None:
     rebuild(source / "package", source / "config.gz", "7.2.7", source / "modules", source / "tree")
     lines = (source / "tree" / ".config").read_text().splitlines()
-    assert lines == ["CONFIG_NF_TABLES=m", "CONFIG_NET_VRF=m", *FAMILIES]
+    assert lines == ["CONFIG_NF_TABLES=m", "CONFIG_NET_VRF=m", *OPTIONS]
 
 
 def test_code_that_is_not_compiled_is_not_unpacked(source: Path) -> None:

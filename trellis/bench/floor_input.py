@@ -132,7 +132,9 @@ def _ports(plan: Plan, host: HostPlan) -> Data:
     gateways = [gateway for vnet in plan.vnets for gateway in vnet.gateways if ":" in gateway]
     neighbours = [{"number": hex(int(IPv6Address(gateway))), "mac": None} for gateway in gateways]
     neighbours += [{"number": hex(int(own)), "mac": g.mac} for g in guests for own in (g.ipv6, local[g.mac])]
-    return {"sets": sets, "neighbours": neighbours}
+    quoted = ", ".join(f'"{vnet.name}"' for vnet in plan.vnets)
+    bridges = f"{{ {quoted} }}"
+    return {"sets": sets, "neighbours": neighbours, "bridges": bridges}
 
 
 def _link_local(mac: str) -> IPv6Address:

@@ -230,18 +230,18 @@ def _kernel(spec: KernelSpec, say: Say) -> Kernel:
         modules = target / "modules" / "usr" / "lib" / "modules"
         modules.parent.mkdir(parents=True)
         (runner / "usr" / "lib" / "uml" / "modules").rename(modules)
-        _add_ip_families(spec, target, say)
+        _add_nftables(spec, target, say)
 
-    where = _cached(f"kernel-{spec.suite}-{_key('v2', *nf_tables.FAMILIES)}", build, say)
+    where = _cached(f"kernel-{spec.suite}-{_key('v2', *nf_tables.OPTIONS)}", build, say)
     release = next((where / "modules" / "usr" / "lib" / "modules").iterdir()).name
     return Kernel(where / "runner", where / "modules", release, spec.arguments)
 
 
-def _add_ip_families(spec: KernelSpec, kernel: Path, say: Say) -> None:
-    """Give the kernel in that folder the families of nftables that it lacks."""
+def _add_nftables(spec: KernelSpec, kernel: Path, say: Say) -> None:
+    """Give the kernel in that folder what it lacks of nftables."""
     folder = next((kernel / "modules" / "usr" / "lib" / "modules").iterdir())
     package = nf_tables.source_package(folder.name)
-    say(f"building its module nf_tables with the family `inet`, from {package} (once, about a minute)")
+    say(f"building what it lacks of nftables, from {package} (once, about a minute)")
     config = kernel / "runner" / "usr" / "share" / "doc" / "user-mode-linux" / "config.gz"
     scratch = kernel.parent / "source"
     _mmdebstrap(spec.suite, scratch / "package", "extract", (package,), (), say)

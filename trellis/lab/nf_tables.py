@@ -1,9 +1,10 @@
-"""The one kernel module that Debian's user-mode-linux brings without what a host's firewall needs.
+"""The two kernel modules that Debian's user-mode-linux brings without what a host's firewall needs, or not at all.
 
-Its `nf_tables` knows the family `bridge` alone; hosts load a table of the family `inet`, as on any Debian kernel.
-The module is built again here, from the kernel's own source package and with the kernel's own configuration plus
-the missing families. Only these three options are changed: they add code to this module and change no structure
-that the running kernel shares with it (the ARP family would).
+Its `nf_tables` knows the family `bridge` alone; hosts load a table of the family `inet`, as on any Debian kernel, and
+ask in the family `bridge` which bridge a frame is on (`meta ibrname`), which Debian's kernels know by a module of its
+own. Both are built here, from the kernel's own source package and with the kernel's own configuration plus what is
+missing. Only these options are changed: they add code to these modules and change no structure that the running kernel
+shares with them (the ARP family would).
 """
 
 from __future__ import annotations
@@ -18,9 +19,14 @@ from typing import Final
 
 from trellis.lab.errors import LabError
 
-MODULE: Final = "net/netfilter/nf_tables.ko"
+MODULES: Final = ("net/netfilter/nf_tables.ko", "net/bridge/netfilter/nft_meta_bridge.ko")
 
-FAMILIES: Final = ("CONFIG_NF_TABLES_IPV4=y", "CONFIG_NF_TABLES_IPV6=y", "CONFIG_NF_TABLES_INET=y")
+OPTIONS: Final = (
+    "CONFIG_NF_TABLES_IPV4=y",
+    "CONFIG_NF_TABLES_IPV6=y",
+    "CONFIG_NF_TABLES_INET=y",
+    "CONFIG_NFT_BRIDGE_META=m",
+)
 
 # Code of devices, sound and file systems is most of the source, and not compiled here.
 _NOT_UNPACKED: Final = tuple(
@@ -38,7 +44,7 @@ def source_package(release: str) -> str:
 
 
 def rebuild(source_root: Path, config_gz: Path, release: str, modules: Path, scratch: Path) -> None:
-    """Build `nf_tables` with its IP families and put it in the place of the one that the kernel came with.
+    """Build the modules and put each in the place where the kernel's own is, or would be.
 
     Args:
         source_root: A folder that the source package was unpacked into.
@@ -61,15 +67,16 @@ def rebuild(source_root: Path, config_gz: Path, release: str, modules: Path, scr
     _run([*make, "olddefconfig"])
     _run([*make, "modules_prepare"])
     # The kernel's own symbols are not at hand, and it was built without their versions: nothing to check them by.
-    _run([*make, "KBUILD_MODPOST_WARN=1", MODULE])
-    (modules / MODULE).write_bytes((scratch / MODULE).read_bytes())
+    for module in MODULES:
+        _run([*make, "KBUILD_MODPOST_WARN=1", module])
+        (modules / module).write_bytes((scratch / module).read_bytes())
 
 
 def _configure(tree: Path, config: str, release: str) -> None:
-    """Take the kernel's configuration, the families, and the kernel's own release number."""
-    missing = [option.removesuffix("=y") for option in FAMILIES]
+    """Take the kernel's configuration, what is missing in it, and the kernel's own release number."""
+    missing = [option.partition("=")[0] for option in OPTIONS]
     kept = [line for line in config.splitlines() if not any(option in line.split() for option in missing)]
-    (tree / ".config").write_text("\n".join((*kept, *FAMILIES, "")))
+    (tree / ".config").write_text("\n".join((*kept, *OPTIONS, "")))
     makefile = tree / "Makefile"
     wanted = dict(zip(("VERSION", "PATCHLEVEL", "SUBLEVEL", "EXTRAVERSION"), (*_numbers(release), ""), strict=True))
     text = makefile.read_text()
@@ -98,7 +105,7 @@ def _run(argv: Sequence[str]) -> None:
         last_words.extend(line.rstrip() for line in process.stdout)
     if process.returncode != 0:
         raise LabError(
-            "the hosts' kernel: its module nf_tables",
+            "the hosts' kernel: its modules for nftables",
             why=f"{' '.join(argv[:4])} failed:\n" + "\n".join(f"    {line}" for line in last_words),
             remedy="see that gcc, make, flex, bison and bc are installed (`make setup` does that), then try again",
         )

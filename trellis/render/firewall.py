@@ -53,7 +53,7 @@ class Firewalls:
         self._plan = plan
         self._stanzas = stanzas
         self._of_zones: dict[tuple[str, ...], str] = {}
-        self._of_guests: dict[tuple[tuple[str, ...], tuple[str, ...], str], str] = {}
+        self._of_guests: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
         self._guests: dict[str, list[GuestPlan]] = {host.name: [] for host in plan.hosts}
         for planned in plan.guests:
             for name in planned.hosts:
@@ -72,14 +72,10 @@ class Firewalls:
         if zones not in self._of_zones:
             self._of_zones[zones] = self._zones(zones, tuple(vrf.name for vrf in host.vrfs), vnets)
         guests = tuple(self._guests[host.name])
-        key = zones, tuple(planned.guest.name for planned in guests), host.kind
+        key = zones, tuple(planned.guest.name for planned in guests)
         if key not in self._of_guests:
             heard = tuple(vnet for vnet in vnets if vnet.listens)
-            texts = (
-                (ports(self._stanzas, heard, guests, pve=host.kind == "pve"), peers(self._stanzas, heard))
-                if heard
-                else ()
-            )
+            texts = (ports(self._stanzas, heard, guests), peers(self._stanzas, heard)) if heard else ()
             self._of_guests[key] = "".join(texts)
         return self._of_zones[zones], self._of_guests[key]
 

@@ -62,11 +62,11 @@ class Pass:
     def match(self) -> str:
         """The rule's condition in nftables."""
         bridges = [f'"{vnet}"' for vnet in self.vnets]
-        parts = [f"iifname {_braced(bridges)}"] if bridges else []
-        parts += [f"{self.keyword} saddr {_braced(self.sources)}"] if self.sources else []
-        parts.append(f"{self.keyword} daddr {_braced(self.to)}")
+        parts = [f"iifname {braced(bridges)}"] if bridges else []
+        parts += [f"{self.keyword} saddr {braced(self.sources)}"] if self.sources else []
+        parts.append(f"{self.keyword} daddr {braced(self.to)}")
         if self.protocol is not None:
-            parts.append(f"{self.protocol} dport {_braced(map(str, self.ports))}")
+            parts.append(f"{self.protocol} dport {braced(map(str, self.ports))}")
         return " ".join(parts)
 
 
@@ -140,5 +140,6 @@ def service_pass(
     return Pass(f"service {service.name}", keyword, sources, to, vnets, service.protocol, service.ports)
 
 
-def _braced(values: Iterable[str]) -> str:
+def braced(values: Iterable[str]) -> str:
+    """Return values as an anonymous set of nftables."""
     return f"{{ {', '.join(values)} }}"

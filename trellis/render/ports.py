@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from trellis.plan.model import GuestPlan, VnetPlan
-from trellis.render.nftables import TYPES, NamedSet, both_families, of_version
+from trellis.render.nftables import TYPES, NamedSet, both_families, braced, of_version
 from trellis.render.stanzas import Stanzas
 from trellis.site.resolved import AnyNetwork
 
@@ -42,7 +42,7 @@ class Dialled:
     share through beside it)."""
 
 
-def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...], *, pve: bool) -> str:
+def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> str:
     """Return the table of what ports may send on the VNets of a host on which guests are heard.
 
     Args:
@@ -50,12 +50,11 @@ def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan
         vnets: These VNets.
         guests: The guests that may run on the host.  One of another host has its loopbacks to itself here, and is not
             known by its other addresses: all guests on all hosts would make the largest part of a large site's text.
-        pve: Whether Proxmox names the ports of the host's VMs.
     """
     sets = tuple(_sets(vnets, guests))
     return stanzas.fill(
         "host/ports.j2",
-        pve=pve,
+        bridges=braced(f'"{vnet.name}"' for vnet in vnets),
         sets=stanzas.fill("nftables/sets.j2", sets=sets),
         tied=any(found.name == "ports" for found in sets),
         neighbours=tuple(_neighbours(vnets, guests)),
