@@ -24,6 +24,7 @@ need flex flex
 need bison bison
 need bc bc
 need xz xz-utils
+need depmod kmod
 if [ "${1:-}" = slow ]; then  # the page in a real browser, alert rules by Prometheus's own tool, the store on its other database
   need chromium chromium
   need chromedriver chromium-driver

@@ -22,7 +22,7 @@ from typing import Final
 
 from trellis.lab import nf_tables
 from trellis.lab.errors import LabError
-from trellis.lab.processes import Say
+from trellis.lab.processes import Say, run
 
 MIRROR: Final = "http://deb.debian.org/debian"
 
@@ -246,6 +246,8 @@ def _add_nftables(spec: KernelSpec, kernel: Path, say: Say) -> None:
     scratch = kernel.parent / "source"
     _mmdebstrap(spec.suite, scratch / "package", "extract", (package,), (), say)
     nf_tables.rebuild(scratch / "package", config, folder.name, folder / "kernel", scratch / "tree")
+    # What is new there is found by its dependencies and aliases, as any other module.
+    run(["depmod", "--basedir", str(kernel / "modules" / "usr"), folder.name])
 
 
 def _key(*parts: str) -> str:
