@@ -25,7 +25,7 @@ mutants: setup ## Seed one defect at a time on the demo's lab: exactly the rows 
 	@$(TRELLIS) lab mutants
 	$(TRELLIS) lab attacks --mutants
 
-attacks: setup ## Have guests attack, in a lab of two hosts of its own: each must be refused or contained (~10 min)
+attacks: setup ## Have guests attack, in a lab of two hosts of its own: each must be refused or contained (~20 min)
 	@$(TRELLIS) lab attacks
 
 faults: setup ## Break deploys in 32 ways, in a lab of two hosts of its own: each must end as written (~20 min)

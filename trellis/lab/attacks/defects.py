@@ -81,7 +81,7 @@ def _whole(bench: Bench, attack: Attack, defect: Defect) -> Outcome:
         put_back(bench)
         bench.restore(attack.attackers + attack.shaken)
     succeeded = verdict.problems if verdict.proof else ()
-    return Outcome(attack, defect, succeeded, (), 0, time.monotonic() - began)
+    return _told(bench, Outcome(attack, defect, succeeded, (), 0, time.monotonic() - began))
 
 
 def _volley(bench: Bench, attacks: Sequence[Attack]) -> list[Outcome]:
@@ -136,7 +136,14 @@ def _shot(bench: Bench, attacks: Sequence[Attack], attack: Attack, defect: Defec
         _again(bench, peers)
     _await(bench, attacks)
     held = len(others) - len({text.split(":")[0] for text in strange})
-    return Outcome(attack, defect, tuple(succeeded), tuple(strange), held, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return _told(bench, Outcome(attack, defect, tuple(succeeded), tuple(strange), held, seconds))
+
+
+def _told(bench: Bench, outcome: Outcome) -> Outcome:
+    ended = "exactly this attack succeeded" if outcome.noticed else "NOT NOTICED, or others succeeded, too"
+    bench.say(f"  {ended}: {'; '.join((*outcome.succeeded, *outcome.strange)) or 'nothing got through'}")
+    return outcome
 
 
 def _again(bench: Bench, peers: set[tuple[str, str]]) -> None:
