@@ -31,7 +31,7 @@ attacks: setup ## Have guests attack, in a lab of two hosts of its own: each mus
 faults: setup ## Break deploys in 32 ways, in a lab of two hosts of its own: each must end as written (~20 min)
 	@$(TRELLIS) lab faults
 
-fault-mutants: setup ## Put a defect into the product for each of these faults: its row must turn red because of it (~35 min)
+fault-mutants: setup ## Put a defect into the product for each of these faults: its row must turn red because of it (~45 min)
 	@$(TRELLIS) lab faults --mutants
 
 scenarios: setup ## What takes the lab minutes each: a leak opened and closed, a host that is not reached, a zone's whole life
