@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tests.firewall.namespaces import for_this_kernel
 from tests.lab.recorded import recording
 from tests.sites import site_of
 from trellis.lab import edge_filter
@@ -41,7 +42,10 @@ def filters() -> dict[str, Any]:
     planned = plan(site_of("homelab"))
     (bundle,) = (bundle for bundle in render(planned) if bundle.host == "pve01")
     edge = next(edge for edge in planned.edges if edge.name == "edge1")
-    return {"hosts": loaded(bundle.text(HOST_FILTER)), "edges": loaded(render_edge_filter(planned, edge, "nftables"))}
+    return {
+        "hosts": loaded(for_this_kernel(bundle.text(HOST_FILTER))),
+        "edges": loaded(render_edge_filter(planned, edge, "nftables")),
+    }
 
 
 @needs_nft
