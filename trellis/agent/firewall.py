@@ -98,7 +98,10 @@ def _printed(table: tuple[str, str]) -> str | None:
 
 def differences(text: str | None) -> list[str]:
     """In what the host's tables are not as a text says; a table of ours that nobody wants is one too."""
-    actual, wanted = (loaded() or "").splitlines(), meant(text) if text is not None else ()
+    now = loaded()
+    if now is None:  # what a text means is none of nft's business yet: it may be wrong, or nft not there
+        return [f"{heading} is not loaded" for heading in dict.fromkeys(_headings((text or "").splitlines()))]
+    actual, wanted = now.splitlines(), meant(text) if text is not None else ()
     there, meant_to_be = _headings(actual), _headings(wanted)
     found = [f"{heading} is loaded, and should not be" for heading in there if heading not in meant_to_be]
     found += [f"{heading} is not loaded" for heading in meant_to_be if heading not in there]
