@@ -139,7 +139,7 @@ def _group_family(site: Site, vnet: str, kind: str, policy: PeeringPlan) -> Fami
         soft_inbound=True,
         maximum_prefixes=policy.max_prefixes if is_open else None,
         route_map_in=names.open_in(vnet) if is_open else None,
-        route_map_out=names.tenant_out(found.tenant) if found.guest_bgp is None else names.vnet_out(vnet),
+        route_map_out=names.told(found.tenant, vnet, own_policy=found.guest_bgp is not None),
         path_list_in=names.open_paths(vnet) if is_open else names.GUEST_PATHS,
     )
 

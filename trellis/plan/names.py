@@ -89,6 +89,11 @@ def vnet_out(vnet: str) -> str:
     return f"TL-V-{vnet}-OUT"
 
 
+def told(tenant: str, vnet: str, *, own_policy: bool) -> str:
+    """Return the route-map for what guests of a VNet are told: its own where it has a policy of its own."""
+    return vnet_out(vnet) if own_policy else tenant_out(tenant)
+
+
 def tenant_loopbacks(tenant: str) -> str:
     """Return the prefix-list of a tenant's loopbacks."""
     return f"TL-T-{tenant}-LOOPBACKS"

@@ -76,7 +76,7 @@ class Policies:
         site, made = self._site, set()
         for vnet in listening:
             tenant = site.vnets[vnet].tenant
-            name = names.tenant_out(tenant) if site.vnets[vnet].guest_bgp is None else names.vnet_out(vnet)
+            name = names.told(tenant, vnet, own_policy=site.vnets[vnet].guest_bgp is not None)
             if name not in made:
                 made.add(name)
                 yield route_maps.told(name, tenant if peering_policy(site, vnet).export_peer_loopbacks else None)
