@@ -25,9 +25,8 @@ def bench() -> Iterator[Bench]:
     benches.down(print, LAB)  # of a run that was killed
     try:
         found = benches.up(FOLDER, FOLDER.parents[2], print, LAB)
-        attacks.store.start(found)
-        yield found
-        attacks.store.stop(found)
+        with attacks.store.collecting(found):
+            yield found
     finally:
         benches.down(print, LAB)
 

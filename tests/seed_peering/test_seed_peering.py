@@ -73,9 +73,8 @@ def bench() -> Iterator[Bench]:
         pytest.skip("machines need root: network namespaces and mounts")
     try:
         found = benches.up(FOLDER, FOLDER.parents[2], print, LAB)
-        store.start(found)
-        yield found
-        store.stop(found)
+        with store.collecting(found):
+            yield found
     finally:
         benches.down(print, LAB)
 

@@ -269,11 +269,10 @@ def attacks(
         chosen = [attack for entry in known.values() for attack in entry if not numbers or attack.number in numbers]
         bench = tries.bench.up(folder, project, say)
         try:
-            tries.store.start(bench)
-            verdicts = [] if mutants else tries.carried_out(bench, chosen)
-            outcomes = tries.defects.run(bench, chosen) if mutants else []
+            with tries.store.collecting(bench):
+                verdicts = [] if mutants else tries.carried_out(bench, chosen)
+                outcomes = tries.defects.run(bench, chosen) if mutants else []
         finally:
-            tries.store.stop(bench)
             if not keep:
                 tries.bench.down(say)
     ok = all(verdict.ok for verdict in verdicts) and all(outcome.noticed for outcome in outcomes)

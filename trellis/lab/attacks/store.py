@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from trellis.lab import command_line, from_site, network
@@ -21,40 +20,39 @@ from trellis.lab.processes import run
 _PROGRAM = (sys.executable, "-P", "-c", "from trellis.cli import main; main()")
 _WITHIN_S = 15.0
 """Seconds in which the store has what the hosts saw: an observer looks every second, on a busy machine every few."""
+_ENDS_WITHIN_S = 10.0
+"""Seconds in which the collector closes its connections and ends, once asked to."""
 
 
 def _url(bench: Bench) -> str:
     return f"sqlite:///{bench.twin.lab.state / 'guests.db'}"
 
 
-def start(bench: Bench) -> None:
-    """Start the collector from the lab's controller, anew if it runs."""
-    stop(bench)
+@contextlib.contextmanager
+def collecting(bench: Bench) -> Iterator[None]:
+    """Run the collector on the lab's controller for as long as the block lasts, and see its end."""
     twin = bench.twin
-    inside = ["setsid", "ip", "netns", "exec", network.namespace_of(twin.stack, from_site.CONTROLLER)]
+    inside = ["ip", "netns", "exec", network.namespace_of(twin.stack, from_site.CONTROLLER)]
     words = ["observe", "run", "--store", _url(bench), "--file", str(command_line.stack_file_of(twin))]
     with (twin.lab.state / "observe.log").open("wb") as log:
         process = subprocess.Popen(
-            [*inside, *_PROGRAM, *words],
+            # It does not outlive a run that is killed; a new session, so that Ctrl-C ends the run before it.
+            [*inside, "setpriv", "--pdeathsig", "TERM", *_PROGRAM, *words],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={**os.environ, "TRELLIS_SSH_KEY": twin.lab.program_key.read_text()},
+            start_new_session=True,
         )
-    _pid_file(bench).write_text(str(process.pid))
-
-
-def stop(bench: Bench) -> None:
-    """End the collector, if it runs."""
     try:
-        os.kill(int(_pid_file(bench).read_text()), signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
-        return
-    _pid_file(bench).unlink(missing_ok=True)
-
-
-def _pid_file(bench: Bench) -> Path:
-    return bench.twin.lab.state / "observe.pid"
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def asked(bench: Bench, *words: str) -> list[dict[str, Any]]:
