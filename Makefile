@@ -60,7 +60,7 @@ lint: setup
 
 fast: setup
 	@echo "== fast tests"
-	$(PYTEST) -q -n 3 -m "not frr and not engine and not lab and not postgres and not browser and not prometheus"
+	$(PYTEST) -q -n 3 --dist worksteal -m "not host and not frr and not engine and not lab and not postgres and not browser and not prometheus"
 
 properties: setup ## The two long property runs, 100000 cases each: text in any field, entries in any order (~25 min)
 	@nice -n 10 $(PYTEST) -q -n 2 --cases 100000 --timeout 0 $(PROPERTIES)
@@ -69,8 +69,8 @@ test: check slow ## Everything fast, then scratch FRR, the engine, and the lab's
 
 slow: setup
 	@tools/setup.sh slow
-	echo "== golden files and agent on a scratch FRR"
-	$(PYTEST) -q -n 4 -m "frr and not lab"  # most of it waits for daemons
+	echo "== filters in this kernel, SSH to a real sshd, golden files and agent on a scratch FRR"
+	$(PYTEST) -q -n 4 -m "(host or frr) and not engine and not lab"  # most of it waits, for daemons
 	echo "== alert rules by promtool, the page in Chromium"
 	$(PYTEST) -q -n 2 --dist loadfile -m "browser or prometheus"
 	echo "== the store of guests on PostgreSQL"

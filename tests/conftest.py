@@ -45,14 +45,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-WAITING = ("tests/remote/", "tests/lab/plugins/")
-"""Tests that mostly wait, for an sshd or for a time limit: run last, they would leave the processors with nothing."""
+OF_A_HOST = {"filters", "namespace", "nft", "served", "sshd"}
+"""Fixtures that are a piece of a real host: a kernel's namespaces with rules in them, an sshd."""
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that wait, so that one worker waits while the others compute; the rest keep their order."""
-    items.sort(key=lambda item: not item.nodeid.startswith(WAITING))
+    """Mark what uses a piece of a real host, before markers choose: `make slow` runs it, `make check` does not."""
+    for item in items:
+        if not OF_A_HOST.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("host")
 
 
 def pytest_collection_finish() -> None:

@@ -21,9 +21,12 @@ from tests.firewall.namespaces import for_this_kernel, knows_bridges
 from tests.golden.files import bundle_of
 from trellis.render.firewall import FIREWALL
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("nft") is None, reason="frames in a network namespace need root, and nft"
-)
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("nft") is None, reason="frames in a network namespace need root, and nft"
+    ),
+]
 
 OWN, FOREIGN, OTHER = "bc:24:11:01:01:06", "02:00:00:00:00:99", "bc:24:11:01:01:11"
 TIED, FREE, TUNNEL = "tap1006i0", "tap9i0", "vxlan_vnet101"

@@ -6,7 +6,7 @@ Checks of leaks and services, and the plan's firewall, need both; they are deriv
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from trellis.site.checks.addresses import infrastructure
 from trellis.site.model import Site
@@ -80,11 +80,29 @@ def protected(site: Site) -> tuple[AnyNetwork, ...]:
 
 def collapsed(prefixes: Iterable[AnyNetwork]) -> tuple[AnyNetwork, ...]:
     """Return the fewest prefixes that cover the same addresses, IPv4 first, each family in order."""
-    found = set(prefixes)
-    return (
-        *collapse_addresses(prefix for prefix in found if isinstance(prefix, IPv4Network)),
-        *collapse_addresses(prefix for prefix in found if isinstance(prefix, IPv6Network)),
-    )
+    found: list[AnyNetwork] = []  # disjoint, in order, no two of them halves of one prefix
+    for prefix in sorted(set(prefixes), key=_place):
+        if found and within(prefix, found[-1]):
+            continue
+        found.append(prefix)
+        while len(found) > 1 and (whole := _joined(found[-2], found[-1])) is not None:
+            found[-2:] = [whole]
+    return tuple(found)
+
+
+def _place(prefix: AnyNetwork) -> tuple[int, int, int]:
+    return prefix.version, int(prefix.network_address), prefix.prefixlen
+
+
+def _joined(low: AnyNetwork, high: AnyNetwork) -> AnyNetwork | None:
+    """Return the prefix whose halves two neighbours are; nothing if they are not."""
+    if low.prefixlen != high.prefixlen or low.version != high.version:
+        return None
+    size = 1 << (low.max_prefixlen - low.prefixlen)
+    start = int(low.network_address)
+    if int(high.network_address) - start != size or start & size:
+        return None
+    return low.supernet()
 
 
 def part_of(prefixes: Iterable[AnyNetwork], territory: Iterable[AnyNetwork]) -> tuple[AnyNetwork, ...]:
