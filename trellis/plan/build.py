@@ -7,13 +7,15 @@ from trellis.plan import wiring
 from trellis.plan.firewall import firewall
 from trellis.plan.guest_sessions import limits, peerings_of
 from trellis.plan.hosts import Hosts
+from trellis.plan.machines import ClusterPlan, cluster_plan, machine_plan
 from trellis.plan.model import EdgePlan, GuestPlan, Plan, VnetPlan
 from trellis.plan.peering import PeeringPlan, infrastructure_asns
 from trellis.plan.rollout import rollout
 from trellis.plan.sdn import sdn_state, vni
+from trellis.plan.speakers import speaker_plan
 from trellis.site.checks.addresses import infrastructure
 from trellis.site.model import Edge, Site
-from trellis.site.resolved import AttachedGuest, attached_guests, by_id
+from trellis.site.resolved import AttachedGuest, attached_guests, by_id, peering_policy
 
 
 def plan(site: Site) -> Plan:
@@ -35,6 +37,7 @@ def plan(site: Site) -> Plan:
         edges=tuple(_edge(name, edge, hosts) for name, edge in sorted(site.edges.items())),
         vnets=tuple(_vnet(site, name, peerings.get(name)) for name in sorted(site.vnets)),
         guests=tuple(_guest(site, guest, peerings[guest.vnet]) for guest in guests),
+        clusters=tuple(_cluster(site, name) for name in sorted(site.clusters)),
         infrastructure=tuple(sorted(str(prefix) for _, prefix in infrastructure(site))),
         infrastructure_asns=infrastructure_asns(site),
         firewall=filters,
@@ -76,4 +79,10 @@ def _guest(site: Site, guest: AttachedGuest, peering: PeeringPlan) -> GuestPlan:
         gateway_asn=site.fabric.asn,
         hosts=guest.placement,
         limits=limits(guest, peering),
+        speaker=speaker_plan(site, guest, peering),
+        machine=machine_plan(site, guest),
     )
+
+
+def _cluster(site: Site, name: str) -> ClusterPlan:
+    return cluster_plan(site, name, peers_told=peering_policy(site, site.clusters[name].vnet).export_peer_loopbacks)

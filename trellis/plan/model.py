@@ -12,8 +12,10 @@ from typing import Literal
 
 from trellis.plan.filter_model import Policy
 from trellis.plan.firewall_model import FirewallPlan
+from trellis.plan.machines import ClusterPlan, MachinePlan
 from trellis.plan.peering import PeeringPlan
 from trellis.plan.rollout import RolloutPlan
+from trellis.plan.speakers import SpeakerPlan
 from trellis.pve import SdnState
 from trellis.site.resolved import AttachedGuest
 
@@ -206,6 +208,8 @@ class GuestPlan:
 
     Attributes:
         limits: Most prefixes that it may announce, of IPv4, then of IPv6.
+        speaker: What its own speaker does.
+        machine: Its network as its operating system is to have it.
     """
 
     guest: AttachedGuest
@@ -214,6 +218,8 @@ class GuestPlan:
     gateway_asn: int
     hosts: tuple[str, ...]
     limits: tuple[int, int]
+    speaker: SpeakerPlan
+    machine: MachinePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +330,7 @@ class Plan:
     edges: tuple[EdgePlan, ...]
     vnets: tuple[VnetPlan, ...]
     guests: tuple[GuestPlan, ...]
+    clusters: tuple[ClusterPlan, ...]
     infrastructure: tuple[str, ...]
     infrastructure_asns: tuple[int, ...]
     firewall: FirewallPlan

@@ -19,10 +19,14 @@ from trellis.site.resolved import AnyNetwork
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """An address that neighbour discovery may speak of, as a number, and whose it is; nobody's is a gateway's."""
+    """An address that neighbour discovery may speak of, as a number, and whose it is; nobody's is a gateway's.
+
+    Attributes:
+        macs: Its owner's MAC, or as an nftables set those of several who have it in turn.
+    """
 
     number: str
-    mac: str | None
+    macs: str | None
 
 
 _SPEECH_KB = 128
@@ -113,7 +117,7 @@ def _addresses(planned: GuestPlan) -> tuple[str, ...]:
 def _on_vnet(planned: GuestPlan) -> tuple[str, ...]:
     """Return a guest's addresses on its VNet, and what it announces beside them."""
     guest = planned.guest
-    own = [str(address) for address in (guest.ipv6, guest.ipv4) if address is not None]
+    own = [str(address) for address in (guest.ipv6, guest.ipv4, *guest.shared) if address is not None]
     return tuple(dict.fromkeys((*own, _link_local(guest.mac), *map(_plain, guest.extra))))
 
 
@@ -131,6 +135,10 @@ def _plain(prefix: AnyNetwork) -> str:
 def _neighbours(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[Neighbour]:
     for vnet in vnets:
         yield from (Neighbour(hex(int(IPv6Address(gateway))), None) for gateway in vnet.gateways if ":" in gateway)
-    for planned in guests:
-        for address in (planned.guest.ipv6, IPv6Address(_link_local(planned.guest.mac))):
-            yield Neighbour(hex(int(address)), planned.guest.mac)
+    owners: dict[IPv6Address, list[str]] = {}
+    for guest in (planned.guest for planned in guests):
+        shared = (address for address in guest.shared if address.version == 6)
+        for address in (guest.ipv6, IPv6Address(_link_local(guest.mac)), *shared):
+            owners.setdefault(address, []).append(guest.mac)
+    for address, macs in owners.items():
+        yield Neighbour(hex(int(address)), macs[0] if len(macs) == 1 else braced(macs))

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trellis.site.access import Endpoint, HostKey, SshAddress, UserName
+from trellis.site.kubernetes import Cilium, Talos
 from trellis.site.noun import Noun
 from trellis.site.peering import GuestBgp
 from trellis.site.scalars import (
@@ -297,6 +298,12 @@ class Cluster(Noun):
     pods: Pods = Pods()
     services: TenantPool | None = None
     """Range of service addresses; nodes announce host routes out of it."""
+    vip: GuestAddresses | None = None
+    """An address of the VNet that the control planes share: one has it at a time, by ARP and neighbour discovery."""
+    talos: Talos | None = None
+    """How the nodes' machine configurations are written; without it nodes are plain VMs."""
+    cilium: Cilium | None = None
+    """How Cilium speaks to the node's speaker; without it only the speaker announces pods."""
     nodes: dict[Name, Node]
 
 

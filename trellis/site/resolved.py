@@ -31,6 +31,7 @@ class AttachedGuest:
         extra: Further prefixes from the site.
         vmid: Its number in Proxmox, where the site says it.
         nic: Which of its network cards is on the VNet.
+        shared: Addresses that it has in turn with others: a control plane's of its cluster.
     """
 
     name: str
@@ -57,6 +58,7 @@ class AttachedGuest:
     resilience: Resilience
     vmid: int | None = None
     nic: int = 0
+    shared: tuple[IPv4Address | IPv6Address, ...] = ()
 
     @property
     def router_id(self) -> IPv4Address:
@@ -162,7 +164,14 @@ def _attached(
         resilience=entry.resilience,
         vmid=entry.vmid,
         nic=entry.nic,
+        shared=vip_addresses(cluster[1]) if cluster and cluster[2].role == "controlplane" else (),
     )
+
+
+def vip_addresses(cluster: Cluster) -> tuple[IPv4Address | IPv6Address, ...]:
+    """Return the addresses that a cluster's control planes share, IPv4 first."""
+    vip = cluster.vip
+    return tuple(address for address in (vip.ipv4, vip.ipv6) if address is not None) if vip is not None else ()
 
 
 def _addresses(entry: Attachment, vnet: Vnet, suffix: int) -> tuple[IPv4Address | None, IPv6Address]:

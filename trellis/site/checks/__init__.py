@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from trellis.site.checks import (
     addresses,
+    clusters,
     distance,
     isolation,
     lists,
@@ -46,6 +47,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *numbers.check(site, guests),
         *peering.check(site, guests),
         *addresses.check(site, guests),
+        *clusters.check(site, guests),
         *ranges.check(site),
         *distance.check(site),
         *lists.check(site),
