@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis.engine import find as find_engine
-from trellis.lab import command_line, controller, edge_filter, from_site, network, places, proxmox, upstream
+from trellis.lab import command_line, controller, edge_filter, exported, from_site, network, places, proxmox, upstream
 from trellis.lab.controller import Lab
 from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
 from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
@@ -26,27 +26,11 @@ from trellis.lab.places import Place
 from trellis.lab.plugins.launchers import plugins
 from trellis.lab.processes import Say
 from trellis.lab.speaker import Speaker
+from trellis.lab.status import Status
 from trellis.lab.topology import Topology
 from trellis.site import AttachedGuest, Site, attached_guests, load_site
 
 _TOKEN_ID = "trellis@pve!lab"  # noqa: S105 (an id, not a secret)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Whether a part of a twin runs.
-
-    Args:
-        kind: host, edge, Proxmox API or guest.
-        name: Its name.
-        place: Where it runs.
-        up: Whether it does.
-    """
-
-    kind: str
-    name: str
-    place: str
-    up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +155,11 @@ class Twin:
             )
         if host == before and name in self.running_guests():
             return
-        self._run_for(guest, host, stop_script(name) + prepare_script(self.site, guest))
+        prepare, plug = self._scripts(guest)
+        self._run_for(guest, host, prepare)
         if host != before:
             self._run_for(guest, before, stop_script(name))
-        self._run_for(guest, host, plug_script(self.site, guest))
+        self._run_for(guest, host, plug)
         self._remember({name: Place(host, running=True)})
 
     def look_for_guests(self) -> None:
@@ -234,7 +219,10 @@ class Twin:
             EngineMissingError: There is no engine, and none could be built.
         """
         request = self.request(operation, say)
-        return run_in_namespace(request, network.namespace_of(self.stack, from_site.CONTROLLER), say)
+        result = run_in_namespace(request, network.namespace_of(self.stack, from_site.CONTROLLER), say)
+        if operation == "up":
+            exported.keep(self.lab.state, result.outputs)
+        return result
 
     def request(self, operation: Operation, say: Say) -> Request:
         """What `deploy` runs, for who runs it another way; the arguments and errors are its own."""
@@ -271,8 +259,14 @@ class Twin:
 
     def _start_on(self, host: str, guests: list[AttachedGuest]) -> None:
         for guest in guests:
-            script = stop_script(guest.name) + prepare_script(self.site, guest) + plug_script(self.site, guest)
-            self._run_for(guest, host, script)
+            prepare, plug = self._scripts(guest)
+            self._run_for(guest, host, prepare + plug)
+
+    def _scripts(self, guest: AttachedGuest) -> tuple[str, str]:
+        """What makes a guest on a host anew, and what plugs it in there."""
+        boot = exported.boot_of(self.lab.state, self.site, guest)
+        made = prepare_script(guest, boot, self.site.zones[guest.zone].mtu)
+        return stop_script(guest.name) + made, plug_script(guest, boot)
 
     def _run_for(self, guest: AttachedGuest, host: str, script: str) -> None:
         """Run a guest's script on a host; what goes wrong is said of the guest."""
