@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,129 +11,83 @@ from typing import Any
 import pytest
 
 from tests.sites import REPOSITORY, site_data, site_of
-from trellis.lab import places
+from trellis.lab import exported, places
+from trellis.lab.boot import Boot, Link, Route
+from trellis.lab.deployment import Output
 from trellis.lab.errors import LabError
-from trellis.lab.guests import plug_script, prepare_script, speaker_config, stop_script, vm_number
+from trellis.lab.guests import plug_script, prepare_script, stop_script, vm_number
 from trellis.lab.places import Place
 from trellis.lab.processes import Completed
-from trellis.lab.scratch import ScratchFrr
 from trellis.lab.twin import Twin
 from trellis.site import AttachedGuest, Site, attached_guests, load_site
 
 EXAMPLES = ("homelab", "mixed", "delegated", "guest-peering")
+
+CARD = Link(
+    "ens18",
+    mtu=8950,
+    addresses=("10.101.0.11/24", "fd00:101::11/64"),
+    routes=(Route("10.101.0.254", 4096), Route("fd00:101::fffe", 4096)),
+)
+LOOPBACK = Link("loop0", dummy=True, addresses=("10.101.254.11/32",))
+
+
+def boot(speaker: str, config: str = "") -> Boot:
+    return Boot("solcp01", (CARD, LOOPBACK), {}, speaker, config)
 
 
 def guest_of(site: Site, name: str) -> AttachedGuest:
     return next(guest for guest in attached_guests(site) if guest.name == name)
 
 
-def lines_of(example: str, name: str) -> list[str]:
-    return speaker_config(site_of(example), guest_of(site_of(example), name)).splitlines()
+def solcp01() -> AttachedGuest:
+    return guest_of(site_of("homelab"), "solcp01")
 
 
 def everybody() -> list[tuple[str, str]]:
     return [(example, guest.name) for example in EXAMPLES for guest in attached_guests(site_of(example))]
 
 
-@pytest.mark.parametrize(("example", "name"), everybody())
-def test_a_guest_speaks_from_its_primary_address_and_tries_again_every_second(example: str, name: str) -> None:
-    site = site_of(example)
-    guest = guest_of(site, name)
-    gateway = site.vnets[guest.vnet].subnets.ipv6.gateway
-    lines = lines_of(example, name)
-    assert f" neighbor {gateway} update-source {guest.ipv6}" in lines
-    assert f" neighbor {gateway} timers connect 1" in lines
-    assert f" neighbor {gateway} capability extended-nexthop" in lines
-
-
-@pytest.mark.parametrize(("example", "name"), everybody())
-def test_a_guest_announces_its_own_prefixes_and_no_other(example: str, name: str) -> None:
-    guest = guest_of(site_of(example), name)
-    own = {line.split()[-1] for line in lines_of(example, name) if "prefix-list OWN seq" in line}
-    assert own == {str(prefix) for prefix in (*guest.loopbacks, *guest.extra, *guest.pods)}
-
-
-def test_a_guest_of_fast_failure_has_bfd_and_one_of_restart_has_graceful_restart_and_not_both() -> None:
-    data = site_data("homelab")
-    data["guests"]["isolated-1"]["resilience"] = "restart"
-    site = load_site(data)
-    for name, has, lacks in (
-        ("isolated-1", "graceful-restart", "bfd"),
-        ("debian-test-1", "bfd", "graceful-restart"),
-    ):
-        guest = guest_of(site, name)
-        text = speaker_config(site, guest) + prepare_script(site, guest)
-        assert has in text
-        assert lacks not in text
-
-
-def test_bfd_comes_before_the_source_or_frr_10_3_waits_for_the_other_end_for_ever() -> None:
-    lines = lines_of("homelab", "solcp01")
-    assert lines.index(" neighbor fd00:101::fffe bfd") < lines.index(
-        " neighbor fd00:101::fffe update-source fd00:101::11"
-    )
-
-
-def test_a_guest_takes_the_loopbacks_of_its_peers_only_where_the_tenant_exports_them() -> None:
-    assert "ipv6 prefix-list IMPORT seq 10 permit fd00:101:fe::/64 ge 128" in lines_of("homelab", "solcp01")
-    data = site_data("homelab")
-    del data["tenants"]["tenant101"]["guest_bgp"]["export_peer_loopbacks"]
-    site = load_site(data)
-    taken = [line for line in speaker_config(site, guest_of(site, "solcp01")).splitlines() if "IMPORT seq" in line]
-    assert [line.split()[-1] for line in taken] == ["0.0.0.0/0", "::/0"]
-
-
-@pytest.mark.frr
-@pytest.mark.parametrize(
-    ("example", "name"), [("homelab", "solcp01"), ("mixed", "mooncp01"), ("homelab", "isolated-1")]
-)
-def test_real_frr_takes_and_prints_every_line_of_a_guest(
-    frr_root: Callable[[str], Path], example: str, name: str
-) -> None:
-    text = "\n".join(lines_of(example, name)) + "\n"
-    with ScratchFrr(frr_root("10.3"), name, ("bgpd", "bfdd")) as frr:
-        checked = frr.check(text)
-        assert (checked.status, checked.text.strip()) == (0, "")
-        frr.load(text)
-        printed = {line.strip() for line in frr.running_config().splitlines()}
-    defaults = {"detect-multiplier 3", "transmit-interval 300", "receive-interval 300"}  # which FRR does not print
-    assert {line.strip() for line in text.splitlines()} - defaults - printed == set()
-
-
-@pytest.mark.parametrize(("example", "name"), everybody())
-def test_the_scripts_are_shell_and_the_tap_is_a_name_that_linux_takes(example: str, name: str) -> None:
-    site = site_of(example)
-    guest = guest_of(site, name)
-    for script in (prepare_script(site, guest), plug_script(site, guest), stop_script(name)):
+@pytest.mark.parametrize("speaker", ["frr", "bird"])
+def test_the_scripts_are_shell(speaker: str) -> None:
+    guest, booted = solcp01(), boot(speaker, "router id 1.2.3.4;\n")
+    for script in (prepare_script(guest, booted, 8950), plug_script(guest, booted), stop_script("solcp01")):
         checked = subprocess.run(["sh", "-n"], input=script, text=True, capture_output=True, check=False)
         assert (checked.returncode, checked.stderr) == (0, "")
-    assert len(f"tap{vm_number(guest)}i0") <= 15
 
 
-def test_a_node_has_its_addresses_one_pod_and_discards_what_is_for_pods_that_are_not_there() -> None:
-    site = site_of("homelab")
-    script = prepare_script(site, guest_of(site, "solcp02")).splitlines()
-    assert "address add fd00:101::12/64 dev eth0 nodad" in script
-    assert "address add 10.101.0.12/24 dev eth0" in script
+@pytest.mark.parametrize(("example", "name"), everybody())
+def test_a_guests_tap_is_a_name_that_linux_takes(example: str, name: str) -> None:
+    assert len(f"tap{vm_number(guest_of(site_of(example), name))}i0") <= 15
+
+
+def test_a_guest_has_what_it_boots_with_and_one_pod_of_its_own() -> None:
+    guest = guest_of(site_of("homelab"), "solcp02")
+    script = prepare_script(guest, boot("bird"), 8950).splitlines()
+    assert "address add fd00:101::11/64 dev ens18 nodad" in script
+    assert "address add 10.101.254.11/32 dev loop0" in script
     on_lo = [line.split()[2] for line in script if line.startswith("address add") and line.endswith("dev lo")]
-    assert on_lo == ["10.101.254.12/32", "fd00:101:fe::12/128", "10.101.241.1", "fd00:101:244:1::1"]
-    discarded = [line.split()[-1] for line in script if line.startswith("route add blackhole")]
-    assert discarded == ["10.101.241.0/24", "fd00:101:244:1::/64"]
+    assert on_lo == ["10.101.241.1", "fd00:101:244:1::1"]
 
 
-def test_a_pod_range_of_one_address_is_that_address_and_is_not_discarded() -> None:
+def test_a_pod_range_of_one_address_is_that_address() -> None:
     data = site_data("homelab")
     data["clusters"]["sol"]["pods"]["ipv4"] = {"pool": "10.101.240.0/21", "node_length": 32}
-    site = load_site(data)
-    script = prepare_script(site, guest_of(site, "solcp02"))
+    script = prepare_script(guest_of(load_site(data), "solcp02"), boot("bird"), 8950)
     assert "address add 10.101.240.1 dev lo" in script
-    assert "blackhole 10.101.240.1" not in script
 
 
-def test_the_tap_carries_the_guests_mac_and_the_zones_mtu() -> None:
-    site = site_of("homelab")
-    script = prepare_script(site, guest_of(site, "solcp01"))
-    assert "mtu 8950 type veth peer name eth0 mtu 8950 address bc:24:11:01:01:11 netns solcp01" in script
+def test_the_tap_carries_the_guests_mac_and_the_zones_mtu_and_the_card_the_name_that_it_boots_with() -> None:
+    script = prepare_script(solcp01(), boot("frr"), 8950)
+    assert "mtu 8950 type veth peer name ens18 mtu 8950 address bc:24:11:01:01:11 netns solcp01" in script
+
+
+def test_the_speaker_that_its_configuration_is_for_is_started() -> None:
+    with_bfd = "bfd\n profile gateway\n exit\nexit\n"
+    assert "bird -c /run/bird/solcp01/bird.conf" in prepare_script(solcp01(), boot("bird"), 8950)
+    assert "for daemon in mgmtd zebra staticd bgpd; do" in prepare_script(solcp01(), boot("frr"), 8950)
+    frr = prepare_script(solcp01(), boot("frr", f"hostname solcp01\n{with_bfd}"), 8950)
+    assert "for daemon in mgmtd zebra staticd bgpd bfdd; do" in frr
 
 
 def test_places_are_kept_and_told_to_proxmox(tmp_path: Path) -> None:
@@ -177,8 +130,13 @@ class FakeLab:
     machines: tuple[Any, ...] = ()
 
 
+USER_DATA = "#cloud-config\nwrite_files: [{path: /etc/frr/frr.conf, content: 'router bgp 1'}]\n"
+
+
 @pytest.fixture
 def twin(tmp_path: Path) -> Twin:
+    documents = {guest.name: {"user_data": USER_DATA} for guest in attached_guests(site_of("homelab"))}
+    exported.keep(tmp_path, {"guests": Output(json.dumps(documents), secret=False)})
     return Twin("x", REPOSITORY, site_data("homelab"), site_of("homelab"), FakeLab(tmp_path))  # type: ignore[arg-type]
 
 
@@ -190,12 +148,12 @@ def told(twin: Twin) -> list[tuple[str, str]]:
 
 def test_a_move_prepares_the_new_place_before_it_ends_the_old_one_and_plugs_in_last(twin: Twin) -> None:
     twin.move_guest("solcp01", "pve02")
-    site, guest = twin.site, guest_of(twin.site, "solcp01")
-    assert told(twin) == [
-        ("pve02", stop_script("solcp01") + prepare_script(site, guest)),
-        ("pve01", stop_script("solcp01")),
-        ("pve02", plug_script(site, guest)),
-    ]
+    (there, prepared), (old, stopped), (last, plugged) = told(twin)
+    assert (there, old, last) == ("pve02", "pve01", "pve02")
+    assert "ip netns add solcp01" in prepared
+    assert "dev eth0 up" not in prepared
+    assert stopped == stop_script("solcp01")
+    assert "link set dev eth0 up" in plugged
     assert twin.host_of("solcp01") == "pve02"
 
 
@@ -239,10 +197,20 @@ def test_a_guest_that_left_the_site_is_ended_where_it_was(twin: Twin) -> None:
 
 def test_a_guests_tap_is_on_the_bridge_long_before_its_card_has_a_link() -> None:
     """zebra misses for good what a bridge learns on a port that it does not know: other hosts never find the guest."""
-    site = site_of("homelab")
-    guest = guest_of(site, "solwk02")
-    prepared, plugged = prepare_script(site, guest), plug_script(site, guest)
+    booted = boot("frr")
+    prepared, plugged = prepare_script(solcp01(), booted, 8950), plug_script(solcp01(), booted)
     on_the_bridge = prepared.index("master vnet101 up")
     assert on_the_bridge < prepared.index("/usr/lib/frr/$daemon")
-    assert "dev eth0 up" not in prepared
-    assert "dev eth0 up" in plugged
+    assert "dev ens18 up" not in prepared
+    assert "dev ens18 up" in plugged
+
+
+def test_a_guest_for_which_nothing_was_exported_is_named(twin: Twin) -> None:
+    exported.keep(twin.lab.state, {"guests": Output("{}", secret=False)})
+    with pytest.raises(LabError, match=r"guest solcp01: .*\n.*trellis demo"):
+        twin.start_guests(print, ["solcp01"])
+
+
+def test_what_was_exported_is_its_owners_alone(twin: Twin) -> None:
+    """It may hold the key of a session (TCP MD5)."""
+    assert (twin.lab.state / "outputs.json").stat().st_mode & 0o077 == 0
