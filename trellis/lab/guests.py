@@ -152,8 +152,10 @@ def _pods(guest: AttachedGuest) -> Iterator[str]:
 
 
 def _discards(guest: AttachedGuest) -> Iterator[str]:
-    """A pod that is not there is nowhere: without these routes, which FRR cannot give the kernel at a metric worse
-    than Cilium's, packets for it would circle by the default.  The machine of a VM has them."""
+    """A pod that is not there is nowhere: without these routes packets for it would circle by the default.
+
+    The machine of a VM has them: FRR cannot give the kernel a route that is worse than Cilium's.
+    """
     for prefix in guest.pods:
         if prefix.num_addresses > 1:
             yield f"route add blackhole {prefix}"
