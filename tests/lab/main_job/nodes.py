@@ -1,0 +1,93 @@
+"""A cluster's nodes while something is done to them: their sessions as hosts have them, and who answers meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from trellis.lab import network
+from trellis.lab.twin import Twin
+from trellis.site import AttachedGuest
+
+PING_S = 0.02
+"""Between two pings of a stream, in seconds; an outage is known to this."""
+_SEQ = re.compile(r"icmp_seq=(\d+)")
+
+
+@dataclass
+class Streams:
+    """What came of a stream of pings to each address.
+
+    Attributes:
+        silent_s: The longest time without an answer, in seconds, by address; complete when the watch is over.
+    """
+
+    silent_s: dict[str, float] = field(default_factory=dict)
+
+
+@contextmanager
+def pinged(dev: Twin, addresses: Iterable[str]) -> Iterator[Streams]:
+    """Ping addresses from behind the edge for as long as the block lasts."""
+    inside = ["ip", "netns", "exec", network.namespace_of(dev.stack, "upstream")]
+    running = {
+        address: subprocess.Popen(
+            [*inside, "ping", "-n", "-i", str(PING_S), address],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for address in addresses
+    }
+    streams = Streams()
+    try:
+        time.sleep(0.5)  # each has been answered before anything happens
+        yield streams
+    finally:
+        for child in running.values():
+            child.send_signal(signal.SIGINT)  # it prints what it has
+        for address, child in running.items():
+            seen = sorted({int(number) for number in _SEQ.findall(child.communicate(timeout=10)[0])})
+            gaps = [after - before for before, after in itertools.pairwise(seen)]
+            streams.silent_s[address] = round((max(gaps, default=0) - 1) * PING_S, 2) if len(seen) > 1 else float("inf")
+
+
+def node(dev: Twin, name: str) -> AttachedGuest:
+    """A node of the site."""
+    return next(guest for guest in dev.guests if guest.name == name)
+
+
+def neighbour(dev: Twin, name: str) -> Mapping[str, Any]:
+    """What the host that a node is on says of its session."""
+    guest = node(dev, name)
+    command = f"vtysh -c 'show bgp vrf vrf_{guest.zone} neighbors {guest.ipv6} json'"
+    found: dict[str, Any] = json.loads(dev.lab.access.run(dev.host_of(name), command).stdout)
+    said: dict[str, Any] = found.get(str(guest.ipv6), {})
+    return said
+
+
+def established(dev: Twin, name: str) -> bool:
+    """Whether its session is."""
+    return bool(neighbour(dev, name).get("bgpState") == "Established")
+
+
+def inside(dev: Twin, name: str, script: str, *, check: bool = True) -> str:
+    """Run a shell script in a node's network; returns what it printed."""
+    line = f"ip netns exec {name} sh -s"
+    return dev.lab.access.run(dev.host_of(name), line, stdin=script, check=check).stdout
+
+
+def took(what: Callable[[], bool], within_s: float) -> float:
+    """Wait until something is so; returns the seconds that it took."""
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < within_s, f"not within {within_s} s"
+        time.sleep(0.1)
+    return round(time.monotonic() - began, 1)
