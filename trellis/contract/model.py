@@ -73,7 +73,7 @@ class Attached(_Part):
     asn: Asn
     router_id: str
     addresses: tuple[str, ...]
-    """Its own addresses, IPv4 first."""
+    """Its own addresses, IPv4 first; the last is IPv6, from which it speaks, and is always there."""
     loopbacks: tuple[str, ...]
     """Host routes of its loopbacks, IPv4 first."""
     pods: tuple[str, ...]
@@ -127,7 +127,7 @@ class Cluster(_Part):
     endpoint: str | None
     """URL of the Kubernetes API: the shared address, else the first control plane; none without a control plane."""
     endpoints: tuple[str, ...]
-    """An address of each control plane, for ``talosctl``; never the shared one, which only an up cluster answers."""
+    """The IPv6 address of each control plane, for ``talosctl``; never the shared one, which etcd has to be up for."""
     vip: tuple[str, ...]
     """Addresses that the control planes share, IPv4 first."""
     controlplanes: tuple[str, ...]

@@ -26,7 +26,7 @@ INTERNAL, PUBLIC = 100, 200
 """Classes of pods and of services (docs/decisions/0007)."""
 
 CONNECT_RETRY_S = 1
-"""Cilium's least, and so BIRD's (`connect delay time 1`); GoBGP 3, in Cilium up to 1.18, makes 5 s of it."""
+"""Cilium's least, and so BIRD's (`connect delay time 1`); GoBGP 3 makes 5 s of it."""
 RESTART_S = 120
 """Seconds that the speaker keeps Cilium's routes while its agent restarts, Cilium's default: packets pass all the
 while, and a node that is dead is withdrawn by the gateway's session, not by this one."""
@@ -34,15 +34,19 @@ while, and a node that is dead is withdrawn by the gateway's session, not by thi
 _WORD = re.compile(r"[A-Za-z]{3}[A-Za-z/.-]*[0-9]?")
 
 
-class _Quoting(yaml.SafeDumper):
+# In C where there is one, as in `trellis.render.talos`.
+_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Quoting(_Base):  # type: ignore[misc] # chosen at run time
     """Quotes whatever is no plain word: kubectl's YAML takes `y` for true and `1e3` for a number, PyYAML does not."""
 
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        """Return a node for a text."""
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=None if _WORD.fullmatch(text) else '"')
+
+def _text(dumper: Any, text: str) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _WORD.fullmatch(text) else '"')
 
 
-_Quoting.add_representer(str, _Quoting.represent_text)
+_Quoting.add_representer(str, _text)
 
 _ANY_ASN = 0
 """Whatever ASN the speaker's OPEN says: one resource serves all nodes, and an override has no ``peerASN``."""
