@@ -7,8 +7,7 @@ session (``trellis.render.speakers``), and what may leave the node, which the sp
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -17,10 +16,34 @@ import yaml
 from trellis.plan.machines import ClusterPlan
 from trellis.plan.model import GuestPlan, Plan
 
+# In C where there is one, as in `trellis.render.talos`.
+_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Told(str):
+    """A text that the site says, or that follows from it: always quoted.
+
+    kubectl's YAML takes `y` for true and `1e3` for a number, PyYAML does not, and would leave them bare.
+    """
+
+    __slots__ = ()
+
+
+class _Quoting(_Base):  # type: ignore[misc] # chosen at run time
+    """PyYAML's, with what the site says in quotes."""
+
+
+def _told(dumper: Any, text: _Told) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
+
+
+_Quoting.add_representer(_Told, _told)
+
+
 NAME = "trellis"
 """Of the one BGP instance of each node, and of what nodes share."""
 PEER = "speaker"
-LOCAL = "::1"
+LOCAL = _Told("::1")
 
 INTERNAL, PUBLIC = 100, 200
 """Classes of pods and of services (docs/decisions/0007)."""
@@ -31,25 +54,8 @@ RESTART_S = 120
 """Seconds that the speaker keeps Cilium's routes while its agent restarts, Cilium's default: packets pass all the
 while, and a node that is dead is withdrawn by the gateway's session, not by this one."""
 
-_WORD = re.compile(r"[A-Za-z]{3}[A-Za-z/.-]*[0-9]?")
-
-
-# In C where there is one, as in `trellis.render.talos`.
-_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-class _Quoting(_Base):  # type: ignore[misc] # chosen at run time
-    """Quotes whatever is no plain word: kubectl's YAML takes `y` for true and `1e3` for a number, PyYAML does not."""
-
-
-def _text(dumper: Any, text: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _WORD.fullmatch(text) else '"')
-
-
-_Quoting.add_representer(str, _text)
-
 _ANY_ASN = 0
-"""Whatever ASN the speaker's OPEN says: one resource serves all nodes, and an override has no ``peerASN``."""
+"""Whatever ASN the speaker says (GoBGP 3.10 then finds the session internal): an override has no ``peerASN``."""
 
 
 def cilium_manifests(plan: Plan, cluster: str) -> str:
@@ -77,17 +83,17 @@ def cilium_documents(fabric_asn: int, cluster: ClusterPlan, nodes: list[GuestPla
         cluster: A cluster with Cilium.
         nodes: Its nodes.
     """
-    label = {"advertise": cluster.cilium.advertise if cluster.cilium is not None else ""}
+    label = {"advertise": _Told(cluster.cilium.advertise if cluster.cilium is not None else "")}
     yield _resource("CiliumBGPClusterConfig", NAME, {"bgpInstances": [_instance()]})
     if nodes:
         yield _resource("CiliumBGPPeerConfig", NAME, _peer_config(nodes[0], label))
     advertised = [_pods(fabric_asn), *([_services(fabric_asn, label)] if cluster.services else [])]
     yield _resource("CiliumBGPAdvertisement", NAME, {"advertisements": advertised}, label)
     for node in nodes:
-        yield _resource("CiliumBGPNodeConfigOverride", node.guest.name, {"bgpInstances": [_override(node)]})
+        yield _resource("CiliumBGPNodeConfigOverride", _Told(node.guest.name), {"bgpInstances": [_override(node)]})
 
 
-def _resource(kind: str, name: str, spec: dict[str, Any], labels: dict[str, str] | None = None) -> dict[str, Any]:
+def _resource(kind: str, name: str, spec: dict[str, Any], labels: Mapping[str, str] | None = None) -> dict[str, Any]:
     metadata = {"name": name, **({"labels": dict(labels)} if labels else {})}
     return {"apiVersion": "cilium.io/v2", "kind": kind, "metadata": metadata, "spec": spec}
 
@@ -97,7 +103,7 @@ def _instance() -> dict[str, Any]:
     return {"name": NAME, "peers": [peer]}
 
 
-def _peer_config(node: GuestPlan, label: dict[str, str]) -> dict[str, Any]:
+def _peer_config(node: GuestPlan, label: Mapping[str, str]) -> dict[str, Any]:
     return {
         "timers": {
             "connectRetryTimeSeconds": CONNECT_RETRY_S,
@@ -116,7 +122,7 @@ def _pods(fabric_asn: int) -> dict[str, Any]:
     return {"advertisementType": "PodCIDR", "attributes": _class(fabric_asn, INTERNAL)}
 
 
-def _services(fabric_asn: int, label: dict[str, str]) -> dict[str, Any]:
+def _services(fabric_asn: int, label: Mapping[str, str]) -> dict[str, Any]:
     return {
         "advertisementType": "Service",
         "service": {"addresses": ["LoadBalancerIP", "ExternalIP"]},
@@ -126,14 +132,14 @@ def _services(fabric_asn: int, label: dict[str, str]) -> dict[str, Any]:
 
 
 def _class(fabric_asn: int, number: int) -> dict[str, Any]:
-    return {"communities": {"large": [f"{fabric_asn}:0:{number}"]}}
+    return {"communities": {"large": [_Told(f"{fabric_asn}:0:{number}")]}}
 
 
 def _override(node: GuestPlan) -> dict[str, Any]:
     return {
         "name": NAME,
         "localASN": node.speaker.asn,
-        "routerID": cilium_router_id(node),
+        "routerID": _Told(cilium_router_id(node)),
         "peers": [{"name": PEER, "localAddress": LOCAL}],
     }
 
