@@ -11,6 +11,7 @@ from components.rollout import Rollout
 from components.router import Router
 from components.sdn import Sdn, judgement
 from components.secrets import Secrets, given_secrets
+from components.talos import bootstrapped
 from components.tenancy import Cluster, Edge, Guest, Tenant
 from trellis.plan import plan
 from trellis.render import render
@@ -30,7 +31,7 @@ with few_frames():
     rollout = Rollout(planned.rollout, pulumi.runtime.settings.SETTINGS.parallel)
     logins = {name: Login(host.ssh, config.require_secret("sshPrivateKey")) for name, host in site.hosts.items()}
     deployed = rollout.in_order(bundles)
-    ready: dict[str, list[pulumi.Resource]] = {}
+    ready, done = {}, {}
     for bundle in deployed:
         login, after = logins[bundle.host], rollout.before(bundle.host, ready)
         own = ready[bundle.host] = [Host(bundle.host, bundle, login, after).ready]
@@ -44,14 +45,13 @@ with few_frames():
         judge = judgement(site.proxmox.endpoint, config.require("proxmoxApiToken"), planned.sdn, deployed)
         options, hosts = pulumi.ResourceOptions(providers=[proxmox]), [one for own in ready.values() for one in own]
         before = [Sdn("sdn", planned.sdn, options, hosts, judge).applied]
-    done: dict[str, list[pulumi.Resource]] = {}
     for bundle in deployed:
         after = [*ready[bundle.host], *before, *rollout.before_commit(bundle.host, done)]
         done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
-    for name in sorted(site.tenants):
-        Tenant(name, planned)
-    for guest in planned.guests:
-        Guest(guest.guest.name, planned)
+    tenancy = [Tenant(name, planned) for name in sorted(site.tenants)]
+    tenancy += [Guest(guest.guest.name, planned) for guest in planned.guests]
+    for name, way_in in bootstrapped(planned, values, done).items():
+        pulumi.export(name, way_in)
     for name in sorted(site.clusters):
         pulumi.export(f"cluster_{name}", Cluster(name, planned).document)
     for edge in planned.edges:

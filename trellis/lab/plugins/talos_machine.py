@@ -170,7 +170,7 @@ def _merge(left: Document, right: Mapping[str, Any], path: tuple[str, ...]) -> N
             _merge_items(there, value, _KEYED[here])
         elif isinstance(there, list) and isinstance(value, list) and here not in _REPLACED:
             there += deepcopy(value)
-        elif there is not None and isinstance(there, dict | list) is not isinstance(value, dict | list):
+        elif there is not None and _kind(there) is not _kind(value):
             raise OperationError(f"error applying config patches: {'.'.join(here)} is of another kind there")
         else:
             left[name] = deepcopy(value)
@@ -183,6 +183,10 @@ def _merge_items(there: list[Any], given: list[Any], key: str) -> None:
             there.append(deepcopy(item))
         else:
             _merge(same, item, ())
+
+
+def _kind(value: object) -> type:
+    return next((kind for kind in (dict, list) if isinstance(value, kind)), str)
 
 
 def _holds(value: object, key: str) -> bool:
