@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar, cast
 
 import pulumi
 import pulumiverse_talos as talos
@@ -23,6 +24,7 @@ from trellis.plan import Plan
 from trellis.plan.bootstrap import BootstrapPlan, NodeBootstrap, bootstraps
 from trellis.render.talos import cluster_patch, node_patch, schematic
 
+_Given = TypeVar("_Given")
 _INSTALLER = "factory.talos.dev/nocloud-installer/{}:v{}"
 """Image Factory's installer of a schematic and a release, for VMs that learn their first address from a drive of
 Proxmox's (cloud-init)."""
@@ -66,10 +68,12 @@ class TalosCluster(pulumi.ComponentResource):
         done: Mapping[str, Sequence[pulumi.Resource]],
     ) -> None:
         patch, image = cluster_patch(plan, name), planned.installer or schematic(plan, name)
-        described = {"endpoint": planned.endpoint, "patch": patch, "image": image}
+        shown = planned.installer or _by_line("schematic", name, image)
+        described = {"endpoint": planned.endpoint, "patch": _by_line("patch", name, patch), "image": shown}
         super().__init__("trellis:talos:Cluster", f"{name}-talos", described)
         keys, install = _keys(name, planned, self), _install(name, planned, image, self)
-        secrets, client = keys.machine_secrets.apply(_secrets), keys.client_configuration.apply(_client)
+        secrets = _hidden(keys.machine_secrets.apply(_secrets))
+        client = _hidden(keys.client_configuration.apply(_client))
         shared = Shared(planned, image, install, patch, secrets, client, values)
         controlplanes: list[pulumi.Resource] = []
         for node in planned.nodes:
@@ -153,7 +157,7 @@ class TalosNode(pulumi.ComponentResource):
     ) -> None:
         digest = digest_of(shared.patch, patch, shared.image, shared.planned.install_disk)
         # The cluster's patch stands in the cluster's own inputs: six nodes would show each of its lines six times.
-        described = {"digest": digest, "patch": patch, "address": node.address}
+        described = {"digest": digest, "patch": _by_line("patch", node.name, patch), "address": node.address}
         super().__init__("trellis:talos:Node", f"{node.name}-talos", described, opts)
         self.applied = talos.machine.ConfigurationApply(
             f"{node.name}-configuration",
@@ -175,6 +179,17 @@ def digest_of(*texts: str) -> str:
         encoded = text.encode()
         made.update(f"{len(encoded)}\n".encode() + encoded)
     return made.hexdigest()
+
+
+def _hidden(given: pulumi.Output[_Given]) -> pulumi.Output[_Given]:
+    """Return what the provider gave as a secret, whatever its schema says; the SDK's types know it of plain text only."""
+    made: pulumi.Output[_Given] = pulumi.Output.secret(cast("Any", given))
+    return made
+
+
+def _by_line(what: str, of: str, text: str) -> str:
+    """Return a text with a heading: so it is no YAML to the engine, and its difference is shown by line."""
+    return f"{what} of {of}\n{text}"
 
 
 def _keys(name: str, planned: BootstrapPlan, parent: pulumi.Resource) -> talos.machine.Secrets:
@@ -211,7 +226,7 @@ def _begin(
         f"{name}-kubeconfig",
         node=first,
         endpoint=first,
-        client_configuration=keys.client_configuration.apply(_kubeconfig_client),
+        client_configuration=_hidden(keys.client_configuration.apply(_kubeconfig_client)),
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=[begun],
@@ -242,7 +257,7 @@ def _talosconfig(planned: BootstrapPlan, keys: talos.machine.Secrets, parent: pu
     # Talos's API is asked at the control planes themselves: the address that they share is etcd's to give.
     made = talos.client.get_configuration_output(
         cluster_name=planned.cluster,
-        client_configuration=keys.client_configuration.apply(_config_client),
+        client_configuration=_hidden(keys.client_configuration.apply(_config_client)),
         endpoints=[node.address for node in planned.controlplanes],
         nodes=[node.address for node in planned.nodes],
         opts=pulumi.InvokeOutputOptions(parent=parent),
