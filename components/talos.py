@@ -182,8 +182,8 @@ def digest_of(*texts: str) -> str:
 
 
 def _hidden(given: pulumi.Output[_Given]) -> pulumi.Output[_Given]:
-    """Return what the provider gave as a secret, whatever its schema says; the SDK's types know it of plain text only."""
-    made: pulumi.Output[_Given] = pulumi.Output.secret(cast("Any", given))
+    """Return what the provider gave as a secret, whatever its schema says of it."""
+    made: pulumi.Output[_Given] = pulumi.Output.secret(cast("Any", given))  # its types know plain values only
     return made
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 import pulumiverse_talos as talos
 import pytest
+import yaml
 
 from components.talos import digest_of
 from tests.components import conftest
@@ -73,7 +74,8 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> Talos:
 
 @pytest.fixture
 def site(dev_site: dict[str, Any]) -> dict[str, Any]:
-    """The stack `dev`, whose cluster is bootstrapped."""
+    """The stack `dev`, whose cluster is bootstrapped, and whose control planes share no address."""
+    dev_site["clusters"]["sol"].pop("vip", None)
     dev_site["clusters"]["sol"]["speaker"] = "bird2"
     dev_site["clusters"]["sol"]["talos"] = {"release": "1.13.9", "bootstrap": True, "kubernetes_version": "1.36.1"}
     return dev_site
@@ -153,6 +155,7 @@ def test_a_configuration_is_asked_for_with_versions_endpoint_type_and_all_patche
     assert sorted(given["machineType"] for given in asked) == ["controlplane"] * 3 + ["worker"] * 3
     heading, shared = recorder.resources["sol-talos"].inputs["patch"].split("\n", 1)
     own = {one.inputs["patch"].split("\n", 1)[1] for one in recorder.of_type("trellis:talos:Node")}
+    assert yaml.safe_load(shared)["cluster"]["controlPlane"]["endpoint"] == "https://[fd00:101::11]:6443"
     assert heading == "patch of sol", "no YAML to the engine, which would show its difference by keys and numbers"
     for given in asked:
         assert (given["talosVersion"], given["kubernetesVersion"]) == ("v1.13.9", "1.36.1")
@@ -170,7 +173,11 @@ def test_the_endpoint_is_the_address_that_control_planes_share(
 ) -> None:
     site["clusters"]["sol"]["vip"] = {"ipv4": "10.101.0.10", "ipv6": "fd00:101::10"}
     run_program(site)
-    assert {given["clusterEndpoint"] for given in plugin.configurations()} == {"https://[fd00:101::10]:6443"}
+    for given in plugin.configurations():
+        assert given["clusterEndpoint"] == "https://[fd00:101::10]:6443"
+        assert (
+            yaml.safe_load(given["configPatches"][1])["cluster"]["controlPlane"]["endpoint"] == given["clusterEndpoint"]
+        )
 
 
 def test_an_installer_of_one_s_own_needs_no_schematic(plugin: Talos, run_program: Run, site: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """A cluster that is to be bootstrapped by this program says all that its nodes need to come up.
 
-What holds for every cluster stands in ``trellis.site.checks.clusters``.
+What holds for every cluster stands in ``trellis.site.checks.clusters`` and ``machines``: that it has a control plane.
 """
 
 from __future__ import annotations
@@ -48,14 +48,6 @@ def _bootstrapped(name: str, cluster: Cluster, talos: Talos) -> Iterator[Refusal
             "a cluster that is bootstrapped here says which Kubernetes it runs",
             "the provider's default moves when the provider is updated, and would move the cluster with it",
             f"set clusters.{name}.talos.kubernetes_version, as in 1.{_KUBERNETES_OF_TALOS[13][1]}.1",
-        )
-    if not any(node.role == "controlplane" for node in cluster.nodes.values()):
-        yield Refusal(
-            f"clusters.{name}.talos.bootstrap",
-            "true",
-            "a cluster that is bootstrapped has a control plane",
-            "etcd begins on one, and workers wait for it for ever",
-            "add a node of role controlplane, or set bootstrap to false",
         )
     if cluster.speaker == "frr" and talos.installer is None:
         yield Refusal(
