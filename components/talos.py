@@ -19,7 +19,7 @@ import pulumi
 import pulumiverse_talos as talos
 import yaml
 
-from trellis.agent.vault import PLACEHOLDER
+from components.tenancy import with_values
 from trellis.plan import Plan
 from trellis.plan.bootstrap import BootstrapPlan, NodeBootstrap, bootstraps
 from trellis.render.talos import cluster_patch, node_patch, schematic
@@ -120,7 +120,7 @@ class Shared:
             patch: Its own patch, with placeholders for secrets.
             parent: Whose part it is.
         """
-        given = (self.install, _revealed(self.patch, self.values), _revealed(patch, self.values))
+        given = (self.install, with_values(self.patch, self.values), with_values(patch, self.values))
         made = talos.machine.get_configuration_output(
             cluster_name=self.planned.cluster,
             cluster_endpoint=self.planned.endpoint,
@@ -263,13 +263,6 @@ def _talosconfig(planned: BootstrapPlan, keys: talos.machine.Secrets, parent: pu
         opts=pulumi.InvokeOutputOptions(parent=parent),
     )
     return pulumi.Output.secret(made.talos_config)
-
-
-def _revealed(text: str, values: Mapping[str, str]) -> pulumi.Input[str]:
-    """Return a text with the values of its secrets, itself a secret then."""
-    if PLACEHOLDER.search(text) is None:
-        return text
-    return pulumi.Output.secret(PLACEHOLDER.sub(lambda found: values[found[1]], text))
 
 
 # What the provider gives comes in Python's names, and an invoke sends it on as it is: the provider does not know
