@@ -9,6 +9,7 @@ from components.rollout import Rollout
 from components.router import Router
 from components.sdn import Sdn, judgement
 from components.secrets import Secrets, given_secrets
+from components.talos import bootstrapped
 from components.tenancy import tenancy
 from trellis.plan import plan
 from trellis.render import render
@@ -45,5 +46,7 @@ with few_frames():
     for bundle in deployed:
         after = [*ready[bundle.host], *before, *rollout.before_commit(bundle.host, done)]
         done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
+    for name, way_in in bootstrapped(planned, values, done).items():
+        pulumi.export(name, way_in)
     for name, document in tenancy(planned, site.tenants, values):
         pulumi.export(name, document)

@@ -112,7 +112,14 @@ WHOLE: Data = {
             },
             "services": {"ipv4": "10.101.250.0/24", "ipv6": "fd00:101:250::/112"},
             "vip": {"ipv4": "10.101.0.200", "ipv6": "fd00:101::200"},
-            "talos": {"release": "1.13.9", "interface": "eth0", "frr_extension": "sulibot"},
+            "talos": {
+                "release": "1.13.9",
+                "interface": "eth0",
+                "frr_extension": "sulibot",
+                "kubernetes_version": "1.36.1",
+                "install_disk": "/dev/sda",
+                "installer": "registry.example.net/talos/installer:v1.13.9",
+            },
             "cilium": {"advertise": "bgp"},
             "nodes": {
                 "node1": {

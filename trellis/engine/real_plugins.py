@@ -39,7 +39,7 @@ class RealPlugins:
 
 
 def real_plugins(
-    names: Sequence[str] = ("command", "proxmoxve"), *, search_path: str | None = None, home: Path | None = None
+    names: Sequence[str] = tuple(PROVIDERS), *, search_path: str | None = None, home: Path | None = None
 ) -> RealPlugins:
     """Look for real plugins on PATH and in the engine's plugin folder.
 

@@ -29,6 +29,48 @@ TalosRelease = Annotated[
 ]
 """A Talos release; 1.12 brought network documents, 1.14 the speaker of its own (facts/guests.md)."""
 
+_KUBERNETES = r"1\.(29|3[0-9])\.(0|[1-9][0-9]{0,2})"
+
+KubernetesRelease = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            _KUBERNETES,
+            "a Kubernetes release has three numbers: 1.29 or later, with its patch",
+            "its images are named after it, and a node waits for ever for an image that nobody has",
+            "write the release that the nodes shall run, as in 1.36.1",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": f"^{_KUBERNETES}$"}),
+]
+"""A Kubernetes release."""
+
+DiskPath = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"/dev(/[a-zA-Z0-9][a-zA-Z0-9:._-]{0,63}){1,4}",
+            "a disk is the path of a device below /dev",
+            "a node installs itself there; without a disk it is back where it was after its next boot",
+            "write the path as the node sees it, as in /dev/sda, or /dev/vda for VirtIO Block",
+        )
+    ),
+]
+"""A disk of a machine, as its operating system names it."""
+
+ImageName = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]{0,127}){1,8}(:[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127})(@sha256:[0-9a-f]{64})?",
+            "an installer is the name of an image with its registry and its tag",
+            "without a tag it is `latest`, and the same configuration installs another Talos next month",
+            "write it whole, as in registry.example.net/talos/installer:v1.13.9",
+        )
+    ),
+]
+"""A container image by its registry, repository and tag."""
+
 LabelValue = Annotated[
     str,
     AfterValidator(
@@ -51,6 +93,15 @@ class Talos(Noun):
     """The name that a node gives to its network card on the VNet."""
     frr_extension: Literal["sulibot", "jsenecal"] = "sulibot"
     """Whose FRR extension the nodes' image has, where they speak FRR; there is no official one."""
+    bootstrap: bool = False
+    """Whether this program configures the nodes and bootstraps the cluster; many do so elsewhere, from the outputs.
+    What follows is for those that it bootstraps."""
+    kubernetes_version: KubernetesRelease | None = None
+    """What the nodes run; it has no default, for the provider's own moves with the provider."""
+    install_disk: DiskPath = "/dev/sda"
+    """Where a node installs itself; the default is Proxmox's first SCSI disk."""
+    installer: ImageName | None = None
+    """The image that a node installs; by default Image Factory's, with the extension of the speaker."""
 
 
 class Cilium(Noun):

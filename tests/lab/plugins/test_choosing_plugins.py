@@ -25,11 +25,12 @@ def fake_engine(path: Path, script: str) -> Engine:
 def test_without_internet_stand_ins_serve_what_is_missing(tmp_path: Path) -> None:
     said: list[str] = []
     chosen = plugins(fake_engine(tmp_path / "pulumi", "exit 9"), said.append, online=False)
-    assert chosen.stand_ins == ("command", "proxmoxve")
+    assert chosen.stand_ins == ("command", "proxmoxve", "talos")
     assert chosen.folder is not None
     assert sorted(path.name for path in chosen.folder.iterdir()) == [
         "pulumi-resource-command",
         "pulumi-resource-proxmoxve",
+        "pulumi-resource-talos",
     ]
     assert said[0] == "plugin command 1.2.1: not on this machine, the lab's stand-in serves it"
 
@@ -55,18 +56,19 @@ def test_where_the_internet_answers_the_engine_downloads_the_real_ones(tmp_path:
         f" : > {home}/resource-$4-v$5/pulumi-resource-$4",
     )
     chosen = plugins(engine, lambda _: None, online=True)
-    assert sorted(chosen.real) == ["command", "proxmoxve"]
+    assert sorted(chosen.real) == ["command", "proxmoxve", "talos"]
     assert (chosen.stand_ins, chosen.folder) == ((), None)
     assert (tmp_path / "asked").read_text().splitlines() == [
         "plugin install resource command 1.2.1",
         "plugin install resource proxmoxve 8.6.0 --server github://api.github.com/muhlba91/pulumi-proxmoxve",
+        "plugin install resource talos 0.8.1 --server github://api.github.com/pulumiverse",
     ]
 
 
 def test_a_download_that_fails_is_said_and_the_stand_in_serves(tmp_path: Path) -> None:
     said: list[str] = []
     chosen = plugins(fake_engine(tmp_path / "pulumi", "echo 'error: 403' >&2; exit 1"), said.append, online=True)
-    assert chosen.stand_ins == ("command", "proxmoxve")
+    assert chosen.stand_ins == ("command", "proxmoxve", "talos")
     assert "plugin command: could not be installed: error: 403" in said
 
 

@@ -23,6 +23,7 @@ from trellis.engine.pin import cache_dir
 _MODULES: Mapping[str, str] = {
     "command": "trellis.lab.plugins.command",
     "proxmoxve": "trellis.lab.plugins.proxmoxve",
+    "talos": "trellis.lab.plugins.talos",
 }
 # Where the engine downloads each plugin from (pulumi-plugin.json of the SDK), asked before it tries.
 _SOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -31,6 +32,7 @@ _SOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "https://api.github.com/",
         ("--server", "github://api.github.com/muhlba91/pulumi-proxmoxve"),
     ),
+    "talos": ("https://api.github.com/", ("--server", "github://api.github.com/pulumiverse")),
 }
 _DOWNLOAD_S = 180.0
 _ROOT = Path(__file__).resolve().parents[3]

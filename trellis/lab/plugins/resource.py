@@ -6,7 +6,7 @@ The protocol itself (gRPC, structs, previews) is in `trellis.lab.plugins.server`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from trellis.lab.plugins.differences import Difference
@@ -93,6 +93,7 @@ class Provider:
         resources: Its resource types by type token.
         configure: Takes the provider's configuration, before any resource.
         cancel: Stops what is running.
+        functions: What it answers without a resource, by token; each raises an ``OperationError`` to refuse.
     """
 
     name: str
@@ -100,3 +101,4 @@ class Provider:
     resources: Mapping[str, Resource]
     configure: Callable[[Mapping[str, Any]], None]
     cancel: Callable[[], None]
+    functions: Mapping[str, Callable[[Properties], Properties]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
 
@@ -83,6 +83,16 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             _refuse(context, str(error))
         return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
 
+    def Invoke(  # noqa: N802
+        self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.InvokeResponse:
+        """Answers a function, in previews too."""
+        function = self._provider.functions.get(request.tok)
+        if function is None:
+            self._not_served(request.tok, self._provider.functions, context)
+        answer = self._run(context, lambda: function(decode(request.args)))
+        return provider_pb2.InvokeResponse(**{"return": encode(answer)})  # a keyword of Python's
+
     def Check(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
@@ -150,13 +160,16 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         token = urn.split("::")[2].rsplit("$", 1)[-1]
         resource = self._provider.resources.get(token)
         if resource is None:
-            _refuse(
-                context,
-                f"{token} is not served by the lab's stand-in for {self._provider.name}"
-                f" {self._provider.version} (it has {', '.join(sorted(self._provider.resources))});"
-                " install the real plugin to use it",
-            )
+            self._not_served(token, self._provider.resources, context)
         return resource
+
+    def _not_served(self, token: str, served: Iterable[str], context: grpc.ServicerContext) -> NoReturn:
+        _refuse(
+            context,
+            f"{token} is not served by the lab's stand-in for {self._provider.name}"
+            f" {self._provider.version} (it has {', '.join(sorted(served))});"
+            " install the real plugin to use it",
+        )
 
     def _call(self, urn: str) -> Call:
         return Call(

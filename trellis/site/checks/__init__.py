@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from trellis.site.checks import (
     addresses,
+    bootstrap,
     clusters,
     distance,
     isolation,
@@ -48,6 +49,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *peering.check(site, guests),
         *addresses.check(site, guests),
         *clusters.check(site, guests),
+        *bootstrap.check(site),
         *ranges.check(site),
         *distance.check(site),
         *lists.check(site),
