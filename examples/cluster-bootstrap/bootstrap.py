@@ -10,13 +10,11 @@ import shlex
 from typing import Any
 
 import pulumi
+import yaml
 
 from trellis.contract import Cluster, ContractError, Node, read_cluster
 
 INSTALLER = "factory.talos.dev/metal-installer"
-
-NO_BLOCKS = "cluster:\n  controllerManager:\n    extraArgs:\n      allocate-node-cidrs: 'false'\n"
-"""Where the site says whose pods are where, Kubernetes is not to choose: the fabric takes a node's own block alone."""
 
 
 def bootstrap(text: str) -> dict[str, Any]:
@@ -52,9 +50,20 @@ def _in_order(cluster: Cluster) -> list[Node]:
 def _files(cluster: Cluster) -> dict[str, str]:
     patches = {f"patches/{node.name}.yaml": node.patch or "" for node in _in_order(cluster)}
     cilium = {"cilium.yaml": cluster.manifests} if cluster.manifests is not None else {}
-    bound = {"bound-pods.yaml": NO_BLOCKS} if _bound(cluster) else {}
+    bound = {"bound-pods.yaml": _no_blocks(cluster)} if _bound(cluster) else {}
     shared = {"cluster.yaml": cluster.patch or "", "schematic.yaml": cluster.schematic or ""}
     return {**shared, **patches, **bound, **cilium}
+
+
+def _no_blocks(cluster: Cluster) -> str:
+    """Return the patch by which Kubernetes gives no node a block, for the fabric takes a node's own block alone.
+
+    It is for control planes, and from Talos 1.14 on a document.
+    """
+    arguments = {"extraArgs": {"allocate-node-cidrs": "false"}}
+    if int((cluster.talos_release or "").split(".")[1]) >= 14:
+        return yaml.safe_dump({"apiVersion": "v1alpha1", "kind": "KubeControllerManagerConfig", **arguments})
+    return yaml.safe_dump({"cluster": {"controllerManager": arguments}})
 
 
 def _bound(cluster: Cluster) -> list[Node]:
@@ -80,9 +89,8 @@ def _commands(cluster: Cluster) -> list[str]:
     first = cluster.nodes[cluster.controlplanes[0]]
     talosctl = ["talosctl", "--talosconfig", "talosconfig"]
     generate = ["talosctl", "gen", "config", cluster.cluster, cluster.endpoint or "", "--with-secrets", "secrets.yaml"]
-    patches = ["cluster.yaml", *(["bound-pods.yaml"] if _bound(cluster) else [])]
-    generate += [word for patch in patches for word in ("--config-patch", f"@{patch}")]
-    generate += ["--talos-version", release, "--output", "."]
+    generate += ["--talos-version", release, "--config-patch", "@cluster.yaml", "--output", "."]
+    generate += ["--config-patch-control-plane", "@bound-pods.yaml"] if _bound(cluster) else []
     return [
         "test -e secrets.yaml || talosctl gen secrets --output-file secrets.yaml",
         "schematic=$(curl -fsS --data-binary @schematic.yaml https://factory.talos.dev/schematics | jq -r .id)",

@@ -58,6 +58,7 @@ def test_what_cilium_takes_is_told_document_by_document(
     assert len(answer["verdicts"]) == 9
     assert {verdict["cluster"] for verdict in answer["verdicts"]} == {"sol"}
     assert run(stack).exit_code == 0
+    assert run(stack, "--schemas", str(tmp_path / "trellis" / "cilium")).exit_code == 0
 
 
 def test_what_cilium_refuses_ends_with_1(stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

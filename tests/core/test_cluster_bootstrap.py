@@ -73,6 +73,12 @@ def test_pods_that_are_bound_are_given_to_their_nodes_and_kubernetes_chooses_non
     assert arguments == {"allocate-node-cidrs": "false"}
 
 
+def test_from_talos_1_14_on_that_is_a_document_of_its_own() -> None:
+    found = yaml.safe_load(rendered(talos={"release": "1.14.0"})["files"]["bound-pods.yaml"])
+    assert found["kind"] == "KubeControllerManagerConfig"
+    assert found["extraArgs"] == {"allocate-node-cidrs": "false"}
+
+
 def test_pods_that_are_bound_to_nobody_are_left_to_kubernetes() -> None:
     nodes = site_data("homelab")["clusters"]["sol"]["nodes"]
     free = {name: {key: node[key] for key in node if key != "pod_block"} for name, node in nodes.items()}

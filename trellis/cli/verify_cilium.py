@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,9 @@ def cilium(
     cluster: Annotated[str | None, typer.Argument(help="Only this cluster.")] = None,
     stack: StackOption = "dev",
     file: FileOption = None,
+    schemas: Annotated[
+        Path | None, typer.Option("--schemas", help="A folder that keeps the schemas, instead of the user's cache.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Judge every cluster's Cilium manifests by Cilium's published schemas. Exit code 1 if a document is refused.
@@ -45,7 +49,9 @@ def cilium(
         raise Mistake(f"{cluster} is no cluster with Cilium; such are: {', '.join(names) or 'none'}")
     chosen = [cluster] if cluster is not None else names
     try:
-        found = [(name, verdict) for name in chosen for verdict in verdicts(cilium_manifests(plan, name), published())]
+        found = [
+            (name, verdict) for name in chosen for verdict in verdicts(cilium_manifests(plan, name), published(schemas))
+        ]
     except SchemaMissingError as missing:
         raise Mistake(str(missing), exit_code=1) from None
     refused = [verdict for _, verdict in found if verdict.problems]
