@@ -73,3 +73,7 @@ if ! UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 "$uv" sync --frozen --quiet
   say "the Python environment could not be made; it needs Python 3.11 or newer and a reachable package index"
   exit 2
 fi
+
+if [ "${1:-}" = slow ]; then  # Talos's own validator, built once for a user; where it cannot be, it says what is missing
+  .venv/bin/trellis verify talos --stack dev >/dev/null || exit 2
+fi

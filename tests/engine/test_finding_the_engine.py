@@ -140,7 +140,7 @@ def test_a_second_run_waits_for_the_first_ones_build(empty_path: Path, pin: Pin,
         deadline = time.monotonic() + 10
         while not said and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert said == ["engine: another run is building the engine, waiting for it"]
+        assert said == ["engine: another run is building the Pulumi engine, waiting for it"]
     other.join(timeout=10)
     assert said[-1].startswith("engine: Pulumi v3.258.0")
 

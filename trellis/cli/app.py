@@ -10,7 +10,21 @@ import sys
 
 import typer
 
-from trellis.cli import bench, check, core, engine, guests, install, lab, monitoring, observe, reach, serve, ways_back
+from trellis.cli import (
+    bench,
+    check,
+    core,
+    engine,
+    guests,
+    install,
+    lab,
+    monitoring,
+    observe,
+    reach,
+    serve,
+    verify,
+    ways_back,
+)
 from trellis.cli import map as fabric_map
 from trellis.cli.console import Mistake, complain
 from trellis.site import SiteRefused
@@ -34,6 +48,7 @@ monitoring.add_to(app)
 serve.add_to(observe.app)
 app.add_typer(observe.app, name="observe")
 app.add_typer(guests.app, name="guests")
+app.add_typer(verify.app, name="verify")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bench.app, name="bench")
 lab.add_demo_to(app)

@@ -1,4 +1,4 @@
-"""Building the engine from its Go module: needs Go and the Go module proxy, nothing else.
+"""Building the engine, or another tool, from its Go module: needs Go and the Go module proxy, nothing else.
 
 Debian 12's own Go (1.19) is older than what go.mod asks for and too old to fetch a newer toolchain by
 itself (Go does so from 1.21 on); then the user is told in one line what to install.
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trellis.engine.pin import COMMAND_PACKAGE, VERSION_VARIABLE, Pin, version_numbers
+from trellis.engine.pin import Pin, version_numbers
 from trellis.engine.problem import EngineMissingError
 
 # Go fetches the toolchain that go.mod asks for by itself from this version on (go.dev/doc/toolchain).
@@ -27,7 +27,7 @@ _PROGRESS_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class GoToolchain:
-    """A Go that can build the engine.
+    """A Go that can build a tool.
 
     Args:
         path: The go command.
@@ -41,7 +41,7 @@ class GoToolchain:
 
 
 def build(pin: Pin, target: Path, say: Callable[[str], None]) -> None:
-    """Build the pinned engine and put it in place whole.
+    """Build a pinned tool and put it in place whole.
 
     Args:
         pin: What to build.
@@ -55,10 +55,8 @@ def build(pin: Pin, target: Path, say: Callable[[str], None]) -> None:
     environment = {**os.environ, "CGO_ENABLED": "0"}
     if go.fetches:
         environment["GOTOOLCHAIN"] = "auto"
-    say(
-        f"engine: building Pulumi {pin.version} with Go {_dotted(go.version)}"
-        " (3 to 6 minutes on two cores the first time)"
-    )
+    tool = pin.tool
+    say(f"{tool.name}: building {tool.title} {pin.version} with Go {_dotted(go.version)} ({tool.takes})")
     total = _count_packages(go, pin, environment, say)
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
@@ -83,21 +81,21 @@ def find_go(pin: Pin) -> GoToolchain:
     """
     path = shutil.which("go") or next((place for place in _BESIDE_PATH if Path(place).is_file()), None)
     wanted = _dotted(pin.go_version)
-    remedy = f"install Go {wanted} or newer from https://go.dev/dl, or the Pulumi CLI on PATH"
+    remedy = f"install Go {wanted} or newer from https://go.dev/dl, or {pin.tool.instead}"
     if path is None:
-        raise EngineMissingError("the Pulumi engine can't be built", "Go is not installed", remedy)
+        raise EngineMissingError(f"{pin.tool.called} can't be built", "Go is not installed", remedy)
     version = version_numbers(_go_env(path, "GOVERSION"))
     if version >= pin.go_version:
         return GoToolchain(path, version, fetches=False)
     if version < _SWITCHES_SINCE:
         raise EngineMissingError(
-            "the Pulumi engine can't be built",
+            f"{pin.tool.called} can't be built",
             f"{path} is Go {_dotted(version) or 'of an unknown version'}, go.mod needs {wanted}",
             remedy,
         )
     if os.environ.get("GOTOOLCHAIN", "auto").split("+")[0] == "local":
         raise EngineMissingError(
-            "the Pulumi engine can't be built",
+            f"{pin.tool.called} can't be built",
             f"{path} is Go {_dotted(version)}, go.mod needs {wanted}, and GOTOOLCHAIN=local forbids fetching it",
             f"unset GOTOOLCHAIN, or {remedy}",
         )
@@ -113,13 +111,13 @@ def _go_env(path: str, name: str) -> str:
 def _count_packages(go: GoToolchain, pin: Pin, environment: Mapping[str, str], say: Callable[[str], None]) -> int:
     """Count what is to be compiled, which also downloads the modules that are missing."""
     packages, downloads, ticking = 0, 0, _Ticking()
-    argv = [go.path, "list", "-deps", "-f", "{{.ImportPath}}", COMMAND_PACKAGE]
+    argv = [go.path, "list", "-deps", "-f", "{{.ImportPath}}", pin.tool.package]
     for line in _lines(argv, pin, environment):
         if line is not None:
             downloads += line.startswith("go: downloading")
             packages += not line.startswith("go: ")
         if ticking.due():
-            say(f"engine: downloading Go modules ({downloads} so far, {ticking.seconds:.0f} s)")
+            say(f"{pin.tool.name}: downloading Go modules ({downloads} so far, {ticking.seconds:.0f} s)")
     return packages
 
 
@@ -132,13 +130,14 @@ def _compile(
     say: Callable[[str], None],
 ) -> None:
     """Run the compiler, telling how many packages are done."""
-    flags = f"-s -w -X {VERSION_VARIABLE}={pin.version}"
+    variable = pin.tool.version_variable
+    flags = "-s -w" if variable is None else f"-s -w -X {variable}={pin.version}"
     argv = [go.path, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", flags]
     compiled, ticking = 0, _Ticking()
-    for line in _lines([*argv, "-o", str(fresh), COMMAND_PACKAGE], pin, environment):
+    for line in _lines([*argv, "-o", str(fresh), pin.tool.package], pin, environment):
         compiled += line is not None and not line.startswith("go: ")
         if ticking.due():
-            say(f"engine: compiled {compiled} packages (at most {total} to do, {ticking.seconds:.0f} s)")
+            say(f"{pin.tool.name}: compiled {compiled} packages (at most {total} to do, {ticking.seconds:.0f} s)")
 
 
 class _Ticking:
@@ -191,7 +190,7 @@ def _lines(argv: list[str], pin: Pin, environment: Mapping[str, str]) -> Iterato
             raise
     if process.returncode != 0:
         raise EngineMissingError(
-            f"building the Pulumi engine {pin.version} failed",
+            f"building {pin.tool.called} {pin.version} failed",
             f"`go {argv[1]}` in {pin.module_dir} said: {' / '.join(tail) or 'nothing'}",
             "check that the Go module proxy can be reached (`go env GOPROXY`) and the disk has 3 GB free",
         )

@@ -81,7 +81,7 @@ def find(
     cache = cache or cache_dir()
     built = cache / pin.version / "pulumi"
     official_root = cache / f"{pin.version}-official"
-    with _only_one(cache, pin, say):
+    with only_one(cache, pin, say):
         places: tuple[tuple[Path, Source], ...] = (
             (official_root / "bin" / "pulumi", "official"),
             (built, "built"),
@@ -158,14 +158,20 @@ def _obtain(
 
 
 @contextmanager
-def _only_one(cache: Path, pin: Pin, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of one version's folder, so that two runs don't build at once."""
+def only_one(cache: Path, pin: Pin, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of one version's folder, so that two runs don't build at once.
+
+    Args:
+        cache: The folder for a tool's builds.
+        pin: What is to be built.
+        say: Where progress goes.
+    """
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / f".{pin.version}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("engine: another run is building the engine, waiting for it")
+            say(f"{pin.tool.name}: another run is building {pin.tool.called}, waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

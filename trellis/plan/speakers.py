@@ -42,6 +42,7 @@ class SpeakerPlan:
         address: Its primary IPv6 address, from which it speaks whatever else it has (R9).
         loopbacks: Addresses that it has on its loopback, as host routes.
         own: Host routes and pods that it announces, as soon as they are there.
+        pods: Those of ``own`` that no address of its own stands for: it is a router to them.
         announces: All that may leave it, ``own`` among them (R7).
         imports: What it takes: the defaults, and peers' loopbacks where the tenant exports them.
         bfd: Interval in milliseconds and multiplier; None without BFD.
@@ -62,6 +63,7 @@ class SpeakerPlan:
     hold_time_s: int
     loopbacks: tuple[str, ...]
     own: tuple[str, ...]
+    pods: tuple[str, ...]
     announces: tuple[Range, ...]
     imports: tuple[Range, ...]
     bfd: tuple[int, int] | None
@@ -94,6 +96,7 @@ def speaker_plan(site: Site, guest: AttachedGuest, policy: PeeringPlan) -> Speak
         hold_time_s=site.fabric.hold_time_s,
         loopbacks=tuple(map(str, guest.loopbacks)),
         own=tuple(map(str, (*guest.loopbacks, *guest.extra, *guest.pods))),
+        pods=tuple(map(str, guest.pods)),
         announces=_announces(guest),
         imports=_imports(site, guest),
         bfd=(timers.interval_ms, timers.multiplier) if with_bfd else None,

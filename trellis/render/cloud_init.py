@@ -1,0 +1,121 @@
+"""Plan -> cloud-init user-data for a machine that is not Talos: its network, its speaker, and the speaker's start.
+
+For Debian 12 and later and Ubuntu 22.04 and later, as their cloud images are.  Both have systemd-networkd, and netplan
+writes for it into /run; so the network is written for systemd-networkd itself, in /etc, with names that come first:
+the netplan of Debian 12 and of Ubuntu 22.04 knows no dummy links, and the route that Proxmox's own network
+configuration would make for IPv4 has metric 0, which no speaker's default could ever beat.
+
+What is kept elsewhere: accounts, keys and all else of the machine.  Where the site's owner has user-data of their own,
+this is given as vendor-data, which has the same keys (Proxmox: ``qm set VMID --cicustom vendor=...``).  A file that
+belongs to a package's user is written with ``defer``: the user is there once the package is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from trellis.plan.machines import FIRST_ROUTE_METRIC
+from trellis.plan.model import GuestPlan, Plan
+from trellis.render.speakers import DISCARD_METRIC, speaker_text
+from trellis.render.stanzas import Stanzas
+
+LOOPBACKS = "loopbacks"
+"""The dummy link that has a machine's loopback addresses."""
+
+FIRST_ROUTE_METRIC_BESIDE_FRR = (254 << 24) + FIRST_ROUTE_METRIC
+"""The same, where FRR is the speaker: zebra takes the first byte of a kernel route's metric for its distance, and with
+0 there a route would beat that of BGP (20), which would never reach the kernel."""
+
+_NETWORKD = "/etc/systemd/network"
+
+Entry = dict[str, Any]
+
+
+class _Documents(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, and what is there twice twice: so that diffs are read, and nothing
+    needs to be quoted by hand."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Documents.add_representer(str, _text)
+
+
+def user_data(plan: Plan, guest: str) -> str:
+    """Return the cloud-init user-data of a guest: with it, a fresh cloud image comes up and speaks BGP.
+
+    A key of its session is not in it: its placeholder is (``trellis.agent.vault``).
+
+    Args:
+        plan: The plan.
+        guest: The guest's name; not a Talos node.
+
+    Returns:
+        The user-data's text, ``#cloud-config`` first.
+
+    Raises:
+        ValueError: The guest's speaker is Talos's own.
+    """
+    planned = next(found for found in plan.guests if found.guest.name == guest)
+    is_bird = planned.speaker.kind == "bird2"
+    document = {
+        "hostname": guest,
+        "package_update": True,
+        "packages": ["bird2"] if is_bird else ["frr"],
+        "write_files": [*_network(planned), *(_bird(planned) if is_bird else _frr(planned))],
+        "runcmd": [
+            ["systemctl", "enable", "--now", "systemd-networkd"],
+            ["networkctl", "reload"],
+            *([["sysctl", "--system"]] if planned.speaker.pods or planned.speaker.cilium else []),
+            ["systemctl", "enable", "bird" if is_bird else "frr"],
+            ["systemctl", "restart", "bird" if is_bird else "frr"],
+        ],
+    }
+    return "#cloud-config\n" + yaml.dump(document, Dumper=_Documents, sort_keys=False, width=1000)
+
+
+def _network(planned: GuestPlan) -> Iterator[Entry]:
+    is_frr = planned.speaker.kind == "frr"
+    view = {
+        "machine": planned.machine,
+        "gateways": [(gateway, "::/0" if ":" in gateway else "0.0.0.0/0") for gateway in planned.machine.gateways],
+        "held": (*planned.machine.loopbacks, *planned.machine.extra),
+        "link": LOOPBACKS,
+        "metric": FIRST_ROUTE_METRIC_BESIDE_FRR if is_frr else FIRST_ROUTE_METRIC,
+        # Where the speaker is BIRD, it has them.
+        "discards": planned.speaker.pods if is_frr else (),
+        "discard_metric": DISCARD_METRIC,
+    }
+    for name in ("05-trellis-vnet.network", "05-trellis-loopbacks.netdev", "05-trellis-loopbacks.network"):
+        template = f"guest/{name.removeprefix('05-trellis-').replace('.', '_')}.j2"
+        yield _file(f"{_NETWORKD}/{name}", Stanzas().fill(template, **view))
+    if planned.speaker.pods or planned.speaker.cilium:  # a router of its pods
+        settings = "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\n"
+        yield _file("/etc/sysctl.d/90-trellis.conf", settings)
+
+
+def _bird(planned: GuestPlan) -> Iterator[Entry]:
+    yield _file("/etc/bird/bird.conf", speaker_text(planned.speaker), "0640", "root:bird", defer=True)
+    # Without -R a BIRD that comes back says that it forwarded nothing meanwhile, and its routes are dropped at once.
+    options = "BIRD_ARGS=-R\n" if planned.speaker.graceful_restart_s else ""
+    yield _file("/etc/bird/envvars", f"BIRD_RUN_USER=bird\nBIRD_RUN_GROUP=bird\n{options}", defer=True)
+
+
+def _frr(planned: GuestPlan) -> Iterator[Entry]:
+    speaker = planned.speaker
+    daemons = Stanzas().fill("guest/daemons.j2", bfd=speaker.bfd, kept_s=speaker.graceful_restart_s)
+    yield _file("/etc/frr/daemons", daemons, "0640", "frr:frr", defer=True)
+    yield _file("/etc/frr/frr.conf", speaker_text(speaker), "0640", "frr:frr", defer=True)
+
+
+def _file(path: str, content: str, mode: str = "0644", owner: str = "root:root", *, defer: bool = False) -> Entry:
+    entry = {"path": path, "owner": owner, "permissions": mode, "content": content}
+    return {**entry, "defer": True} if defer else entry
