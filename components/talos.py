@@ -79,8 +79,8 @@ class TalosCluster(pulumi.ComponentResource):
         shared = Shared(planned, api, image, install, patch, secrets, client, values)
         controlplanes: list[pulumi.Resource] = []
         for node in planned.nodes:
-            # A node comes up whenever its gateway does.  But until that listens, nobody reaches the node from outside its
-            # network, and the provider would dial it until its time is over: so each host that it may be on has
+            # A node comes up whenever its gateway does.  But until that listens, nobody reaches the node from outside
+            # its network, and the provider would dial it until its time is over: so each host that it may be on has
             # committed before.  One that is no part of the run (maintenance) is not waited for.
             after = [resource for host in node.hosts for resource in done.get(host, ())]
             # A worker has its certificate from a control plane: before that it has nobody to ask.
