@@ -23,6 +23,7 @@ from components.tenancy import with_values
 from trellis.plan import Plan
 from trellis.plan.bootstrap import BootstrapPlan, NodeBootstrap, bootstraps
 from trellis.render.talos import cluster_patch, node_patch, schematic
+from trellis.render.talos.cluster import endpoint
 
 _Given = TypeVar("_Given")
 _INSTALLER = "factory.talos.dev/nocloud-installer/{}:v{}"
@@ -67,19 +68,20 @@ class TalosCluster(pulumi.ComponentResource):
         values: Mapping[str, str],
         done: Mapping[str, Sequence[pulumi.Resource]],
     ) -> None:
+        api = endpoint(plan, next(cluster for cluster in plan.clusters if cluster.name == name))
         patch, image = cluster_patch(plan, name), planned.installer or schematic(plan, name)
         shown = planned.installer or _by_line("schematic", name, image)
-        described = {"endpoint": planned.endpoint, "patch": _by_line("patch", name, patch), "image": shown}
+        described = {"endpoint": api, "patch": _by_line("patch", name, patch), "image": shown}
         super().__init__("trellis:talos:Cluster", f"{name}-talos", described)
         keys, install = _keys(name, planned, self), _install(name, planned, image, self)
         secrets = _hidden(keys.machine_secrets.apply(_secrets))
         client = _hidden(keys.client_configuration.apply(_client))
-        shared = Shared(planned, image, install, patch, secrets, client, values)
+        shared = Shared(planned, api, image, install, patch, secrets, client, values)
         controlplanes: list[pulumi.Resource] = []
         for node in planned.nodes:
-            # A node comes up whenever its gateway does.  But until that listens nobody reaches the node from outside
-            # its network, the provider would dial it until its time is over.  So each host that the node may be on has
-            # committed before; one that is no part of the run (maintenance) is not waited for.
+            # A node comes up whenever its gateway does.  But until that listens, nobody reaches the node from outside
+            # its network, and the provider would dial it until its time is over: so each host that it may be on has
+            # committed before.  One that is no part of the run (maintenance) is not waited for.
             after = [resource for host in node.hosts for resource in done.get(host, ())]
             # A worker has its certificate from a control plane: before that it has nobody to ask.
             after += controlplanes if node.role == "worker" else []
@@ -96,6 +98,7 @@ class Shared:
 
     Attributes:
         planned: How the cluster is bootstrapped.
+        endpoint: URL of the cluster's API.
         image: What tells the image that nodes install: its name, or a schematic.
         install: The patch that says which image a node installs, and where.
         patch: What the site says of all nodes, with placeholders for secrets.
@@ -105,6 +108,7 @@ class Shared:
     """
 
     planned: BootstrapPlan
+    endpoint: str
     image: str
     install: pulumi.Input[str]
     patch: str
@@ -123,7 +127,7 @@ class Shared:
         given = (self.install, with_values(self.patch, self.values), with_values(patch, self.values))
         made = talos.machine.get_configuration_output(
             cluster_name=self.planned.cluster,
-            cluster_endpoint=self.planned.endpoint,
+            cluster_endpoint=self.endpoint,
             machine_type=node.role,
             machine_secrets=self.secrets,
             config_patches=pulumi.Output.all(*given),

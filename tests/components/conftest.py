@@ -40,6 +40,7 @@ def run_program(
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         recorder = watch(preview=preview)
+        pulumi.runtime.get_root_resource().outputs.clear()  # the stack of a run before is there yet, with its outputs
         pulumi.runtime.set_all_config(
             {
                 "trellis:site": json.dumps(site),

@@ -236,6 +236,7 @@ def test_all_that_holds_a_key_is_secret(
         "kubeconfig": "the-kubeconfig",
         "talosconfig": "the-talosconfig",
     }
+    assert {"kubeconfig_sol", "talosconfig_sol"} <= recorder.secret_outputs
     ways = outputs["sol-talos"]
     assert {name: pulumi.runtime.rpc.is_rpc_secret(way) for name, way in ways.items()} == {
         "kubeconfig": True,

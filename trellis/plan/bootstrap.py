@@ -1,4 +1,4 @@
-"""How a cluster is bootstrapped: where its API is, in which order its nodes are configured, and what each waits for.
+"""How a cluster is bootstrapped: in which order its nodes are configured, where each is reached, and what it waits for.
 
 What a node's configuration says stands in ``speakers`` and ``machines``; the resources in ``components.talos``.
 """
@@ -6,14 +6,10 @@ What a node's configuration says stands in ``speakers`` and ``machines``; the re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal
 
 from trellis.plan.machines import ClusterPlan
 from trellis.plan.model import Plan
-
-API_PORT = 6443
-"""Where Kubernetes's API servers listen (Talos's default)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,6 @@ class BootstrapPlan:
     """A cluster that is bootstrapped.
 
     Attributes:
-        endpoint: URL of its API: at the address that its control planes share, else at the first one's own.
         release: Talos's, without a leading ``v``.
         kubernetes: Kubernetes's, without a leading ``v``.
         installer: The image that nodes install; None for Image Factory's.
@@ -44,7 +39,6 @@ class BootstrapPlan:
     """
 
     cluster: str
-    endpoint: str
     release: str
     kubernetes: str
     installer: str | None
@@ -81,18 +75,11 @@ def _bootstrap(plan: Plan, cluster: ClusterPlan) -> BootstrapPlan | None:
         )
         for name in (*cluster.controlplanes, *cluster.workers)
     )
-    # IPv6 where there is a choice, as for the session: every node has it, not every VNet has IPv4.
-    shared = sorted(map(ip_address, cluster.vip), key=lambda address: -address.version)
     return BootstrapPlan(
         cluster=cluster.name,
-        endpoint=_url(str(shared[0]) if shared else nodes[0].address),
         release=talos.release,
         kubernetes=talos.kubernetes_version,
         installer=talos.installer,
         install_disk=talos.install_disk,
         nodes=nodes,
     )
-
-
-def _url(address: str) -> str:
-    return f"https://[{address}]:{API_PORT}" if ":" in address else f"https://{address}:{API_PORT}"
