@@ -34,9 +34,8 @@ _NETWORKD = "/etc/systemd/network"
 Entry = dict[str, Any]
 
 
-class _Documents(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, and what is there twice twice: so that diffs are read, and nothing
-    needs to be quoted by hand."""
+class _Documents(yaml.CSafeDumper):
+    """Writes texts of several lines as blocks, so that diffs are read, and what is there twice twice."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
