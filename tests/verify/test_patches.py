@@ -19,7 +19,7 @@ from trellis.plan.machines import FIRST_ROUTE_METRIC
 from trellis.plan.model import GuestPlan
 from trellis.render.speakers import DISCARD_METRIC, speaker_text
 from trellis.render.talos import cluster_patch, node_patch, schematic, speaker
-from trellis.render.talos.yaml_text import several_documents
+from trellis.render.yaml_text import several_documents
 from trellis.site import load_site
 from trellis.verify.documents import parts
 

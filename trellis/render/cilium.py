@@ -11,13 +11,9 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address
 from typing import Any
 
-import yaml
-
 from trellis.plan.machines import ClusterPlan
 from trellis.plan.model import GuestPlan, Plan
-
-# In C where there is one, as in `trellis.render.talos`.
-_Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+from trellis.render.yaml_text import Writer, one_document
 
 
 class _Told(str):
@@ -29,8 +25,8 @@ class _Told(str):
     __slots__ = ()
 
 
-class _Quoting(_Base):  # type: ignore[misc] # chosen at run time
-    """PyYAML's, with what the site says in quotes."""
+class _Quoting(Writer):
+    """With what the site says in quotes."""
 
 
 def _told(dumper: Any, text: _Told) -> Any:
@@ -69,10 +65,7 @@ def cilium_manifests(plan: Plan, cluster: str) -> str:
     if shared.cilium is None:
         return ""
     nodes = [guest for guest in plan.guests if guest.guest.cluster == cluster]
-    return "---\n".join(
-        yaml.dump(document, Dumper=_Quoting, sort_keys=False, width=120)
-        for document in cilium_documents(plan.asn, shared, nodes)
-    )
+    return "---\n".join(one_document(document, _Quoting) for document in cilium_documents(plan.asn, shared, nodes))
 
 
 def cilium_documents(fabric_asn: int, cluster: ClusterPlan, nodes: list[GuestPlan]) -> Iterator[dict[str, Any]]:

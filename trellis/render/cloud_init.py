@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from trellis.plan.machines import FIRST_ROUTE_METRIC
 from trellis.plan.model import GuestPlan, Plan
 from trellis.render.speakers import DISCARD_METRIC, speaker_text
 from trellis.render.stanzas import Stanzas
+from trellis.render.yaml_text import one_document
 
 LOOPBACKS = "loopbacks"
 """The dummy link that has a machine's loopback addresses."""
@@ -32,20 +31,6 @@ FIRST_ROUTE_METRIC_BESIDE_FRR = (254 << 24) + FIRST_ROUTE_METRIC
 _NETWORKD = "/etc/systemd/network"
 
 Entry = dict[str, Any]
-
-
-class _Documents(yaml.CSafeDumper):
-    """Writes texts of several lines as blocks, so that diffs are read, and what is there twice twice."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Documents.add_representer(str, _text)
 
 
 def user_data(plan: Plan, guest: str) -> str:
@@ -79,7 +64,7 @@ def user_data(plan: Plan, guest: str) -> str:
             ["systemctl", "restart", "bird" if is_bird else "frr"],
         ],
     }
-    return "#cloud-config\n" + yaml.dump(document, Dumper=_Documents, sort_keys=False, width=1000)
+    return "#cloud-config\n" + one_document(document)
 
 
 def _network(planned: GuestPlan) -> Iterator[Entry]:

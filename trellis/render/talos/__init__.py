@@ -10,7 +10,7 @@ from __future__ import annotations
 from trellis.plan.model import Plan
 from trellis.render.talos.cluster import cluster_documents, schematic_document
 from trellis.render.talos.node import node_documents
-from trellis.render.talos.yaml_text import one_document, several_documents
+from trellis.render.yaml_text import one_document, several_documents
 
 __all__ = ["cluster_patch", "node_patch", "schematic"]
 

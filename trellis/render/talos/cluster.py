@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from trellis.plan.machines import ClusterPlan
 from trellis.plan.model import Plan
+from trellis.render.talos.document import document
 from trellis.render.talos.release import KUBERNETES_DOCUMENTS_SINCE, knows, talos_of
-from trellis.render.talos.yaml_text import Document, document
+from trellis.render.yaml_text import Document
 
 API_PORT = 6443
 """TCP port of a control plane's API server (Talos's default)."""

@@ -12,8 +12,9 @@ from typing import Any
 from trellis.plan.machines import FIRST_ROUTE_METRIC
 from trellis.plan.model import GuestPlan
 from trellis.render.speakers import DISCARD_METRIC
+from trellis.render.talos.document import document
 from trellis.render.talos.release import BLACKHOLES_SINCE, knows
-from trellis.render.talos.yaml_text import Document, document
+from trellis.render.yaml_text import Document
 from trellis.site.checks.machines import LOOPBACK_LINK
 from trellis.site.kubernetes import Talos
 

@@ -8,10 +8,11 @@ from typing import Any
 from trellis.plan.machines import ClusterPlan
 from trellis.plan.model import GuestPlan, Plan
 from trellis.render.talos.cluster import controlplane_documents
+from trellis.render.talos.document import document
 from trellis.render.talos.network import machine_network, network_documents
 from trellis.render.talos.release import KUBERNETES_DOCUMENTS_SINCE, NETWORK_DOCUMENTS_SINCE, knows, node_of
 from trellis.render.talos.speaker import speaker_documents
-from trellis.render.talos.yaml_text import Document, document
+from trellis.render.yaml_text import Document
 
 
 def node_documents(plan: Plan, node: str) -> Iterator[Document]:

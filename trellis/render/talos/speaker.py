@@ -14,7 +14,8 @@ from trellis.plan.model import GuestPlan
 from trellis.plan.speakers import Range, SpeakerPlan
 from trellis.render.edge_sessions import placeholder
 from trellis.render.speakers import speaker_text
-from trellis.render.talos.yaml_text import Document, document, one_document
+from trellis.render.talos.document import document
+from trellis.render.yaml_text import Document, one_document
 from trellis.site.checks.machines import LOOPBACK_LINK
 from trellis.site.kubernetes import Talos
 

@@ -1,4 +1,4 @@
-"""Data -> YAML as machine configurations have it: block style, files as literal blocks, no aliases.
+"""Data -> YAML as machines and clusters are given it: block style, files as literal blocks, no aliases.
 
 Whatever a value holds, reading the text gives it back: PyYAML chooses a style in which it can stand, and the one
 choice that is made here, a literal block for what has several lines, is one that PyYAML leaves where it cannot.
@@ -18,7 +18,7 @@ Document = dict[str, Any]
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-class _Dumper(_Base):  # type: ignore[misc] # chosen at run time
+class Writer(_Base):  # type: ignore[misc] # chosen at run time
     """PyYAML's, with files as literal blocks and nothing by reference."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -31,26 +31,17 @@ def _text(dumper: Any, value: str) -> Any:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-_Dumper.add_representer(str, _text)
+Writer.add_representer(str, _text)
 
 
-def document(kind: str, **fields: Any) -> Document:
-    """Return a document of Talos.
-
-    Args:
-        kind: Its kind.
-        fields: What it says.
-    """
-    return {"apiVersion": "v1alpha1", "kind": kind, **fields}
-
-
-def one_document(data: Document) -> str:
+def one_document(data: Document, writer: type[Any] = Writer) -> str:
     """Return a document as YAML.
 
     Args:
         data: The document.
+        writer: Writes it.
     """
-    text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=False, width=10_000)
+    text: str = yaml.dump(data, Dumper=writer, sort_keys=False, default_flow_style=False, width=10_000)
     return text
 
 
