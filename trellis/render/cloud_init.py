@@ -35,8 +35,7 @@ Entry = dict[str, Any]
 
 
 class _Documents(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, and what is there twice twice: so that diffs are read, and nothing
-    needs to be quoted by hand."""
+    """Writes texts of several lines as blocks, and what is there twice twice, so that a diff shows lines."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
