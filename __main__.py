@@ -1,7 +1,5 @@
 """The Pulumi program: reads the site, plans it, renders it, and instantiates components; nothing else."""
 
-import json
-
 import pulumi
 import pulumi_proxmoxve
 
@@ -11,10 +9,9 @@ from components.rollout import Rollout
 from components.router import Router
 from components.sdn import Sdn, judgement
 from components.secrets import Secrets, given_secrets
-from components.tenancy import Cluster, Edge, Guest, Tenant
+from components.tenancy import tenancy
 from trellis.plan import plan
 from trellis.render import render
-from trellis.render.documents import guest_document
 from trellis.site import SiteRefused, load_site
 
 config = pulumi.Config("trellis")
@@ -48,12 +45,5 @@ with few_frames():
     for bundle in deployed:
         after = [*ready[bundle.host], *before, *rollout.before_commit(bundle.host, done)]
         done[bundle.host] = Router(bundle.host, bundle, logins[bundle.host], rollout, after).done
-    for name in sorted(site.tenants):
-        Tenant(name, planned)
-    for guest in planned.guests:
-        Guest(guest.guest.name, planned)
-    for name in sorted(site.clusters):
-        pulumi.export(f"cluster_{name}", Cluster(name, planned).document)
-    for edge in planned.edges:
-        pulumi.export(f"edge_{edge.name}", Edge(edge.name, planned).document)
-    pulumi.export("guests", json.dumps({g.guest.name: guest_document(planned, g.guest.name) for g in planned.guests}))
+    for name, document in tenancy(planned, site.tenants, values):
+        pulumi.export(name, document)

@@ -17,7 +17,11 @@ REPOSITORY = Path(__file__).parents[1]
 
 EXAMPLES = {
     "homelab": REPOSITORY / "Pulumi.dev.yaml",
-    **{path.stem.removeprefix("Pulumi."): path for path in sorted(REPOSITORY.glob("examples/*/Pulumi.*.yaml"))},
+    **{
+        path.stem.removeprefix("Pulumi."): path
+        for path in sorted(REPOSITORY.glob("examples/*/Pulumi.*.yaml"))
+        if not (path.parent / "Pulumi.yaml").exists()  # a program of its own, that reads what a site's stack tells
+    },
 }
 """Every example by name; the seed's homelab is the stack ``dev``."""
 

@@ -138,6 +138,10 @@ def test_the_committed_schema_is_current() -> None:
     assert trellis("schema").stdout == (REPOSITORY / "site.schema.json").read_text()
 
 
+def test_schema_of_the_document_of_a_cluster_is_the_committed_one() -> None:
+    assert trellis("schema", "--cluster").stdout == (REPOSITORY / "cluster.schema.json").read_text()
+
+
 @pytest.mark.parametrize(
     "command", [["plan"], ["render"], ["schema"], ["map"], ["engine"], ["demo"], ["lab", "up"], ["lab", "shell"]]
 )

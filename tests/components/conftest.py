@@ -60,7 +60,10 @@ def run_program(
 
         async def outputs() -> None:
             for name, value in pulumi.runtime.get_root_resource().outputs.items():
-                exported[name] = await pulumi.Output.from_input(value).future()
+                output = pulumi.Output.from_input(value)
+                exported[name] = await output.future()
+                if await output.is_secret():
+                    recorder.secret_outputs.add(name)
 
         try:
             loop.run_until_complete(run_pulumi_func(program))

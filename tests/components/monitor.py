@@ -50,6 +50,8 @@ class Recorder:
 
     resources: dict[str, Registered] = field(default_factory=dict)
     urns: dict[str, str] = field(default_factory=dict)
+    secret_outputs: set[str] = field(default_factory=set)
+    """Names of the stack's outputs that are secret."""
 
     def of_type(self, token: str) -> list[Registered]:
         return [resource for resource in self.resources.values() if resource.type == token]

@@ -277,7 +277,7 @@ def test_zones_and_vnets_are_deleted_before_they_are_replaced(program: tuple[Rec
 def test_the_outputs_are_one_document_per_cluster_with_asns_as_text(program: tuple[Recorder, dict[str, Any]]) -> None:
     _, exported = program
     document = json.loads(exported["cluster_sol"])
-    assert document["schema_version"] == 1
+    assert document["schema_version"] == 2
     assert document["fabric_asn"] == "4200001000"
     assert sorted(document["nodes"]) == ["solcp01", "solcp02", "solcp03", "solwk01", "solwk02", "solwk03"]
     node = document["nodes"]["solcp01"]

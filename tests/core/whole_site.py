@@ -111,6 +111,9 @@ WHOLE: Data = {
                 "ipv6": {"pool": "fd00:101:244::/60", "node_length": 64},
             },
             "services": {"ipv4": "10.101.250.0/24", "ipv6": "fd00:101:250::/112"},
+            "vip": {"ipv4": "10.101.0.200", "ipv6": "fd00:101::200"},
+            "talos": {"release": "1.13.9", "interface": "eth0", "frr_extension": "sulibot"},
+            "cilium": {"advertise": "bgp"},
             "nodes": {
                 "node1": {
                     "role": "controlplane",

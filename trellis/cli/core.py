@@ -11,6 +11,7 @@ from rich.table import Table
 
 from trellis.cli.console import Mistake, out, print_json
 from trellis.cli.stack import FileOption, StackOption, read_site
+from trellis.contract.schema import cluster_schema_text
 from trellis.plan import Plan
 from trellis.plan import plan as make_plan
 from trellis.plan.model import EdgePlan
@@ -114,14 +115,20 @@ def render(
         sys.stdout.write(_text(bundle, wanted))
 
 
-def schema() -> None:
-    """Print the JSON Schema of a site, for editors and other tools.
+def schema(
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Of the document that a cluster's bootstrap reads, instead of the site.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of a site, for editors and other tools; or of the stack's output for a cluster.
 
-    Example:
+    Examples:
 
       trellis schema > site.schema.json
+
+      trellis schema --cluster > cluster.schema.json
     """
-    sys.stdout.write(schema_text())
+    sys.stdout.write(cluster_schema_text() if cluster else schema_text())
 
 
 def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from trellis.cli import verify_cilium
 from trellis.cli.console import Mistake, out, print_json, say
 from trellis.cli.stack import FileOption, StackOption, read_site
 from trellis.plan import plan as make_plan
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from trellis.verify.talos import Report
 
 app = typer.Typer(help="Ask those who will read it whether what is rendered is theirs.", no_args_is_help=True)
+verify_cilium.add_to(app)
 
 
 @app.callback()
