@@ -77,3 +77,20 @@ fi
 if [ "${1:-}" = slow ]; then  # Talos's own validator, built once for a user; where it cannot be, it says what is missing
   .venv/bin/trellis verify talos --stack dev >/dev/null || exit 2
 fi
+
+if [ "${1:-}" = slow ] && [ "$(id -u)" -eq 0 ]; then
+  # cloud-init's own schema of user-data, in a folder of its own: installed here, it would configure this machine.
+  root="${XDG_CACHE_HOME:-$HOME/.cache}/trellis/cloud-init-trixie"
+  if [ ! -d "$root" ]; then
+    say "unpacking cloud-init into $root (once, about a minute)"
+    mkdir -p "$(dirname "$root")"
+    made="$(mktemp -d "$root.XXXXXX")"
+    trap 'rm -rf "$made"' EXIT
+    mmdebstrap --quiet --variant=extract --aptopt='APT::Install-Recommends "false"' \
+      --include=cloud-init,python3-minimal trixie "$made" http://deb.debian.org/debian
+    for name in bin sbin lib lib64; do [ -e "$made/$name" ] || ln -s "usr/$name" "$made/$name"; done
+    mkdir -p "$made/tmp" "$made/etc/ssl/certs"  # its library for HTTP reads them as it is loaded
+    cat "$made"/usr/share/ca-certificates/mozilla/*.crt >"$made/etc/ssl/certs/ca-certificates.crt"
+    mv -T "$made" "$root"
+  fi
+fi

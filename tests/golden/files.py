@@ -1,12 +1,18 @@
-"""Which files of which hosts and edges are golden, and where: ``tests/golden/<example>/<host or edge>/<name>``."""
+"""Which files of which hosts, edges and guests are golden, and where.
+
+``tests/golden/<example>/<host or edge>/<file>``, and ``tests/golden/<example>/guests/<guest>.<file>``.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tests.sites import EXAMPLES, bundles_of, plan_of
+from trellis.plan.model import GuestPlan
 from trellis.render import Bundle
+from trellis.render.cloud_init import user_data
 from trellis.render.edge import EdgeFormat, edge_filter
+from trellis.render.speakers import speaker_text
 
 FOLDER = Path(__file__).parent
 
@@ -32,8 +38,44 @@ GOLDEN_EDGES = [(example, edge.name) for example in ("homelab", "leaks") for edg
 _FORMATS: tuple[tuple[EdgeFormat, str], ...] = (("nftables", "filter.nft"), ("routeros", "filter.rsc"))
 
 
+GUESTS = "guests"
+"""The folder of an example's guests."""
+
+GOLDEN_GUESTS = [(example, GUESTS) for example in EXAMPLES if plan_of(example).guests]
+
+
+def golden_guests(example: str) -> list[GuestPlan]:
+    """Return the guests of an example that stand for all: one of each speaker, resilience and kind."""
+    plan = plan_of(example)
+    talos = {cluster.name for cluster in plan.clusters if cluster.talos is not None}
+    found: dict[tuple[object, ...], GuestPlan] = {}
+    for planned in plan.guests:
+        guest = planned.guest
+        found.setdefault((guest.speaker, guest.resilience, guest.role, guest.cluster in talos), planned)
+    return list(found.values())
+
+
+def speaker_file(planned: GuestPlan) -> str:
+    """Return the name of the golden of a guest's speaker."""
+    return f"{planned.guest.name}.{'bird' if planned.speaker.kind == 'bird2' else 'frr'}.conf"
+
+
+def _guest_files(example: str) -> dict[Path, str]:
+    plan, folder = plan_of(example), FOLDER / example / GUESTS
+    talos = {cluster.name for cluster in plan.clusters if cluster.talos is not None}
+    files: dict[Path, str] = {}
+    for planned in golden_guests(example):
+        if planned.speaker.kind != "talos-native":
+            files[folder / speaker_file(planned)] = speaker_text(planned.speaker)
+        if planned.guest.cluster not in talos:
+            files[folder / f"{planned.guest.name}.user-data"] = user_data(plan, planned.guest.name)
+    return files
+
+
 def rendered_files(example: str, name: str) -> dict[Path, str]:
-    """Return the golden paths of a host or an edge and what is rendered for them now."""
+    """Return the golden paths of a host, an edge or all guests and what is rendered for them now."""
+    if name == GUESTS:
+        return _guest_files(example)
     folder = FOLDER / example / name
     for edge in plan_of(example).edges:
         if edge.name == name:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.files import FOLDER, GOLDEN_EDGES, GOLDEN_HOSTS, rendered_files
+from tests.golden.files import FOLDER, GOLDEN_EDGES, GOLDEN_GUESTS, GOLDEN_HOSTS, rendered_files
 from tests.sites import EXAMPLES, REPOSITORY
 
+ALL = [*GOLDEN_HOSTS, *GOLDEN_EDGES, *GOLDEN_GUESTS]
 _SHOWN_LINES = 60
 
 
@@ -25,7 +26,7 @@ def _difference(path: Path, golden: str, rendered: str) -> str:
     return "\n".join([f"{path.relative_to(REPOSITORY)} is not what is rendered:", *shown])
 
 
-@pytest.mark.parametrize(("example", "host"), [*GOLDEN_HOSTS, *GOLDEN_EDGES])
+@pytest.mark.parametrize(("example", "host"), ALL)
 def test_a_host_gets_what_was_reviewed(example: str, host: str, request: pytest.FixtureRequest) -> None:
     rendered = rendered_files(example, host)
     folder = FOLDER / example / host
@@ -51,14 +52,14 @@ def test_a_host_gets_what_was_reviewed(example: str, host: str, request: pytest.
 def test_no_golden_is_left_of_a_host_or_an_example_that_is_gone() -> None:
     found = {(path.parent.parent.name, path.parent.name) for path in FOLDER.glob("*/*/*") if path.is_file()}
     of_nodes = {(example, "talos") for example in EXAMPLES}  # tests/verify/test_goldens.py
-    assert {pair for pair in found if pair[0] != "__pycache__"} - of_nodes == {*GOLDEN_HOSTS, *GOLDEN_EDGES}
+    assert {pair for pair in found if pair[0] != "__pycache__"} - of_nodes == set(ALL)
 
 
 def test_every_example_has_goldens() -> None:
     assert {example for example, _ in GOLDEN_HOSTS} == set(EXAMPLES)
 
 
-@pytest.mark.parametrize(("example", "host"), [*GOLDEN_HOSTS, *GOLDEN_EDGES])
+@pytest.mark.parametrize(("example", "host"), ALL)
 def test_a_rendered_file_is_lines_of_printable_ascii_that_no_tool_stumbles_over(example: str, host: str) -> None:
     for path, text in rendered_files(example, host).items():
         assert text.isascii(), path

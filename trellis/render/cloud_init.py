@@ -1,8 +1,8 @@
 """Plan -> cloud-init user-data for a machine that is not Talos: its network, its speaker, and the speaker's start.
 
-For Debian 12 and later and Ubuntu 22.04 and later, as their cloud images are.  Both have systemd-networkd, and netplan
-writes for it into /run; so the network is written for systemd-networkd itself, in /etc, with names that come first:
-the netplan of Debian 12 and of Ubuntu 22.04 knows no dummy links, and the route that Proxmox's own network
+For Debian 12 and later and Ubuntu 24.04 and later (BIRD 2.0.12 and 2.14), as their cloud images are.  Both have
+systemd-networkd, and netplan writes for it into /run; so the network is written for systemd-networkd itself, in /etc,
+with names that come first: Debian 12's netplan knows no dummy links, and the route that Proxmox's own network
 configuration would make for IPv4 has metric 0, which no speaker's default could ever beat.
 
 What is kept elsewhere: accounts, keys and all else of the machine.  Where the site's owner has user-data of their own,
@@ -35,8 +35,7 @@ Entry = dict[str, Any]
 
 
 class _Documents(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, and what is there twice twice: so that diffs are read, and nothing
-    needs to be quoted by hand."""
+    """Writes texts of several lines as blocks, and what is there twice twice, so that a diff shows lines."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -74,6 +73,7 @@ def user_data(plan: Plan, guest: str) -> str:
         "runcmd": [
             ["systemctl", "enable", "--now", "systemd-networkd"],
             ["networkctl", "reload"],
+            ["systemctl", "daemon-reload"],
             *([["sysctl", "--system"]] if planned.speaker.pods or planned.speaker.cilium else []),
             ["systemctl", "enable", "bird" if is_bird else "frr"],
             ["systemctl", "restart", "bird" if is_bird else "frr"],
@@ -104,9 +104,13 @@ def _network(planned: GuestPlan) -> Iterator[Entry]:
 
 def _bird(planned: GuestPlan) -> Iterator[Entry]:
     yield _file("/etc/bird/bird.conf", speaker_text(planned.speaker), "0640", "root:bird", defer=True)
-    # Without -R a BIRD that comes back says that it forwarded nothing meanwhile, and its routes are dropped at once.
-    options = "BIRD_ARGS=-R\n" if planned.speaker.graceful_restart_s else ""
-    yield _file("/etc/bird/envvars", f"BIRD_RUN_USER=bird\nBIRD_RUN_GROUP=bird\n{options}", defer=True)
+    if planned.speaker.graceful_restart_s:
+        # Without -R a BIRD that comes back says that it forwarded nothing meanwhile: its routes are dropped at once.
+        options = "BIRD_RUN_USER=bird\nBIRD_RUN_GROUP=bird\nBIRD_ARGS=-R\n"
+        yield _file("/etc/bird/envvars", options, defer=True)
+        # By SIGTERM it would take its leave of the gateway, which then drops its routes: a restart is none then.
+        stop = "[Service]\nExecStop=/usr/sbin/birdc graceful restart\n"
+        yield _file("/etc/systemd/system/bird.service.d/trellis.conf", stop)
 
 
 def _frr(planned: GuestPlan) -> Iterator[Entry]:
