@@ -56,14 +56,23 @@ class Outcome:
 def run(bench: Bench, attacks: Sequence[Attack]) -> list[Outcome]:
     """Take every attack's rules away in turn; the lab is left as it was found.
 
+    Where it does not come back after one of them, that one has failed, and the rest is not tried: what was found out
+    before is not lost with it.
+
     Raises:
-        LabError: A rule is not there, or could not be put back.
+        LabError: A rule of those that are tried all at once is not there, or could not be put back.
     """
     by_routes = [attack for attack in attacks if attack.act is speech.say and _in_volley(attack)]
     found = _volley(bench, by_routes) if by_routes else []
-    for attack in attacks:
-        if attack not in by_routes:
-            found += [_whole(bench, attack, defect) for defect in attack.defects]
+    others = [(attack, defect) for attack in attacks if attack not in by_routes for defect in attack.defects]
+    for position, (attack, defect) in enumerate(others):
+        try:
+            found.append(_whole(bench, attack, defect))
+        except LabError as error:
+            found.append(_told(bench, Outcome(attack, defect, (), (f"the lab did not come back: {error}",), 0, 0)))
+            untried = ("not tried: the lab is not whole",)
+            found += [Outcome(left, one, (), untried, 0, 0) for left, one in others[position + 1 :]]
+            break
     return found
 
 
