@@ -6,41 +6,20 @@ it is remembered here by its identity while the rendering lasts.
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
-from jinja2.bccache import Bucket
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from trellis.plan.filter_model import Policy
 from trellis.plan.model import BfdProfile, BgpInstance, HostPlan
 from trellis.pve import EvpnZone, Piece
+from trellis.render.compiled import BesideTheTemplates
 from trellis.render.defaults import DEFAULTS, bgp_lines, enforces_first_as
 
 _TEMPLATES = Path(__file__).parents[2] / "templates"
-
-
-class _BesideTheTemplates(FileSystemBytecodeCache):
-    """Compiled templates where Python keeps compiled modules; a change of a template or of Python makes them anew."""
-
-    def __init__(self) -> None:
-        super().__init__(str(_TEMPLATES / "__pycache__"), "%s.bytecode")
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Take a compiled template that is there; one that can't be read is made anew."""
-        with contextlib.suppress(OSError):
-            super().load_bytecode(bucket)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep a compiled template, unless Python may not write there either, or was told not to."""
-        with contextlib.suppress(OSError):
-            if not sys.dont_write_bytecode:
-                Path(self.directory).mkdir(exist_ok=True)
-                super().dump_bytecode(bucket)
 
 
 @cache  # compiling the templates takes five times as long as filling them for a small site
@@ -53,7 +32,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 (no HTML: every string was validated by the site)
         auto_reload=False,
-        bytecode_cache=_BesideTheTemplates(),
+        bytecode_cache=BesideTheTemplates(_TEMPLATES),
     )
 
 
