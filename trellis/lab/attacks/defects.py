@@ -185,9 +185,24 @@ def put_back(bench: Bench) -> None:
     """
     seeding.put_back(bench.twin)
     for host in bench.hosts:
+        _forget_strange_ways(bench, host)
         left = list(_reload(bench, host))
         if left:
             raise LabError(f"{host}: FRR is not as deployed", why="; ".join(left[:3]), remedy="trellis repair")
+
+
+def _forget_strange_ways(bench: Bench, host: str) -> None:
+    """Take away neighbours that a guest has reached by another VNet's gateway; the reload brings them back.
+
+    FRR (10.3) keeps the address at which the last session came in: BFD is spoken from there, never answers, and leaves
+    the neighbour Idle for good, whatever is cleared or configured anew.
+    """
+    ways = bench.vtysh_json(host, "show bfd peers json") or []
+    for place in bench.places.values():
+        strange = [way for way in ways if way["peer"] == place.source and way.get("local") not in (None, place.gateway)]
+        if strange:
+            router = f"router bgp {place.gateway_asn} vrf {place.vrf}"
+            bench.vtysh(host, "configure", router, f"no neighbor {place.source}")
 
 
 def _reload(bench: Bench, host: str) -> Iterator[str]:
