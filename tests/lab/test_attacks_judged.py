@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trellis.lab.attacks import Attack, Defect, Verdict, as_json, counted, look, read
+from trellis.lab.attacks import Attack, Defect, Verdict, as_json, counted, defects, look, read
+from trellis.lab.attacks.bench import Bench
 from trellis.lab.attacks.defects import Outcome
 from trellis.lab.attacks.look import Picture
 from trellis.lab.errors import LabError
@@ -84,6 +85,26 @@ def test_a_defect_is_noticed_only_by_its_own_attack() -> None:
     assert outcome.noticed
     assert not replace(outcome, succeeded=()).noticed
     assert not replace(outcome, strange=("2: accepted",)).noticed
+
+
+def test_a_lab_that_does_not_come_back_costs_its_own_defect_and_the_rest_but_nothing_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It had cost the whole table, after fifty minutes."""
+    attack = replace(ATTACK, defects=tuple(Defect(what) for what in ("first", "second", "third")))
+
+    def whole(_bench: object, of: Attack, defect: Defect) -> Outcome:
+        if defect.what == "second":
+            raise LabError("the fabric has not converged", why="mallory is missing", remedy="look")
+        return Outcome(of, defect, ("accepted",), (), 0, 1.0)
+
+    monkeypatch.setattr(defects, "_whole", whole)
+    told: list[str] = []
+    found = defects.run(Bench(twin=None, say=told.append), [attack])  # type: ignore[arg-type]
+    assert [outcome.noticed for outcome in found] == [True, False, False]
+    assert "mallory is missing" in found[1].strange[0]
+    assert found[2].strange == ("not tried: the lab is not whole",)
+    assert "mallory is missing" in told[-1]
 
 
 def test_a_file_without_its_attack_is_named(tmp_path: Path) -> None:

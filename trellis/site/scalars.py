@@ -292,9 +292,9 @@ Mac = Annotated[
     str,
     AfterValidator(
         matching(
-            r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}",
-            "a MAC address is six octets in hex with ':' between, and is not a multicast one",
-            "bridges drop frames from a group address",
+            r"(?!00(:00){5})[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}",
+            "a MAC address is six octets in hex with ':' between, neither a multicast one nor all zero",
+            "bridges drop frames from a group address, and Linux gives no network card the zero one",
             "use the address of the guest's network card, as in BC:24:11:00:01:06",
         )
     ),
