@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,17 @@ def open_guest(browser: webdriver.Chrome, name: str) -> None:
 def complaints(browser: webdriver.Chrome) -> list[str]:
     """Return what the console was told since it was last asked: errors of scripts, and what the policy refused."""
     return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]  # type: ignore[no-untyped-call]
+
+
+def test_a_session_is_up_for_no_less_than_when_it_was_read(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    """A browser's clock is behind by a second where the answer that told the time was slow."""
+    ahead = homelab_store(tmp_path, datetime.now(UTC) + timedelta(seconds=30))
+    try:
+        with Server(create_app(ahead, live_map(site_of("homelab"), plan_of("homelab")))) as running:
+            page = opened(browser, running)
+            assert {row[0]: row[4] for row in rows(page, "guests-table")}["solcp01"] == "3 h 0 min"
+    finally:
+        ahead.dispose()
 
 
 def test_guests_are_listed_with_state_host_and_prefixes(page: webdriver.Chrome) -> None:

@@ -40,5 +40,6 @@ export const kindly = (kind) => kind.replaceAll("_", " ");
 
 export function uptime(peering) {
   if (peering.state !== "Established" || peering.uptime_seconds === null) return "";
-  return span(peering.uptime_seconds * 1000 + now() - Date.parse(peering.last_updated));
+  const since = Math.max(0, now() - Date.parse(peering.last_updated)); // our clock may be behind, by what a slow answer took
+  return span(peering.uptime_seconds * 1000 + since);
 }
