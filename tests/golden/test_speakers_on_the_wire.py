@@ -85,6 +85,7 @@ def ends(
     data = site_data("homelab")
     sol: dict[str, Any] = data["clusters"]["sol"]
     sol["speaker"], sol["nodes"][NODE]["resilience"] = kind, resilience
+    sol.pop("cilium", None)  # FRR takes nothing of Cilium's, and a site that says so is refused
     if cilium:
         sol["cilium"] = {}
     if md5:
