@@ -10,7 +10,6 @@ import shlex
 from typing import Any
 
 import pulumi
-import yaml
 
 from trellis.contract import Cluster, ContractError, Node, read_cluster
 
@@ -50,20 +49,8 @@ def _in_order(cluster: Cluster) -> list[Node]:
 def _files(cluster: Cluster) -> dict[str, str]:
     patches = {f"patches/{node.name}.yaml": node.patch or "" for node in _in_order(cluster)}
     cilium = {"cilium.yaml": cluster.manifests} if cluster.manifests is not None else {}
-    bound = {"bound-pods.yaml": _no_blocks(cluster)} if _bound(cluster) else {}
     shared = {"cluster.yaml": cluster.patch or "", "schematic.yaml": cluster.schematic or ""}
-    return {**shared, **patches, **bound, **cilium}
-
-
-def _no_blocks(cluster: Cluster) -> str:
-    """Return the patch by which Kubernetes gives no node a block, for the fabric takes a node's own block alone.
-
-    It is for control planes, and from Talos 1.14 on a document.
-    """
-    arguments = {"extraArgs": {"allocate-node-cidrs": "false"}}
-    if int((cluster.talos_release or "").split(".")[1]) >= 14:
-        return yaml.safe_dump({"apiVersion": "v1alpha1", "kind": "KubeControllerManagerConfig", **arguments})
-    return yaml.safe_dump({"cluster": {"controllerManager": arguments}})
+    return {**shared, **patches, **cilium}
 
 
 def _bound(cluster: Cluster) -> list[Node]:
@@ -90,7 +77,6 @@ def _commands(cluster: Cluster) -> list[str]:
     talosctl = ["talosctl", "--talosconfig", "talosconfig"]
     generate = ["talosctl", "gen", "config", cluster.cluster, cluster.endpoint or "", "--with-secrets", "secrets.yaml"]
     generate += ["--talos-version", release, "--config-patch", "@cluster.yaml", "--output", "."]
-    generate += ["--config-patch-control-plane", "@bound-pods.yaml"] if _bound(cluster) else []
     return [
         "test -e secrets.yaml || talosctl gen secrets --output-file secrets.yaml",
         "schematic=$(curl -fsS --data-binary @schematic.yaml https://factory.talos.dev/schematics | jq -r .id)",

@@ -10,7 +10,6 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
 from tests.sites import REPOSITORY, site_data
 from trellis.plan import plan
@@ -63,28 +62,19 @@ def test_only_the_first_control_plane_is_bootstrapped() -> None:
     assert lines == ["talosctl --talosconfig talosconfig bootstrap --nodes fd00:101::11"]
 
 
-def test_pods_that_are_bound_are_given_to_their_nodes_and_kubernetes_chooses_none() -> None:
+def test_pods_that_are_bound_are_given_to_their_nodes() -> None:
     made = rendered()
     patches = [shlex.split(line) for line in made["commands"] if " patch node " in line]
     given = {words[5]: json.loads(words[-1])["spec"] for words in patches}
     assert given["solcp01"] == {"podCIDR": "10.101.240.0/24", "podCIDRs": ["10.101.240.0/24", "fd00:101:244::/64"]}
     assert len(given) == 6
-    arguments = yaml.safe_load(made["files"]["bound-pods.yaml"])["cluster"]["controllerManager"]["extraArgs"]
-    assert arguments == {"allocate-node-cidrs": "false"}
-
-
-def test_from_talos_1_14_on_that_is_a_document_of_its_own() -> None:
-    found = yaml.safe_load(rendered(talos={"release": "1.14.0"})["files"]["bound-pods.yaml"])
-    assert found["kind"] == "KubeControllerManagerConfig"
-    assert found["extraArgs"] == {"allocate-node-cidrs": "false"}
 
 
 def test_pods_that_are_bound_to_nobody_are_left_to_kubernetes() -> None:
     nodes = site_data("homelab")["clusters"]["sol"]["nodes"]
     free = {name: {key: node[key] for key in node if key != "pod_block"} for name, node in nodes.items()}
     made = rendered(nodes=free)
-    assert "bound-pods.yaml" not in made["files"]
-    assert not [line for line in made["commands"] if "podCIDR" in line or "bound-pods" in line]
+    assert not [line for line in made["commands"] if "podCIDR" in line]
 
 
 def test_without_cilium_there_is_nothing_to_apply() -> None:

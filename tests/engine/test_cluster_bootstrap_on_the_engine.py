@@ -119,7 +119,6 @@ def test_the_second_stack_reads_what_the_first_exports_and_sees_a_change_of_one_
     assert not made["files"].secret
     assert made["files"].value == {
         "cluster.yaml": document.patch,
-        "bound-pods.yaml": "cluster:\n  controllerManager:\n    extraArgs:\n      allocate-node-cidrs: 'false'\n",
         "schematic.yaml": document.schematic,
         "cilium.yaml": document.manifests,
         "patches/cp1.yaml": document.nodes["cp1"].patch,

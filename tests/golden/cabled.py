@@ -18,10 +18,8 @@ import pytest
 
 from trellis.lab.scratch import ScratchFrr
 from trellis.plan import Plan
-from trellis.plan.machines import FIRST_ROUTE_METRIC
 from trellis.plan.model import GuestPlan
 from trellis.render import FRR_CONF, render
-from trellis.render.cloud_init import FIRST_ROUTE_METRIC_BESIDE_FRR
 from trellis.render.speakers import speaker_text
 
 KEY = "a-Key.of~this+test"
@@ -81,7 +79,7 @@ def cable(gateway: ScratchFrr, guest: ScratchFrr, planned: GuestPlan) -> Iterato
             run(end, "ip", "address", "add", address, "dev", ends[end], *(["nodad"] if ":" in address else []))
     for prefix in (*planned.machine.loopbacks, *planned.machine.extra):
         run(guest, "ip", "address", "add", prefix, "dev", "lo")
-    metric = FIRST_ROUTE_METRIC_BESIDE_FRR if planned.speaker.kind == "frr" else FIRST_ROUTE_METRIC
+    metric = planned.machine.first_metric
     for ip in planned.machine.gateways:
         run(guest, "ip", "route", "add", "default", "via", ip, "metric", str(metric), "proto", "static")
     yield

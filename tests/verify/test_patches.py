@@ -15,9 +15,8 @@ from tests.sites import site_data
 from tests.verify.variants import HOMELAB, NODES, SIGNED, VARIANTS, release_of_variant, variant
 from trellis.plan import Plan
 from trellis.plan import plan as make_plan
-from trellis.plan.machines import FIRST_ROUTE_METRIC
+from trellis.plan.machines import FIRST_ROUTE_METRIC, FIRST_ROUTE_METRIC_BESIDE_FRR
 from trellis.plan.model import GuestPlan
-from trellis.render.cloud_init import FIRST_ROUTE_METRIC_BESIDE_FRR
 from trellis.render.speakers import DISCARD_METRIC, speaker_text
 from trellis.render.talos import cluster_patch, node_patch, schematic, speaker
 from trellis.render.yaml_text import several_documents
@@ -209,14 +208,30 @@ def test_a_cluster_has_no_cni_and_no_proxy_of_talos_own_and_its_ranges() -> None
     assert patch["cluster"]["network"] == {
         "cni": {"name": "none"},
         "podSubnets": ["10.101.240.0/21", "fd00:101:244::/60"],
-        "serviceSubnets": ["10.101.250.0/24", "fd00:101:250::/112"],
+        "serviceSubnets": ["10.96.0.0/16", "fd00:10:96::/112"],
     }
     assert patch["cluster"]["proxy"] == {"disabled": True}
     assert patch["cluster"]["controllerManager"]["extraArgs"] == {
         "node-cidr-mask-size-ipv4": "24",
         "node-cidr-mask-size-ipv6": "64",
+        "allocate-node-cidrs": "false",
     }
     assert patch["machine"]["features"]["kubePrism"]["enabled"] is True
+
+
+def test_kubernetes_chooses_the_pods_of_nodes_that_the_site_gives_none() -> None:
+    site = site_data("homelab")
+    for node in site["clusters"]["sol"]["nodes"].values():
+        del node["pod_block"]
+    patch = yaml.safe_load(cluster_patch(make_plan(load_site(site)), "sol"))
+    assert "allocate-node-cidrs" not in patch["cluster"]["controllerManager"]["extraArgs"]
+
+
+def test_services_have_addresses_inside_of_the_families_that_pods_have() -> None:
+    site = site_data("homelab")
+    site["clusters"]["sol"]["pods"].pop("ipv4")
+    patch = yaml.safe_load(cluster_patch(make_plan(load_site(site)), "sol"))
+    assert patch["cluster"]["network"]["serviceSubnets"] == ["fd00:10:96::/112"]
 
 
 def test_from_1_14_on_kubernetes_part_is_in_documents_and_none_is_beside_its_older_place() -> None:
@@ -224,7 +239,7 @@ def test_from_1_14_on_kubernetes_part_is_in_documents_and_none_is_beside_its_old
     shared = {one["kind"]: one for one in yaml.safe_load_all(cluster_patch(plan, "sol"))}
     assert shared["KubeClusterConfig"]["endpoint"] == "https://[fd00:101::100]:6443"
     assert shared["KubeNetworkConfig"]["podSubnets"] == ["10.101.240.0/21", "fd00:101:244::/60"]
-    assert shared["KubeNetworkConfig"]["serviceSubnets"] == ["10.101.250.0/24", "fd00:101:250::/112"]
+    assert shared["KubeNetworkConfig"]["serviceSubnets"] == ["10.96.0.0/16", "fd00:10:96::/112"]
     assert shared["KubeNetworkConfig"]["nodeCIDRMaskSizeIPv4"] == 24
     assert shared["KubeNetworkConfig"]["nodeCIDRMaskSizeIPv6"] == 64
     assert shared["KubePrismConfig"]["port"] == 7445
@@ -233,7 +248,8 @@ def test_from_1_14_on_kubernetes_part_is_in_documents_and_none_is_beside_its_old
     }
     assert of_kind(plan, "solcp01", "KubeProxyConfig")[0]["enabled"] is False
     assert of_kind(plan, "solcp01", "KubeFlannelCNIConfig")[0]["$patch"] == "delete"
-    for kind in ("KubeProxyConfig", "KubeFlannelCNIConfig"):
+    assert of_kind(plan, "solcp01", "KubeControllerManagerConfig")[0]["extraArgs"] == {"allocate-node-cidrs": "false"}
+    for kind in ("KubeProxyConfig", "KubeFlannelCNIConfig", "KubeControllerManagerConfig"):
         assert of_kind(plan, "solwk01", kind) == [], "a worker must not have it"
 
 

@@ -94,6 +94,7 @@ def test_a_document_of_a_later_release_is_told_by_its_kind_and_line() -> None:
     assert {verdict.kind for verdict in refused} == {
         "BGPInstanceConfig",
         "KubeClusterConfig",
+        "KubeControllerManagerConfig",
         "KubeFlannelCNIConfig",
         "KubeNetworkConfig",
         "KubeNodeConfig",

@@ -14,6 +14,9 @@ from trellis.site.resolved import AttachedGuest, vip_addresses
 FIRST_ROUTE_METRIC = 4096
 """Metric of the static default by which a machine boots before BGP is up; worse than any speaker's (BIRD 32, FRR 20,
 Talos 1024)."""
+FIRST_ROUTE_METRIC_BESIDE_FRR = (254 << 24) + FIRST_ROUTE_METRIC
+"""The same, where FRR is the speaker: zebra takes the first byte of a kernel route's metric for its distance, and with
+0 there a route would beat that of BGP (20), which would never reach the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class MachinePlan:
         interface: Name of its network card on the VNet, where the site says it.
         addresses: Its own addresses with their subnets' lengths, IPv4 first.
         gateways: The anycast gateways, in the order of the addresses.
+        first_metric: Metric of the routes by them, by which it boots.
         loopbacks: Host routes of its loopbacks, IPv4 first.
         extra: Further prefixes that it announces and has.
         shared: Addresses that it has in turn with the other control planes of its cluster.
@@ -34,6 +38,7 @@ class MachinePlan:
     interface: str | None
     addresses: tuple[str, ...]
     gateways: tuple[str, ...]
+    first_metric: int
     loopbacks: tuple[str, ...]
     extra: tuple[str, ...]
     shared: tuple[str, ...]
@@ -50,7 +55,9 @@ class ClusterPlan:
         loopbacks: The ranges of its tenant's loopbacks, IPv4 first.
         peers_told: Whether nodes are told each other's loopbacks.
         pods: Pod pools with the length of a node's part, IPv4 first.
+        pods_bound: Whether the site gives a node its part; else Kubernetes does.
         services: Ranges of service addresses, IPv4 first.
+        cluster_ips: Ranges of the addresses that services have inside, on Talos, of the families of its pods.
     """
 
     name: str
@@ -66,7 +73,9 @@ class ClusterPlan:
     loopbacks: tuple[str, ...]
     peers_told: bool
     pods: tuple[tuple[str, int], ...]
+    pods_bound: bool
     services: tuple[str, ...]
+    cluster_ips: tuple[str, ...]
 
 
 def machine_plan(site: Site, guest: AttachedGuest) -> MachinePlan:
@@ -86,6 +95,7 @@ def machine_plan(site: Site, guest: AttachedGuest) -> MachinePlan:
         interface=talos.interface if talos is not None else None,
         addresses=tuple(f"{address}/{subnet.prefix.prefixlen}" for address, subnet in there),
         gateways=tuple(str(subnet.gateway) for _, subnet in there),
+        first_metric=FIRST_ROUTE_METRIC_BESIDE_FRR if guest.speaker == "frr" else FIRST_ROUTE_METRIC,
         loopbacks=tuple(map(str, guest.loopbacks)),
         extra=tuple(map(str, guest.extra)),
         shared=tuple(map(str, guest.shared)),
@@ -118,12 +128,22 @@ def cluster_plan(site: Site, name: str, *, peers_told: bool) -> ClusterPlan:
         loopbacks=tuple(str(pool) for pool in (pools.ipv4, pools.ipv6) if pool is not None) if pools else (),
         peers_told=peers_told,
         pods=tuple((str(family.pool), family.node_length) for family in families),
+        pods_bound=any(node.pod_block is not None for node in cluster.nodes.values()),
         services=(
             tuple(str(pool) for pool in (cluster.services.ipv4, cluster.services.ipv6) if pool is not None)
             if cluster.services is not None
             else ()
         ),
+        cluster_ips=_cluster_ips(cluster),
     )
+
+
+def _cluster_ips(cluster: Cluster) -> tuple[str, ...]:
+    if cluster.talos is None:
+        return ()
+    inside, pods = cluster.talos.cluster_ips, cluster.pods
+    found = ((inside.ipv4, pods.ipv4), (inside.ipv6, pods.ipv6))
+    return tuple(str(pool) for pool, of_pods in found if of_pods is not None)
 
 
 def _of_role(cluster: Cluster, role: str) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trellis.plan.machines import FIRST_ROUTE_METRIC
 from trellis.plan.model import GuestPlan, Plan
 from trellis.render.speakers import DISCARD_METRIC, speaker_text
 from trellis.render.stanzas import Stanzas
@@ -23,10 +22,6 @@ from trellis.render.yaml_text import one_document
 
 LOOPBACKS = "loopbacks"
 """The dummy link that has a machine's loopback addresses."""
-
-FIRST_ROUTE_METRIC_BESIDE_FRR = (254 << 24) + FIRST_ROUTE_METRIC
-"""The same, where FRR is the speaker: zebra takes the first byte of a kernel route's metric for its distance, and with
-0 there a route would beat that of BGP (20), which would never reach the kernel."""
 
 _NETWORKD = "/etc/systemd/network"
 
@@ -74,7 +69,7 @@ def _network(planned: GuestPlan) -> Iterator[Entry]:
         "gateways": [(gateway, "::/0" if ":" in gateway else "0.0.0.0/0") for gateway in planned.machine.gateways],
         "held": (*planned.machine.loopbacks, *planned.machine.extra),
         "link": LOOPBACKS,
-        "metric": FIRST_ROUTE_METRIC_BESIDE_FRR if is_frr else FIRST_ROUTE_METRIC,
+        "metric": planned.machine.first_metric,
         # Where the speaker is BIRD, it has them.
         "discards": planned.speaker.pods if is_frr else (),
         "discard_metric": DISCARD_METRIC,

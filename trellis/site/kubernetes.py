@@ -6,12 +6,13 @@ Which guests and ranges a cluster has stands in ``trellis.site.model``; rules be
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, WithJsonSchema
 
 from trellis.site.noun import Noun
-from trellis.site.scalars import InterfaceName, matching
+from trellis.site.scalars import InterfaceName, V4Prefix, V6Prefix, matching
 
 _RELEASE = r"1\.(11|12|13|14)\.(0|[1-9][0-9]{0,2})(-rc\.[0-9]{1,2})?"
 
@@ -85,10 +86,22 @@ LabelValue = Annotated[
 """The value of a Kubernetes label."""
 
 
+class ClusterIps(Noun):
+    """The addresses that services have inside a cluster; each node translates them, and nobody announces them."""
+
+    ipv4: V4Prefix = IPv4Network("10.96.0.0/16")
+    """A /12 or longer.  The defaults are kind's: Talos's own 10.96.0.0/12 reaches to 10.111.255.255, over what many
+    fabrics number their VNets from."""
+    ipv6: V6Prefix = IPv6Network("fd00:10:96::/112")
+    """A /108 or longer."""
+
+
 class Talos(Noun):
     """How the machine configurations of a cluster's nodes are written."""
 
     release: TalosRelease
+    cluster_ips: ClusterIps = ClusterIps()
+    """Of the families that its pods have."""
     interface: InterfaceName = "eth0"
     """The name that a node gives to its network card on the VNet."""
     frr_extension: Literal["sulibot", "jsenecal"] = "sulibot"

@@ -297,7 +297,7 @@ class Cluster(Noun):
     speaker: Speaker = "bird2"
     pods: Pods = Pods()
     services: TenantPool | None = None
-    """Range of service addresses; nodes announce host routes out of it."""
+    """Range of addresses that services have for the outside; nodes announce host routes out of it."""
     vip: GuestAddresses | None = None
     """An address of the VNet that the control planes share: one has it at a time, by ARP and neighbour discovery."""
     talos: Talos | None = None

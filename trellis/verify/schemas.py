@@ -28,7 +28,7 @@ from trellis.verify.verdict import NodePatches, Verdict, VerifierMissing
 URL = "https://raw.githubusercontent.com/siderolabs/talos/v{release}/pkg/machinery/config/schemas/config.schema.json"
 _MODULE = "github.com/siderolabs/talos/pkg/machinery"
 _IN_MODULE = "config/schemas/config.schema.json"
-_GENERATED = ("KubeProxyConfig",)
+_GENERATED = ("KubeControllerManagerConfig", "KubeProxyConfig")
 """Kinds of which a patch says a part: Talos's generator writes the rest, an image of the Kubernetes that is wanted."""
 
 _SECONDS = 30.0

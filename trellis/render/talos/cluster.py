@@ -22,6 +22,10 @@ _FRR_IMAGE = {
 }
 
 
+_NO_PARTS = {"allocate-node-cidrs": "false"}
+"""Kubernetes would give each node the next free part of the pods' range; the fabric takes a node's own part alone."""
+
+
 def cluster_documents(plan: Plan, name: str) -> Iterator[Document]:
     """Yield the documents of the patch that all nodes of a cluster share.
 
@@ -33,7 +37,7 @@ def cluster_documents(plan: Plan, name: str) -> Iterator[Document]:
         ValueError: There is no such cluster, or it does not run Talos.
     """
     cluster, talos = talos_of(plan, name)
-    ranges = {"podSubnets": [pool for pool, _ in cluster.pods], "serviceSubnets": list(cluster.services)}
+    ranges = {"podSubnets": [pool for pool, _ in cluster.pods], "serviceSubnets": list(cluster.cluster_ips)}
     if knows(talos, KUBERNETES_DOCUMENTS_SINCE):
         lengths = {f"nodeCIDRMaskSizeIPv{_version(pool)}": length for pool, length in cluster.pods}
         yield document("KubeClusterConfig", clusterName=cluster.name, endpoint=endpoint(plan, cluster))
@@ -42,6 +46,7 @@ def cluster_documents(plan: Plan, name: str) -> Iterator[Document]:
         return
     # An argument for a family that is not there is refused.
     arguments = {f"node-cidr-mask-size-ipv{_version(pool)}": str(length) for pool, length in cluster.pods}
+    arguments |= _NO_PARTS if cluster.pods_bound else {}
     yield {
         "machine": {"features": {"kubePrism": {"enabled": True, "port": KUBEPRISM_PORT}}},
         "cluster": {
@@ -53,13 +58,18 @@ def cluster_documents(plan: Plan, name: str) -> Iterator[Document]:
     }
 
 
-def controlplane_documents() -> Iterator[Document]:
+def controlplane_documents(cluster: ClusterPlan) -> Iterator[Document]:
     """Yield what all control planes share, and no worker may have: no proxy, no CNI, from Talos 1.14 on.
 
     There a CNI is a document; the one that Talos's generator writes is taken away.
+
+    Args:
+        cluster: Their cluster.
     """
     yield document("KubeProxyConfig", enabled=False)
     yield {**document("KubeFlannelCNIConfig"), "$patch": "delete"}
+    if cluster.pods_bound:
+        yield document("KubeControllerManagerConfig", extraArgs=_NO_PARTS)
 
 
 def endpoint(plan: Plan, cluster: ClusterPlan) -> str:

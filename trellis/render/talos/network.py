@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from trellis.plan.machines import FIRST_ROUTE_METRIC
 from trellis.plan.model import GuestPlan
-from trellis.render.cloud_init import FIRST_ROUTE_METRIC_BESIDE_FRR
 from trellis.render.speakers import DISCARD_METRIC
 from trellis.render.talos.document import document
 from trellis.render.talos.release import BLACKHOLES_SINCE, knows
@@ -36,7 +34,7 @@ def network_documents(guest: GuestPlan, talos: Talos) -> Iterator[Document]:
         up=True,
         mtu=machine.mtu,
         addresses=[{"address": address} for address in machine.addresses],
-        routes=[{"gateway": gateway, "metric": _first_metric(guest)} for gateway in machine.gateways],
+        routes=[{"gateway": gateway, "metric": machine.first_metric} for gateway in machine.gateways],
     )
     beside = knows(talos, BLACKHOLES_SINCE)
     dropped = [] if beside else [{"destination": prefix, "metric": DISCARD_METRIC} for prefix in _ends_here(guest)]
@@ -68,7 +66,7 @@ def machine_network(guest: GuestPlan, talos: Talos) -> dict[str, Any]:
         "mtu": machine.mtu,
         "addresses": list(machine.addresses),
         "routes": [
-            {"network": "::/0" if ":" in gateway else "0.0.0.0/0", "gateway": gateway, "metric": _first_metric(guest)}
+            {"network": "::/0" if ":" in gateway else "0.0.0.0/0", "gateway": gateway, "metric": machine.first_metric}
             for gateway in machine.gateways
         ],
     }
@@ -83,10 +81,6 @@ def machine_network(guest: GuestPlan, talos: Talos) -> dict[str, Any]:
     }
     has_loopback = bool(machine.loopbacks or dropped)
     return {"hostname": guest.guest.name, "interfaces": [link, *([loopback] if has_loopback else [])]}
-
-
-def _first_metric(guest: GuestPlan) -> int:
-    return FIRST_ROUTE_METRIC_BESIDE_FRR if guest.speaker.kind == "frr" else FIRST_ROUTE_METRIC
 
 
 def _ends_here(guest: GuestPlan) -> tuple[str, ...]:

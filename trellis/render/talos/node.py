@@ -38,7 +38,7 @@ def node_documents(plan: Plan, node: str) -> Iterator[Document]:
         yield {**({"machine": machine} if machine else {}), **({"cluster": etcd} if etcd else {})}
     if in_documents:
         yield document("KubeNodeConfig", nodeIP={"validSubnets": _own_subnets(cluster)})
-        yield from controlplane_documents() if is_controlplane else ()
+        yield from controlplane_documents(cluster) if is_controlplane else ()
     if knows(talos, NETWORK_DOCUMENTS_SINCE):
         yield from network_documents(guest, talos)
     yield from speaker_documents(guest, talos)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from trellis.site.checks import (
     addresses,
     bootstrap,
+    cluster_ips,
     clusters,
     distance,
     isolation,
@@ -52,6 +53,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *clusters.check(site, guests),
         *bootstrap.check(site),
         *machines.check(site, guests),
+        *cluster_ips.check(site),
         *ranges.check(site),
         *distance.check(site),
         *lists.check(site),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from trellis.site.checks.clusters import release_of
 from trellis.site.kubernetes import Talos
-from trellis.site.model import Cluster, Site, TenantPool
+from trellis.site.model import Cluster, Site
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import AttachedGuest, peering_policy, policy_path, vip_addresses
 
@@ -18,9 +18,6 @@ LOOPBACK_LINK = "lo-bgp"
 """The dummy link that has a node's loopbacks; Talos manages ``lo`` by itself."""
 
 _SEVERAL_VIPS_SINCE = (1, 12, 0)
-_V4_SERVICES_AT_LEAST = 12
-_V6_SERVICES_AT_LEAST = 108
-"""Kubernetes keeps a bit for each service address, of 2^20 at most (kube-apiserver)."""
 _NODES_AT_MOST_BITS = 16
 """Kubernetes keeps a bit for each node's part of an IPv6 pod range, of 2^16 at most (kube-controller-manager)."""
 _OWN_DOCUMENTS_SINCE = (1, 14, 0)
@@ -40,7 +37,7 @@ def check(site: Site, guests: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:
             continue
         yield from _control_plane(name, cluster)
         yield from _links(name, cluster, cluster.talos)
-        yield from _ranges(name, cluster, cluster.talos)
+        yield from _pods(name, cluster, cluster.talos)
         nodes = tuple(guest for guest in guests if guest.cluster == name)
         if cluster.speaker == "talos-native":
             yield from _native(site, name, cluster, nodes)
@@ -90,25 +87,16 @@ def _links(name: str, cluster: Cluster, talos: Talos) -> Iterator[Refusal]:
         )
 
 
-def _ranges(name: str, cluster: Cluster, talos: Talos) -> Iterator[Refusal]:
-    pods, services = cluster.pods, cluster.services
+def _pods(name: str, cluster: Cluster, talos: Talos) -> Iterator[Refusal]:
+    pods = cluster.pods
     if pods.ipv4 is None and pods.ipv6 is None:
-        yield _unsaid(name, "pods", "10.244.0.0/16")
-    elif services is not None:
-        yield from _families(name, cluster, services, talos)
-    if services is None:
-        yield _unsaid(name, "services", "10.96.0.0/12")
-        return
-    for family, pool in (("ipv4", services.ipv4), ("ipv6", services.ipv6)):
-        at_least = _V4_SERVICES_AT_LEAST if family == "ipv4" else _V6_SERVICES_AT_LEAST
-        if pool is not None and pool.prefixlen < at_least:
-            yield Refusal(
-                f"clusters.{name}.services.{family}",
-                str(pool),
-                f"a range of service addresses is a /{at_least} or longer",
-                "kube-apiserver refuses a larger one and does not start",
-                f"use a /{at_least} of it",
-            )
+        yield Refusal(
+            f"clusters.{name}.pods",
+            "(none)",
+            "a cluster on Talos says its range of pods",
+            "Talos would take 10.244.0.0/16 by itself, which nothing here has compared with other ranges or announces",
+            f"set clusters.{name}.pods",
+        )
     for family, found in (("ipv4", pods.ipv4), ("ipv6", pods.ipv6)):
         limited = family == "ipv6" or release_of(talos.release) >= _OWN_DOCUMENTS_SINCE
         if found is not None and limited and found.node_length - found.pool.prefixlen > _NODES_AT_MOST_BITS:
@@ -119,38 +107,6 @@ def _ranges(name: str, cluster: Cluster, talos: Talos) -> Iterator[Refusal]:
                 "kube-controller-manager (of IPv6) and Talos from 1.14 on refuse to hand out more parts of a range",
                 f"use {found.pool.prefixlen + _NODES_AT_MOST_BITS} or less, or a smaller pool",
             )
-
-
-def _families(name: str, cluster: Cluster, services: TenantPool, talos: Talos) -> Iterator[Refusal]:
-    exactly = release_of(talos.release) >= _OWN_DOCUMENTS_SINCE
-    for family in ("ipv4", "ipv6"):
-        of_pods, of_services = getattr(cluster.pods, family), getattr(services, family)
-        if of_services is not None and of_pods is None:
-            yield Refusal(
-                f"clusters.{name}.services.{family}",
-                str(of_services),
-                "services have addresses of families that pods have",
-                "a service of a family without pods has nobody behind it, and its controllers refuse it",
-                f"add clusters.{name}.pods.{family}, or remove the range",
-            )
-        elif exactly and of_pods is not None and of_services is None:
-            yield Refusal(
-                f"clusters.{name}.pods.{family}",
-                str(of_pods.pool),
-                "from Talos 1.14 on there are as many ranges of services as of pods",
-                "Talos refuses KubeNetworkConfig otherwise, and the node is never seen",
-                f"add clusters.{name}.services.{family}, or remove the pods'",
-            )
-
-
-def _unsaid(name: str, key: str, talos_default: str) -> Refusal:
-    return Refusal(
-        f"clusters.{name}.{key}",
-        "(none)",
-        f"a cluster on Talos says its range of {key}",
-        f"Talos would take {talos_default} by itself, which nothing here has compared with other ranges or announces",
-        f"set clusters.{name}.{key}",
-    )
 
 
 def _native(site: Site, name: str, cluster: Cluster, nodes: tuple[AttachedGuest, ...]) -> Iterator[Refusal]:

@@ -38,17 +38,17 @@ def check(site: Site) -> Iterator[Refusal]:
     Args:
         site: A site whose references hold.
     """
-    of_tenants, of_fabric = list(_tenants(site)), list(_fabric(site))
+    tenants, fabric = list(of_tenants(site)), list(of_fabric(site))
     impossible: set[Range] = set()
-    for found in (*of_tenants, *_pools(site), *_routers(site)):
+    for found in (*tenants, *_pools(site), *_routers(site)):
         for refusal in _unicast(*found):
             impossible.add(found)
             yield refusal
-    yield from _overlaps([found for found in of_tenants if found not in impossible], of_fabric)
-    yield from _accepted(site, [*of_tenants, *of_fabric])
+    yield from _overlaps([found for found in tenants if found not in impossible], fabric)
+    yield from _accepted(site, [*tenants, *fabric])
 
 
-def _tenants(site: Site) -> Iterator[Range]:
+def of_tenants(site: Site) -> Iterator[Range]:
     """Yield every range of whichever tenant and zone: the global table and the edge hold them all."""
     pairs: list[tuple[str, AnyNetwork | None]] = []
     for name, vnet in site.vnets.items():
@@ -66,7 +66,7 @@ def _tenants(site: Site) -> Iterator[Range]:
     return ((path, prefix) for path, prefix in pairs if prefix is not None)
 
 
-def _fabric(site: Site) -> Iterator[Range]:
+def of_fabric(site: Site) -> Iterator[Range]:
     """Yield what belongs to the infrastructure, each prefix once: it may hold itself several times."""
     found: dict[AnyNetwork, str] = {}
     for path, prefix in (*infrastructure(site), *_routers(site), *_links(site), *_management(site)):
@@ -115,9 +115,9 @@ def _unicast(path: str, prefix: AnyNetwork) -> Iterator[Refusal]:
             return
 
 
-def _overlaps(of_tenants: list[Range], of_fabric: list[Range]) -> Iterator[Refusal]:
+def _overlaps(tenants: list[Range], fabrics: list[Range]) -> Iterator[Refusal]:
     """Yield a refusal for each tenant's range that overlaps another range; a fabric's own may hold one another."""
-    tagged = [(False, *found) for found in of_tenants] + [(True, *found) for found in of_fabric]
+    tagged = [(False, *found) for found in tenants] + [(True, *found) for found in fabrics]
     for family in (IPv4Network, IPv6Network):
         ordered = sorted(
             (int(prefix.network_address), prefix.prefixlen, path, fabric, prefix)
