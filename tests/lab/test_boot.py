@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from trellis.lab import boot as boots
-from trellis.lab.boot import Boot, Link, Route, of_talos, of_virtual_machine
+from trellis.lab.boot import Boot, Link, Route, of_talos
 from trellis.lab.errors import LabError
+from trellis.lab.user_data import of_virtual_machine
 
 SPEAKER = """
 ---
@@ -126,11 +127,76 @@ def test_what_the_interpreter_does_not_know_is_no_boot(change: tuple[str, str], 
         _ = of_node(DOCUMENTS.replace(*change)).card
 
 
-def test_a_virtual_machine_takes_its_speaker_from_its_user_data_and_its_card_from_proxmox() -> None:
-    text = "#cloud-config\nwrite_files:\n  - {path: /etc/frr/frr.conf, content: 'router bgp 65201'}\n"
-    card = Link("eth0", mtu=1450, addresses=("10.0.0.6/24",))
-    boot = of_virtual_machine("alice", card, ("10.1.0.6/32",), text)
-    assert (boot.card, boot.speaker, boot.config) == (card, "frr", "router bgp 65201")
-    assert boot.links[1].addresses == ("10.1.0.6/32",)
-    with pytest.raises(LabError, match="user-data brings"):
-        of_virtual_machine("alice", card, (), "#cloud-config\npackages: [frr]\n")
+def test_a_node_drops_what_its_documents_drop_and_routes_into_a_dummy_what_they_route_there() -> None:
+    """Talos's own routes that drop came in 1.14; before, one into a dummy link does."""
+    since = "---\napiVersion: v1alpha1\nkind: BlackholeRouteConfig\nname: 10.244.3.0/24\nmetric: 4000\n"
+    assert "route replace blackhole 10.244.3.0/24 metric 4000" in list(boots.routes(of_node(DOCUMENTS + since)))
+    routed = "addresses: [{address: 10.101.254.11/32}]\nroutes: [{destination: 10.244.3.0/24, metric: 4000}]\n"
+    before = DOCUMENTS.replace("addresses: [{address: 10.101.254.11/32}]\n", routed)
+    assert "route replace 10.244.3.0/24 dev loop0 metric 4000" in list(boots.routes(of_node(before)))
+
+
+NETWORK = """#cloud-config
+write_files:
+- path: /etc/systemd/network/05-trellis-vnet.network
+  content: |
+    [Match]
+    PermanentMACAddress=bc:24:11:01:01:06
+
+    [Link]
+    MTUBytes=1450
+
+    [Network]
+    IPv6AcceptRA=no
+    DHCP=no
+    Address=10.0.0.6/24
+    Address=fd00::6/64
+
+    # First
+    [Route]
+    Destination=0.0.0.0/0
+    Gateway=10.0.0.254
+    Metric=4261416960
+
+    [Route]
+    Destination=::/0
+    Gateway=fd00::fffe
+    Metric=4261416960
+- path: /etc/systemd/network/05-trellis-loopbacks.network
+  content: |
+    [Match]
+    Name=loopbacks
+
+    [Network]
+    LinkLocalAddressing=no
+    Address=10.1.0.6/32
+
+    [Route]
+    Destination=10.244.3.0/24
+    Type=blackhole
+    Metric=4000
+"""
+FRR = "- {path: /etc/frr/frr.conf, content: 'router bgp 65201'}\n"
+
+
+def test_a_virtual_machine_has_the_network_and_the_speaker_of_its_user_data() -> None:
+    boot = of_virtual_machine("alice", NETWORK + FRR)
+    first = (Route("10.0.0.254", 4261416960), Route("fd00::fffe", 4261416960))
+    assert boot.card == Link("eth0", mtu=1450, addresses=("10.0.0.6/24", "fd00::6/64"), routes=first)
+    assert [link for link in boot.links if link.dummy] == [Link("loopbacks", dummy=True, addresses=("10.1.0.6/32",))]
+    assert boot.dropped == (Route(None, 4000, "10.244.3.0/24", drops=True),)
+    assert (boot.speaker, boot.config) == ("frr", "router bgp 65201")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (NETWORK, "user-data brings"),
+        (NETWORK.replace("DHCP=no", "DHCPv6=no") + FRR, r"05-trellis-vnet.network: \[Network\] DHCPv6"),
+        (NETWORK.replace("Type=", "Typ=") + FRR, r"05-trellis-loopbacks.network: \[Route\] Typ"),
+    ],
+    ids=["no speaker", "a key of a section", "a key of a route"],
+)
+def test_user_data_that_the_interpreter_does_not_know_is_no_boot(text: str, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        of_virtual_machine("alice", text)

@@ -130,7 +130,12 @@ class FakeLab:
     machines: tuple[Any, ...] = ()
 
 
-USER_DATA = "#cloud-config\nwrite_files: [{path: /etc/frr/frr.conf, content: 'router bgp 1'}]\n"
+NETWORK = "[Match]\\nPermanentMACAddress=02:00:00:00:00:01\\n"
+USER_DATA = f"""#cloud-config
+write_files:
+- {{path: /etc/systemd/network/05-trellis-vnet.network, content: "{NETWORK}"}}
+- {{path: /etc/frr/frr.conf, content: 'router bgp 1'}}
+"""
 
 
 @pytest.fixture

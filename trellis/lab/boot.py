@@ -1,10 +1,10 @@
 """What a machine makes of the configuration that it is given: a small interpreter of Talos's network documents.
 
 The lab's guests boot from the texts that the program exports, not from a second rendering.  This is an interpreter of
-those documents that concern the network and the speaker (LinkConfig, DummyLinkConfig, HostnameConfig, Layer2VIPConfig,
-ExtensionServiceConfig; before Talos 1.12 `machine.network` of v1alpha1), written from Talos's reference and not from
-what renders them: a key that it does not know is an error.  Not Talos itself, which boots no namespace.  Of a plain VM
-it takes the speaker's file out of the cloud-init user-data; its network card is what Proxmox would set by itself.
+those documents that concern the network and the speaker (LinkConfig, DummyLinkConfig, BlackholeRouteConfig,
+HostnameConfig, Layer2VIPConfig, ExtensionServiceConfig; before Talos 1.12 `machine.network` of v1alpha1), written from
+Talos's reference and not from what renders them: a key that it does not know is an error.  Not Talos itself, which
+boots no namespace.  What a plain VM makes of its cloud-init user-data stands in ``trellis.lab.user_data``.
 """
 
 from __future__ import annotations
@@ -27,11 +27,17 @@ _WORST = 1024
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A static route; the default where it has no destination."""
+    """A static route; the default where it has no destination.
 
-    gateway: str
+    Attributes:
+        gateway: None for what its link takes itself, or nothing does.
+        drops: Whether a packet ends here.
+    """
+
+    gateway: str | None
     metric: int
     destination: str | None = None
+    drops: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Boot:
         shared: Addresses that it may take over, each with the link that it would be on.
         speaker: `bird` or `frr`.
         config: The speaker's configuration.
+        dropped: Routes at which packets end.
     """
 
     hostname: str
@@ -61,13 +68,14 @@ class Boot:
     shared: Mapping[str, str]
     speaker: str
     config: str = field(repr=False)
+    dropped: tuple[Route, ...] = ()
 
     @property
     def card(self) -> Link:
         """The link to the VNet: the one that is no dummy."""
         cards = [link for link in self.links if not link.dummy]
         if len(cards) != 1:
-            raise _wrong(self.hostname, f"{len(cards)} links that are no dummies", "one network card is on the VNet")
+            raise wrong(self.hostname, f"{len(cards)} links that are no dummies", "one network card is on the VNet")
         return cards[0]
 
 
@@ -83,6 +91,7 @@ def of_talos(name: str, text: str) -> Boot:
     """
     documents = [document for document in yaml.safe_load_all(text) if document]
     links: list[Link] = []
+    dropped: list[Route] = []
     shared: dict[str, str] = {}
     files: dict[str, str] = {}
     hostname = name
@@ -94,6 +103,8 @@ def of_talos(name: str, text: str) -> Boot:
                 links += [_old_link(name, entry, shared) for entry in network.get("interfaces", ())]
             case "LinkConfig" | "DummyLinkConfig":
                 links.append(_link(name, document))
+            case "BlackholeRouteConfig":
+                dropped.append(Route(None, document.get("metric", _WORST), document["name"], drops=True))
             case "HostnameConfig":
                 hostname = document["hostname"]
             case "Layer2VIPConfig":
@@ -101,38 +112,17 @@ def of_talos(name: str, text: str) -> Boot:
             case "ExtensionServiceConfig":
                 files |= {entry["mountPath"]: entry["content"] for entry in document.get("configFiles", ())}
             case "BGPInstanceConfig" as kind:
-                raise _wrong(name, kind, "Talos's own speaker runs in Talos alone, the lab has none")
+                raise wrong(name, kind, "Talos's own speaker runs in Talos alone, the lab has none")
             case kind:
-                raise _wrong(name, str(kind), "the lab's interpreter does not know this document")
+                raise wrong(name, str(kind), "the lab's interpreter does not know this document")
     speaker, config = _speaker(name, files)
-    return Boot(hostname, tuple(links), shared, speaker, config)
-
-
-def of_virtual_machine(name: str, card: Link, loopbacks: tuple[str, ...], user_data: str) -> Boot:
-    """Return what a plain VM boots with.
-
-    Args:
-        name: The VM's.
-        card: Its network card, as Proxmox's own cloud-init drive sets it.
-        loopbacks: Addresses that it has beside.
-        user_data: Its cloud-init user-data, which brings the speaker.
-
-    Raises:
-        LabError: It brings none.
-    """
-    found = yaml.safe_load(user_data)
-    files = {entry["path"]: entry["content"] for entry in found.get("write_files", ())}
-    for path, speaker in (("/etc/frr/frr.conf", "frr"), ("/etc/bird/bird.conf", "bird")):
-        if path in files:
-            links = (card, Link("lo-bgp", dummy=True, addresses=loopbacks)) if loopbacks else (card,)
-            return Boot(name, links, {}, speaker, files[path])
-    raise _wrong(name, ", ".join(files) or "no file", "user-data brings /etc/frr/frr.conf or /etc/bird/bird.conf")
+    return Boot(hostname, tuple(links), shared, speaker, config, tuple(dropped))
 
 
 def _link(name: str, document: Mapping[str, Any]) -> Link:
     known = {"apiVersion", "kind", "name", "up", "mtu", "addresses", "routes"}
     if strange := document.keys() - known:
-        raise _wrong(name, f"{document['kind']} {document['name']}: {', '.join(sorted(strange))}", "unknown keys")
+        raise wrong(name, f"{document['kind']} {document['name']}: {', '.join(sorted(strange))}", "unknown keys")
     return Link(
         name=document["name"],
         dummy=document["kind"] == "DummyLinkConfig",
@@ -145,7 +135,7 @@ def _link(name: str, document: Mapping[str, Any]) -> Link:
 def _old_link(name: str, entry: Mapping[str, Any], shared: dict[str, str]) -> Link:
     known = {"interface", "mtu", "addresses", "routes", "dummy", "vip", "dhcp"}
     if strange := entry.keys() - known:
-        raise _wrong(name, f"interface {entry['interface']}: {', '.join(sorted(strange))}", "unknown keys")
+        raise wrong(name, f"interface {entry['interface']}: {', '.join(sorted(strange))}", "unknown keys")
     if "vip" in entry:
         shared[entry["vip"]["ip"]] = entry["interface"]
     return Link(
@@ -160,7 +150,7 @@ def _old_link(name: str, entry: Mapping[str, Any], shared: dict[str, str]) -> Li
 def _route(entry: Mapping[str, Any], destination: str) -> Route:
     found = entry.get(destination)
     default = found in (None, "", "0.0.0.0/0", "::/0")
-    return Route(entry["gateway"], entry.get("metric", _WORST), None if default else found)
+    return Route(entry.get("gateway"), entry.get("metric", _WORST), None if default else found)
 
 
 def _speaker(name: str, files: Mapping[str, str]) -> tuple[str, str]:
@@ -169,7 +159,7 @@ def _speaker(name: str, files: Mapping[str, str]) -> tuple[str, str]:
     for path in FRR:
         if path in files:
             return "frr", files[path]
-    raise _wrong(name, ", ".join(files) or "no file", "an extension brings the speaker its configuration")
+    raise wrong(name, ", ".join(files) or "no file", "an extension brings the speaker its configuration")
 
 
 def commands(boot: Boot) -> Iterator[str]:
@@ -189,9 +179,19 @@ def routes(boot: Boot) -> Iterator[str]:
     """Yield the lines of `ip -batch` that add a machine's static routes, once its card has a link."""
     for link in boot.links:
         for route in link.routes:
-            destination = route.destination or ("::/0" if ":" in route.gateway else "0.0.0.0/0")
-            yield f"route replace {destination} via {route.gateway} dev {link.name} metric {route.metric}"
+            destination = route.destination or ("::/0" if ":" in (route.gateway or "") else "0.0.0.0/0")
+            via = f" via {route.gateway}" if route.gateway is not None else ""
+            yield f"route replace {destination}{via} dev {link.name} metric {route.metric}"
+    for route in boot.dropped:
+        yield f"route replace blackhole {route.destination} metric {route.metric}"
 
 
-def _wrong(name: str, what: str, why: str) -> LabError:
+def wrong(name: str, what: str, why: str) -> LabError:
+    """Return the error of a machine whose configuration says what it could not boot with.
+
+    Args:
+        name: The machine's.
+        what: What is wrong.
+        why: The rule.
+    """
     return LabError(f"boot of {name}: {what}", why=why, remedy="see what the program exports: `pulumi stack output`")

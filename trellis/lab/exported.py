@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trellis.lab.boot import Boot, Link, Route, of_talos, of_virtual_machine
+from trellis.lab.boot import Boot, of_talos
 from trellis.lab.deployment import Output
 from trellis.lab.errors import LabError
-from trellis.site import AttachedGuest, Site
+from trellis.lab.user_data import of_virtual_machine
+from trellis.site import AttachedGuest
 
 
 def keep(state: Path, outputs: Mapping[str, Output]) -> None:
@@ -26,12 +27,11 @@ def keep(state: Path, outputs: Mapping[str, Output]) -> None:
         json.dump({name: output.value for name, output in outputs.items()}, written)
 
 
-def boot_of(state: Path, site: Site, guest: AttachedGuest) -> Boot:
+def boot_of(state: Path, guest: AttachedGuest) -> Boot:
     """Return what a guest boots with.
 
     Args:
         state: The lab's folder.
-        site: The site.
         guest: The guest.
 
     Raises:
@@ -42,8 +42,7 @@ def boot_of(state: Path, site: Site, guest: AttachedGuest) -> Boot:
         raise LabError(f"guest {guest.name}", why="the program has exported nothing for it", remedy="trellis demo")
     if patch := document.get("patch"):
         return of_talos(guest.name, patch)
-    addresses = (*guest.loopbacks, *guest.extra)
-    return of_virtual_machine(guest.name, _card(site, guest), tuple(map(str, addresses)), document["user_data"])
+    return of_virtual_machine(guest.name, document["user_data"])
 
 
 def _documents(state: Path) -> dict[str, Any]:
@@ -56,23 +55,6 @@ def _documents(state: Path) -> dict[str, Any]:
         if name.startswith("cluster_"):
             found |= json.loads(output)["nodes"]
     return found
-
-
-def _card(site: Site, guest: AttachedGuest) -> Link:
-    """A VM's network card as Proxmox's cloud-init drive sets it: its addresses, and the gateway."""
-    subnets = site.vnets[guest.vnet].subnets
-    held = [(guest.ipv4, subnets.ipv4), (guest.ipv6, subnets.ipv6)]
-    there = [(address, subnet) for address, subnet in held if address is not None and subnet is not None]
-    return Link(
-        "eth0",
-        mtu=site.zones[guest.zone].mtu,
-        addresses=tuple(f"{address}/{subnet.prefix.prefixlen}" for address, subnet in there),
-        routes=tuple(Route(str(subnet.gateway), _VM_METRIC) for _, subnet in there),
-    )
-
-
-_VM_METRIC = 4096
-"""Worse than what any speaker learns, so that BGP's default is taken as soon as it is there."""
 
 
 def _file(state: Path) -> Path:

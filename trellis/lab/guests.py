@@ -31,7 +31,7 @@ def prepare_script(guest: AttachedGuest, boot: Boot, mtu: int) -> str:
         mtu: Its VNet's, in bytes.
     """
     name, card = guest.name, boot.card.name
-    batch = "\n".join((*boots.commands(boot), *_pods(guest), *(_discards(guest) if boot.speaker == "frr" else ())))
+    batch = "\n".join((*boots.commands(boot), *_pods(guest)))
     settings = (*_SETTINGS, *(f"net.ipv6.conf.{card}.{key}" for key in ("accept_ra=0", "accept_dad=0")))
     return f"""
 set -e
@@ -94,7 +94,7 @@ def plug_script(guest: AttachedGuest, boot: Boot) -> str:
         guest: The guest.
         boot: What it boots with.
     """
-    gateways = [route.gateway for route in boot.card.routes if route.destination is None]
+    gateways = [route.gateway for route in boot.card.routes if route.gateway and route.destination is None]
     asking = "\n".join(
         f"ip netns exec {guest.name} ping -q -c 1 -W 1 {gateway} </dev/null >/dev/null 2>&1 &" for gateway in gateways
     )
@@ -149,13 +149,3 @@ def _pods(guest: AttachedGuest) -> Iterator[str]:
     """The first address of a node's pods stands for a pod, and a service's for a service."""
     for prefix in guest.pods:
         yield f"address add {prefix[1] if prefix.num_addresses > 1 else prefix[0]} dev lo"
-
-
-def _discards(guest: AttachedGuest) -> Iterator[str]:
-    """A pod that is not there is nowhere: without these routes packets for it would circle by the default.
-
-    The machine of a VM has them: FRR cannot give the kernel a route that is worse than Cilium's.
-    """
-    for prefix in guest.pods:
-        if prefix.num_addresses > 1:
-            yield f"route add blackhole {prefix}"

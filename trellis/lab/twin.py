@@ -264,7 +264,7 @@ class Twin:
 
     def _scripts(self, guest: AttachedGuest) -> tuple[str, str]:
         """What makes a guest on a host anew, and what plugs it in there."""
-        boot = exported.boot_of(self.lab.state, self.site, guest)
+        boot = exported.boot_of(self.lab.state, guest)
         made = prepare_script(guest, boot, self.site.zones[guest.zone].mtu)
         return stop_script(guest.name) + made, plug_script(guest, boot)
 
