@@ -114,6 +114,7 @@ WHOLE: Data = {
             "vip": {"ipv4": "10.101.0.200", "ipv6": "fd00:101::200"},
             "talos": {
                 "release": "1.13.9",
+                "cluster_ips": {"ipv4": "10.96.0.0/16", "ipv6": "fd00:10:96::/112"},
                 "interface": "eth0",
                 "frr_extension": "sulibot",
                 "kubernetes_version": "1.36.1",

@@ -34,11 +34,18 @@ def _of_1_11(cluster: dict[str, Any]) -> None:
 def _jsenecal(cluster: dict[str, Any]) -> None:
     _frr(cluster)
     cluster["talos"]["frr_extension"] = "jsenecal"
+    _none_restarts(cluster)
 
 
 def _native(cluster: dict[str, Any]) -> None:
     cluster["speaker"] = "talos-native"
     del cluster["cilium"], cluster["vip"]
+    _none_restarts(cluster)
+
+
+def _none_restarts(cluster: dict[str, Any]) -> None:
+    for node in cluster["nodes"].values():
+        node.pop("resilience", None)
 
 
 def _as_it_is(cluster: dict[str, Any]) -> None:
