@@ -31,6 +31,9 @@ pytestmark = [
 OWN, FOREIGN, OTHER = "bc:24:11:01:01:06", "02:00:00:00:00:99", "bc:24:11:01:01:11"
 TIED, FREE, TUNNEL = "tap1006i0", "tap9i0", "vxlan_vnet101"
 """The port of debian-test-1, that of a VM which nobody declared, and the way to the other hosts."""
+CONTROLPLANE = "tap1011i0"
+"""The port of solcp01, whose MAC is ``OTHER``; control planes share the addresses of their VIP."""
+VIP4, VIP6 = "10.101.0.100", "fd00:101::100"
 INNER = "fwln1006i0"
 """The port of the bridge between a VM and Proxmox's firewall by which packets of the VNet come to it."""
 CARD = "eno1"
@@ -133,6 +136,14 @@ FRAMES: tuple[tuple[str, str, bytes, str | None], ...] = (
     ("ARP by SNAP", FREE, by_snap(arp(FOREIGN, FOREIGN, "10.101.0.6")), "R7 tags"),
     ("the host's own link-local address", FREE, ipv6(FOREIGN, own_local(GATEWAY)), "R7 gateway"),
     ("an advertisement of the host's own", FREE, advertisement(FOREIGN, own_local(GATEWAY)), "R7 gateway"),
+    ("an address that control planes share, by one of them", CONTROLPLANE, ipv6(OTHER, VIP6), None),
+    ("its ARP by one of them", CONTROLPLANE, arp(OTHER, OTHER, VIP4), None),
+    ("its neighbour advertisement by one of them", CONTROLPLANE, advertisement(OTHER, VIP6), None),
+    ("an address that control planes share, by nobody's guest", FREE, ipv6(FOREIGN, VIP6), "R7 address"),
+    ("its ARP by nobody's guest", FREE, arp(FOREIGN, FOREIGN, VIP4), "R7 ARP"),
+    ("its neighbour advertisement by nobody's guest", FREE, advertisement(FOREIGN, VIP6), "R7 ND"),
+    ("an address that control planes share, by a guest of the VNet", TIED, ipv6(OWN, VIP6), "R7 address"),
+    ("its ARP by a guest of the VNet", TIED, arp(OWN, OWN, VIP4), "R7 ARP"),
     ("a spanning tree", FREE, ethernet(FOREIGN, 0x0026, bytes.fromhex("424203") + bytes(35)), None),
 )
 
@@ -149,7 +160,7 @@ class Bridge:
         self.run("ip", "link", "add", "vnet101", "type", "bridge")
         self.run("ip", "link", "add", "vmbr0", "type", "bridge")
         self.run("ip", "link", "set", "vmbr0", "up")
-        for port in (TIED, FREE, TUNNEL, INNER, CARD):
+        for port in (TIED, CONTROLPLANE, FREE, TUNNEL, INNER, CARD):
             self.run("ip", "link", "add", port, "type", "veth", "peer", "name", f"g-{port}"[:15])
             self.run("ip", "link", "set", port, "master", "vmbr0" if port in ELSEWHERE else "vnet101", "up")
             self.run("ip", "link", "set", f"g-{port}"[:15], "up")
