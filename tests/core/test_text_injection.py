@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from textwrap import fill
 from typing import Any
 from xml.etree import ElementTree
@@ -103,11 +103,29 @@ def judged(place: Place, text: str) -> str:
 
 
 def with_another_text(before: str, lines: Lines, text: str) -> Lines:
-    """Return lines with another text wherever one stood; MAC addresses are written in lower case."""
+    """Return lines with another text wherever one stood, or what follows from it."""
+    forms = list(zip(forms_of(before), forms_of(text), strict=False))
     changed: Lines = Counter()
     for (what, line), count in lines.items():
-        changed[what, line.replace(before, text).replace(before.lower(), text.lower())] += count
+        for old, new in forms:
+            line = line.replace(old, new)  # noqa: PLW2901
+        changed[what, line] += count
     return changed
+
+
+def forms_of(text: str) -> list[str]:
+    """Return a text as it is rendered; a MAC also in lower case, and the link-local address of it (RFC 4291, 2.5.1)."""
+    if re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", text) is None:
+        return [text]
+    octets = bytes.fromhex(text.replace(":", ""))
+    local = IPv6Address(b"\xfe\x80" + bytes(6) + bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:])
+    return [text, text.lower(), str(local), f"0x{int(local):032x}"]
+
+
+@pytest.mark.parametrize("mac", ["00:00:00:00:00:01", "BC:24:11:0A:0B:0C", "fe:ff:ff:ff:ff:ff"])
+@pytest.mark.parametrize("path", [("guests", "guest1", "mac"), ("clusters", "cluster1", "nodes", "node1", "mac")])
+def test_any_mac_is_rendered_in_its_place_and_in_what_follows_from_it(mac: str, path: tuple[str, ...]) -> None:
+    assert judged(next(place for place in PLACES if place.path == path), mac) == "rendered"
 
 
 def value_at(site: Site, place: Place) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from trellis.agent.manifest import HEADING, digest_of, sealed
+from trellis.agent.state import UnderWay
 from trellis.lab.errors import LabError
-from trellis.lab.faults import End, Fault, Verdict, after, as_json, counted, read, replaced
+from trellis.lab.faults import End, Fault, Verdict, after, as_json, causes, counted, read, replaced
 from trellis.lab.faults.canary import files_with
 from trellis.lab.faults.change import CONFIG, LOCAL, MARK, Change, changed, marks
 from trellis.lab.faults.look import HostState, changes, lacking
@@ -102,3 +104,15 @@ def test_a_canary_is_found_in_the_controllers_files_plain_and_in_base64_but_not_
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert sorted(path.name for path in files_with("canary9", tmp_path)) == ["a.json", "b"]
+
+
+def test_a_cause_that_waits_for_the_confirmation_is_not_content_with_a_change_that_is_being_applied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The record of a change always has a key that begins with `awaiting`."""
+    records = [json.dumps(asdict(UnderWay("e" * 64, 1, [], phase))) for phase in ("applying", "awaiting confirmation")]
+    read, struck = iter(records), []
+    monkeypatch.setattr(causes, "_INTO_THE_WAIT_S", 0)
+    bench = SimpleNamespace(under_way=lambda host: next(read))
+    causes.await_confirmation(SimpleNamespace(bench=bench, host="pve01", struck=lambda: struck.append(1)))
+    assert (list(read), struck) == ([], [1])

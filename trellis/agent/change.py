@@ -81,11 +81,11 @@ class Change:
     def begin(self, before: backups.Backup) -> None:
         """From here on something changes: whoever comes later can take it back."""
         self._limit = Limit(self.manifest.timeout_s)
-        state.begin(self._under_way(before, "applying", None))
+        state.begin(self._under_way(before, state.APPLYING, None))
 
     def await_confirmation(self, before: backups.Backup) -> None:
         """Everything is in force: from here on it may be confirmed."""
-        state.begin(self._under_way(before, "awaiting confirmation", state.clock()))
+        state.begin(self._under_way(before, state.AWAITING, state.clock()))
 
     def _under_way(self, before: backups.Backup, phase: str, since_s: float | None) -> state.UnderWay:
         over_at_s = state.clock() + change_s(self.manifest) + TAKE_BACK_S

@@ -45,6 +45,11 @@ class Committed:
     first: int = 0
 
 
+APPLYING = "applying"
+AWAITING = "awaiting confirmation"
+"""Phases of a change."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnderWay:
     """A change that has begun to replace files and has neither been committed nor taken back.
@@ -52,7 +57,7 @@ class UnderWay:
     Attributes:
         backup: Number of the backup of what was before.
         paths: The files that it replaces or removes.
-        phase: `applying`, or `awaiting confirmation`.
+        phase: ``APPLYING``, or ``AWAITING`` its confirmation.
         boot: The boot it was begun in.
         awaiting_since_s: When it began to wait for its confirmation, by `clock`.
         over_at_s: When it is over by its own limits, by `clock`: an agent still at it is stuck.
@@ -61,7 +66,7 @@ class UnderWay:
     digest: str
     backup: int
     paths: list[str]
-    phase: str = "applying"
+    phase: str = APPLYING
     boot: str = ""
     awaiting_since_s: float | None = None
     over_at_s: float | None = None

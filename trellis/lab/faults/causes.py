@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from trellis.agent import state
 from trellis.agent.itself import AGENT_PATH
 from trellis.lab import from_site, network
 from trellis.lab.errors import LabError
@@ -29,6 +30,8 @@ CONTROLLER_ADDRESS = "10.10.0.250"
 """Where the controller of the lab is: the site has no host there, so `trellis.lab.from_site` takes it."""
 
 _AWAITING_S = 90.0
+_INTO_THE_WAIT_S = 1.0
+"""The agent writes that it waits just before it does: a clock that jumped in between would cut nothing short."""
 
 
 def command(script: str, undo: str = "") -> Action:
@@ -104,11 +107,12 @@ def let_reload_go(trial: Trial) -> None:
 def await_confirmation(trial: Trial) -> None:
     """Wait until the change of the host waits for its confirmation; from here on recovery is timed."""
     deadline = time.monotonic() + _AWAITING_S
-    while "awaiting" not in trial.bench.under_way(trial.host):
+    while state.AWAITING not in trial.bench.under_way(trial.host):
         if time.monotonic() > deadline:
             why = f"it did not wait for its confirmation within {_AWAITING_S:g} s"
             raise LabError(f"{trial.host}: the change", why=why, remedy="see the agent's steps")
         time.sleep(0.05)
+    time.sleep(_INTO_THE_WAIT_S)
     trial.struck()
 
 
