@@ -13,6 +13,9 @@ from trellis.lab.proof.spoken import bgp_prefixes, default_via, device, routes
 
 Evidence = Mapping[Question, Answer]
 
+_IN_THE_KERNEL = {"frr": "bgp", "bird2": "bird"}
+"""As which protocol `ip route` shows what a guest's speaker has learned: zebra names BGP, BIRD itself."""
+
 
 def expected_at_edges(fabric: Fabric) -> Iterator[tuple[str, Group, Prefix, frozenset[Address]]]:
     """Every tenant route that an edge has to have: name, group, prefix, next hops."""
@@ -88,11 +91,11 @@ def _nothing_else(fabric: Fabric, edge: str, version: int, evidence: Evidence) -
 
 
 def defaults(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
-    """The default route in each guest's kernel: by BGP, by way of the anycast gateway."""
+    """The default route in each guest's kernel: by its speaker, by way of the anycast gateway."""
     if not fabric.site.edges:
         return
     for guest in fabric.guests:
-        host = fabric.place(guest)
+        host, speaker = fabric.place(guest), _IN_THE_KERNEL[guest.speaker]
         bridge = evidence[ask.device(host, guest.vnet)]
         there = device(bridge.json())
         gateways = frozenset(fabric.gateways(guest.vnet)) | (there.link_locals if there else frozenset())
@@ -102,9 +105,9 @@ def defaults(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
             yield judged(
                 f"{guest.name}, IPv{version}",
                 Group.DEFAULTS,
-                "by BGP, via the anycast gateway",
+                f"by {speaker}, via the anycast gateway",
                 f"by {protocol}, via {_listed(via)}" if protocol else "no default route",
-                protocol == "bgp" and bool(via) and via <= gateways,
+                protocol == speaker and bool(via) and via <= gateways,
                 answer,
                 bridge,
             )
