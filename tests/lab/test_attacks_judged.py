@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ from trellis.lab.attacks.defects import Outcome
 from trellis.lab.attacks.look import Picture
 from trellis.lab.errors import LabError
 from trellis.lab.proof import SessionState
+from trellis.plan import plan
+from trellis.render import render
+from trellis.site import load_site, site_data_of_stack
+
+FOLDER = Path(__file__).parent / "attacks"
 
 ALICE = ("pve01", "vrf_evpnz1", "fd00:101::7")
 UP = SessionState(1, 1_000_000, "Established")
@@ -111,3 +117,14 @@ def test_a_file_without_its_attack_is_named(tmp_path: Path) -> None:
     (tmp_path / "07_other.py").write_text("ATTACK = 7\n")
     with pytest.raises(LabError, match="07_other"):
         read(tmp_path)
+
+
+def test_each_rule_that_a_defect_takes_away_is_one_that_hosts_have() -> None:
+    """FRR takes a `no` of an entry that is not there in silence: the attack would be refused as ever."""
+    file = FOLDER / "Pulumi.attacks.yaml"
+    site = load_site(site_data_of_stack(file.read_text()))
+    running = "\n".join(file.text for bundle in render(plan(site)) for file in bundle.files if "frr" in file.path)
+    for attack in chain.from_iterable(read(FOLDER).values()):
+        for defect in attack.defects:
+            assert defects.not_there(defect.frr, running) == [], (attack.name, defect.what)
+    assert defects.not_there(["no ip prefix-list NOBODY seq 5 permit any"], running)

@@ -17,7 +17,7 @@ ATTACK = speech.attack(
         speech.permits("mallory", "fd00:101::fffe/128"),
         Defect(
             "the open VNet's gateway among what is taken",
-            frr=("no ipv6 prefix-list TL-V-vnet200-TAKEN seq 10 permit fd00:200::fffe/128",),
+            frr=("no ipv6 prefix-list TL-V-vnet200-TAKEN permit fd00:200::fffe/128",),
         ),
     ),
 )

@@ -22,7 +22,7 @@ ATTACK = speech.attack(
         speech.permits("mallory", "fd00:101:fe::7/128"),
         Defect(
             "dave's loopback among what is taken",
-            frr=("no ipv6 prefix-list TL-V-vnet200-TAKEN seq 15 permit fd00:200:fe::6/128",),
+            frr=("no ipv6 prefix-list TL-V-vnet200-TAKEN permit fd00:200:fe::6/128",),
         ),
     ),
 )

@@ -18,7 +18,7 @@ ATTACK = speech.attack(
         Defect(
             "the length of what may be announced on the open VNet",
             frr=(
-                "no ipv6 prefix-list TL-V-vnet200-OPEN seq 10 permit fd00:200:fe::/64 ge 128 le 128",
+                "no ipv6 prefix-list TL-V-vnet200-OPEN permit fd00:200:fe::/64 ge 128 le 128",
                 "ipv6 prefix-list TL-V-vnet200-OPEN seq 10 permit fd00:200:fe::/64 le 128",
             ),
         ),

@@ -22,6 +22,7 @@ from trellis.lab.mutants.catalogue import Mutant
 _RELOAD = "/usr/lib/frr/frr-reload.py"
 _NO_DIFFERENCE = ("Lines To", "===", "frr version", "line vty", "exit")
 """What frr-reload always finds of a file that Proxmox writes, and its own headings."""
+_SEQUENCE = re.compile(r" seq [0-9]+(?= )")
 _PAUSE_S = 0.5
 _WITHIN_S = 15.0
 """Seconds in which FRR has judged all routes of a session anew."""
@@ -169,12 +170,29 @@ def seed(bench: Bench, defect: Defect) -> None:
     """
     if defect.frr:
         for host in bench.hosts:
+            if strange := not_there(defect.frr, bench.vtysh(host, "show running-config")):
+                raise LabError(
+                    f"{host}: without {defect.what}", why=f"no `{strange[0]}`", remedy="see the attack's file"
+                )
             text = "\n".join(("configure", *defect.frr, "end", ""))
             said = bench.sh(host, f"vtysh <<'END'\n{text}END").stdout
             if bad := [line for line in said.splitlines() if line.startswith("%")]:
                 raise LabError(f"{host}: without {defect.what}", why="; ".join(bad), remedy="see the attack's file")
     if defect.rules:
         seeding.seed(bench.twin, Mutant(re.sub(r"\W+", "-", defect.what), defect.what, defect.rules, frozenset()))
+
+
+def not_there(commands: Sequence[str], running: str) -> list[str]:
+    """Return what commands would take away and FRR does not have: to a `no` of such an entry it says nothing.
+
+    Args:
+        commands: Lines of a configuration; `no` and a line takes that line away, without a sequence number any such.
+        running: What FRR runs.
+    """
+    lines = [line.strip() for line in running.splitlines()]
+    there = {*lines, *(_SEQUENCE.sub("", line) for line in lines)}
+    taken = [line.removeprefix("no ") for line in commands if line.startswith("no ")]
+    return [line for line in taken if line not in there]
 
 
 def put_back(bench: Bench) -> None:
