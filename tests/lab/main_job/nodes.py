@@ -84,6 +84,24 @@ def inside(dev: Twin, name: str, script: str, *, check: bool = True) -> str:
     return dev.lab.access.run(dev.host_of(name), line, stdin=script, check=check).stdout
 
 
+_ADVERTISE = """
+import socket, struct, sys
+address, card = sys.argv[1:]
+mac = bytes.fromhex(open(f"/sys/class/net/{card}/address").read().strip().replace(":", ""))
+wire = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+wire.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+wire.bind((address, 0, 0, socket.if_nametoindex(card)))
+override = struct.pack("!BBHI", 136, 0, 0, 0x20000000) + socket.inet_pton(socket.AF_INET6, address)
+wire.sendto(override + bytes((2, 1)) + mac, ("ff02::1", 0, 0, socket.if_nametoindex(card)))
+"""
+
+
+def take_over(dev: Twin, name: str, address: str) -> None:
+    """Give a node an IPv6 address that another had, and have it say so to all (RFC 4861, 7.2.6), as Talos does."""
+    script = f"ip address add {address}/128 dev eth0 nodad; exec python3 - {address} eth0 <<'END'\n{_ADVERTISE}END"
+    inside(dev, name, script)
+
+
 def took(what: Callable[[], bool], within_s: float) -> float:
     """Wait until something is so; returns the seconds that it took."""
     began = time.monotonic()

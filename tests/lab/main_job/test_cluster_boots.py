@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.lab.main_job.nodes import established, inside, neighbour, node, pinged, took
+from tests.lab.main_job.nodes import established, inside, neighbour, node, pinged, take_over, took
 from tests.lab.main_job.standing import await_sessions_back
 from trellis.lab.twin import Twin
 
@@ -52,17 +52,15 @@ def test_an_address_that_control_planes_share_is_nobodys_source(dev: Twin) -> No
     """Incident I13: the address that several nodes had in turn became their sessions' source, and one came up."""
     vip = str(next(address for address in node(dev, "solcp01").shared if address.version == 6))
     before = {name: neighbour(dev, name)["connectionsEstablished"] for name in CONTROLPLANES}
-    take = f"ip address add {vip}/128 dev eth0 nodad; ndsend {vip} eth0 2>/dev/null || ping -q -c 1 -I {vip} {{}}"
-    gateway = dev.site.vnets[node(dev, "solcp01").vnet].subnets.ipv6.gateway
     try:
         for holder in CONTROLPLANES:
-            inside(dev, holder, take.format(gateway), check=False)
+            take_over(dev, holder, vip)
             # The session is made anew while it has the address: a speaker that chose by itself would choose this one.
             bird(dev, holder, "restart uplink")
             took(lambda name=holder: established(dev, name), 20)  # type: ignore[misc]
             assert neighbour(dev, holder)["hostForeign"] == str(node(dev, holder).ipv6)
             answered = inside(dev, FAST, f"ping -n -c 5 -i 0.2 -W 1 {vip}", check=False)
-            assert " 0% packet loss" in answered or answered.count("bytes from") >= 3, answered
+            assert answered.count("bytes from") >= 3, (holder, answered)
             inside(dev, holder, f"ip address del {vip}/128 dev eth0")
     finally:
         for name in CONTROLPLANES:
