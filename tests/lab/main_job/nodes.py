@@ -84,6 +84,12 @@ def inside(dev: Twin, name: str, script: str, *, check: bool = True) -> str:
     return dev.lab.access.run(dev.host_of(name), line, stdin=script, check=check).stdout
 
 
+def behind_the_edge(dev: Twin, command: str) -> str:
+    """Run a command behind the edge, whatever its end; returns what it printed."""
+    inside = ["ip", "netns", "exec", network.namespace_of(dev.stack, "upstream"), *command.split()]
+    return subprocess.run(inside, capture_output=True, text=True, check=False, timeout=30).stdout
+
+
 _ADVERTISE = """
 import socket, struct, sys
 address, card = sys.argv[1:]
