@@ -40,7 +40,7 @@ scenarios: setup ## What takes the lab minutes each: a leak opened and closed, a
 down: ## Take the demo's lab down
 	@$(TRELLIS) lab down
 
-check: setup ## Lint, types and everything fast (under 60 s)
+check: setup ## Lint, types and everything fast (a minute and a half on two cores)
 	@# At the same time, since tests often wait; what lint says is kept until they are done.  Either one fails both.
 	said="$$(mktemp)"
 	trap 'rm -f "$$said"' EXIT
@@ -65,7 +65,7 @@ fast: setup
 properties: setup ## The two long property runs, 100000 cases each: text in any field, entries in any order (~25 min)
 	@nice -n 10 $(PYTEST) -q -n 2 --cases 100000 --timeout 0 $(PROPERTIES)
 
-test: check slow ## Everything fast, then scratch FRR, the engine, and the lab's main job (under 15 minutes)
+test: check slow ## Everything fast, then scratch FRR, the engine, and the lab's main job (half an hour)
 
 slow: setup
 	@tools/setup.sh slow
