@@ -75,8 +75,8 @@ def restore(paths: list[str], before: backups.Backup) -> None:
     if set(frr.DAEMON_FILES) & set(back):
         # Should this fail, the running configuration will show it.
         _failures(lambda: frr.start_missing(RELOAD_BACK_S))
-    _failures(lambda: frr.wait_alive(frr.needed(()), frr.CRASHED_DAEMON_S))
-    problems += _reload_until_as_before(before.running)
+    alive = not _failures(lambda: frr.wait_alive(frr.needed(()), frr.CRASHED_DAEMON_S))
+    problems += _run_as_before(before.running, alive=alive)
     if problems:
         raise Fault(
             "the host is not as it was",
@@ -106,15 +106,21 @@ def put_files_back(paths: list[str], before: backups.Backup) -> list[str]:
     return [*back, *(path for path in lost if path not in back)]
 
 
-def _reload_until_as_before(running: str) -> list[str]:
-    """Reload, reload again, restart: until FRR runs what it ran; what failed, or nothing."""
+def _run_as_before(running: str, *, alive: bool) -> list[str]:
+    """Reload, reload again, restart: until FRR runs what it ran; what failed, or nothing.
+
+    Where a daemon is gone for good, only a restart brings it back, and vtysh prints its lines all the same: mgmtd has
+    them.  watchfrr brings back one daemon at a time, and waits up to 9 minutes for one that it started (measured: a
+    bgpd whose `vtysh -b` hung, and a zebra that crashed meanwhile).
+    """
+    reloaded = partial(reload_text, running, RELOAD_BACK_S)
     tried: list[str] = []
-    for attempt in (
-        partial(reload_text, running, RELOAD_BACK_S),
-        partial(reload_text, running, RELOAD_BACK_S),
-        _restart,
-    ):
-        failures = _failures(attempt, partial(frr.await_running, running, []))
+    for attempt in (reloaded, reloaded, _restart) if alive else (_restart,):
+        failures = _failures(
+            attempt,
+            partial(frr.wait_alive, frr.needed(()), frr.CRASHED_DAEMON_S),
+            partial(frr.await_running, running, []),
+        )
         if not failures:
             return []
         tried += failures
