@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -105,11 +106,14 @@ def test_a_lab_that_does_not_come_back_costs_its_own_defect_and_the_rest_but_not
         return Outcome(of, defect, ("accepted",), (), 0, 1.0)
 
     monkeypatch.setattr(defects, "_whole", whole)
+    guards: list[str] = []
+    monkeypatch.setattr(defects.seeding, "unguarded", lambda _: nullcontext(guards.append("off")))
     told: list[str] = []
     found = defects.run(Bench(twin=None, say=told.append), [attack])  # type: ignore[arg-type]
     assert [outcome.noticed for outcome in found] == [True, False, False]
     assert "mallory is missing" in found[1].strange[0]
     assert found[2].strange == ("not tried: the lab is not whole",)
+    assert guards == ["off"], "a guard puts a rule back while it is tried without it"
     assert "mallory is missing" in told[-1]
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _VICTIM = "alice"
 _NEXT_DOOR = ("mallory", "trent")
 """A declared guest and a stranger on alice's VNet, on her host."""
+_DIALS_S = 25
+"""The kernel gives a neighbour up 8 s after its last word, and FRR keeps one Idle for seconds that fails to connect."""
 _RULES = ("R7 address", "R7 other address", "R7 ND", "R7 ARP", "R7 MAC", "R7 port", "R7 tags")
 
 
@@ -30,20 +32,25 @@ def while_off(trial: Trial) -> None:
     for name in _NEXT_DOOR:
         bench.end_speakers(name)
         bench.inside(name, f"ip address add {alice.source}/64 dev eth0 nodad; ip address add {alice.ipv4}/24 dev eth0")
-        _dial_as_alice(trial, name, name, said)
+        _dial_as_alice(trial, name, name, said, bench.place(name).mac)
     bench.inside(
         "trent", f"ip link set dev eth0 down; ip link set dev eth0 address {alice.mac}; ip link set dev eth0 up"
     )
     bench.inside("trent", f"ip address replace {alice.source}/64 dev eth0 nodad", check=False)
     time.sleep(1)
-    _dial_as_alice(trial, "trent", "trent with her MAC", said)
+    _dial_as_alice(trial, "trent", "trent with her MAC", said, alice.mac)
     trial.noted["at edge"] = loopback in bench.edge.vtysh(f"show bgp ipv6 unicast {loopback} json")
 
 
-def _dial_as_alice(trial: Trial, name: str, who: str, said: list[bytes]) -> None:
+def _dial_as_alice(trial: Trial, name: str, who: str, said: list[bytes], mac: str) -> None:
+    """Say to everybody that her address is here, and dial for longer than a neighbour's entry and its Idle state last."""
     bench = trial.bench
     alice = bench.place(_VICTIM)
-    asked = dialling.asked(bench.place(name), {who: said}, source=alice.source, asn=alice.asn, linger_s=8, again_s=1.0)
+    here = frames.neighbour_advertisement(alice.source, mac, alice.source)
+    packets.send(bench, name, [frames.ethernet(frames.ALL_NODES[0], mac, frames.IPV6, here)], rounds=3)
+    asked = dialling.asked(
+        bench.place(name), {who: said}, source=alice.source, asn=alice.asn, linger_s=_DIALS_S, again_s=1.0
+    )
     dialling.note(trial, who, dialling.dial(bench, name, asked))
 
 
