@@ -43,7 +43,7 @@ def while_off(trial: Trial) -> None:
 
 
 def _dial_as_alice(trial: Trial, name: str, who: str, said: list[bytes], mac: str) -> None:
-    """Say to everybody that her address is here, and dial for longer than a neighbour's entry and its Idle state last."""
+    """Say to everybody that her address is here, and dial for longer than what is known of her lasts."""
     bench = trial.bench
     alice = bench.place(_VICTIM)
     here = frames.neighbour_advertisement(alice.source, mac, alice.source)
