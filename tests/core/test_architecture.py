@@ -39,7 +39,7 @@ WRONG = {
     "The lab judges what it did not help to make": [
         ("trellis/lab/errors.py", "import trellis.render"),
         ("trellis/lab/proxmox/node/versions.py", "from trellis import pve"),
-        ("trellis/lab/routeros/router.py", "from trellis.routeros import delegations"),
+        ("trellis/lab/routeros/router.py", "import trellis.routeros.delegations"),
     ],
     "The agent runs on a host with Python alone": [
         ("trellis/agent/report.py", "import yaml"),

@@ -56,6 +56,7 @@ WHOLE: Data = {
             "loopback": {"ipv4": "10.255.0.251", "ipv6": "fd00:0:0:ffff::fff1"},
             "accepts": ["192.168.70.0/24", "fd00:70::/64"],
             "md5": "edge-key",
+            "rest_api": {"endpoint": "https://10.255.0.251:443", "certificate": "5e" * 32, "user": "prefix-reader"},
         }
     },
     "zones": {

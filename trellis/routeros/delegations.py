@@ -103,7 +103,7 @@ def _of_prefix(edge: str, pool: str, path: str, text: str) -> Iterator[Refusal]:
 
 def _parsed(text: str) -> IPv6Network | None:
     try:
-        return IPv6Network(text, strict=False)
+        return None if "%" in text else IPv6Network(text, strict=False)
     except ValueError:
         return None
 

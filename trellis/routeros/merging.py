@@ -16,11 +16,11 @@ from trellis.site.delegated import DelegatedPrefix, Prefixes, VnetPrefixes
 
 
 @dataclass(frozen=True, slots=True)
-class Delegation:
-    """What is known of a VNet's delegation.
+class Answered:
+    """What the router answered for a VNet.
 
     Attributes:
-        prefix: What the router has for it; None while the delegation is lost.
+        prefix: The prefix of its pool; None while the delegation is lost.
         valid_lifetime_s: How long guests remember a prefix.
     """
 
@@ -43,26 +43,26 @@ class Drift:
     delegated: IPv6Network | None
 
 
-def merged(known: Prefixes, delegations: Mapping[str, Delegation], now: datetime) -> Prefixes:
+def merged(known: Prefixes, answered: Mapping[str, Answered], now: datetime) -> Prefixes:
     """Return what the prefix file shall hold.
 
     Args:
         known: What it holds.
-        delegations: By VNet, all that have a delegation; others have no place in the file.
+        answered: By VNet, all that have a delegation; others have no place in the file.
         now: When the router said so.
     """
-    live = {found.prefix for found in delegations.values() if found.prefix is not None}
+    live = {found.prefix for found in answered.values() if found.prefix is not None}
     return known.model_copy(
         update={
             "vnets": {
                 vnet: _merged(known.vnets.get(vnet, VnetPrefixes()), found, live, now)
-                for vnet, found in sorted(delegations.items())
+                for vnet, found in sorted(answered.items())
             }
         }
     )
 
 
-def _merged(known: VnetPrefixes, found: Delegation, live: set[IPv6Network], now: datetime) -> VnetPrefixes:
+def _merged(known: VnetPrefixes, found: Answered, live: set[IPv6Network], now: datetime) -> VnetPrefixes:
     deprecated = tuple(one for one in known.deprecated if one.prefix not in live)
     if known.current is not None and known.current not in live:
         # A begun second counts as a whole one: no guest remembers it for longer.

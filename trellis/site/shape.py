@@ -135,7 +135,7 @@ def _refusal(path: str, detail: ErrorDetails) -> Refusal:
     if detail["type"] == "refusal":
         return Refusal(path, value, context["rule"], context["why"], context["remedy"])
     if detail["type"] == "extra_forbidden":
-        return Refusal(path, value, *foreign.answer(str(detail["loc"][-1])))
+        return Refusal(path, value, *foreign.answer(*map(str, reversed(detail["loc"][-2:]))))
     rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
     return Refusal(path, value, rule.format_map(_Blank(context)), why, remedy)
 
