@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trellis.site.checks import check, dangling
+from trellis.site.delegated import with_prefixes
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal, SiteRefused
 from trellis.site.remaining import Misfit, Remaining
@@ -25,7 +26,7 @@ def load_site(data: Mapping[str, Any]) -> Site:
     """Return the site that ``data`` describes.
 
     Args:
-        data: The object under ``trellis:site``, as JSON types.
+        data: The object under ``trellis:site``, as JSON types, with what its prefix file says (``with_prefixes``).
 
     Raises:
         SiteRefused: With every reason at once.
@@ -48,16 +49,17 @@ def load_site(data: Mapping[str, Any]) -> Site:
     raise SiteRefused(refusals)
 
 
-def site_of_stack(text: str | bytes) -> Site:
+def site_of_stack(text: str | bytes, prefixes: str | bytes | None = None) -> Site:
     """Return the site in the text of a ``Pulumi.<stack>.yaml``.
 
     Args:
         text: The stack file.
+        prefixes: The prefix file beside it, ``Prefixes.<stack>.yaml``; None where there is none.
 
     Raises:
         SiteRefused: If the file cannot be read, holds a secret in the clear or no site, or the site is refused.
     """
-    return load_site(site_data_of_stack(text))
+    return load_site(with_prefixes(site_data_of_stack(text), prefixes))
 
 
 def _dangling(refusal: Refusal) -> Misfit:
