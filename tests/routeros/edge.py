@@ -22,7 +22,7 @@ FACE = Face(
     password=PASSWORD,
     leases=tuple(Lease(pool, f"wan6-{pool[3:]}", (prefix,)) for pool, prefix in PREFIXES.items()),
 )
-QUICK = Patience(attempt_s=5.0, attempts=3, pause_s=0.01)
+QUICK = Patience(attempt_s=20.0, attempts=3, pause_s=0.01)
 
 
 def router(served: Served, password: str = PASSWORD) -> Router:

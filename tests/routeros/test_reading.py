@@ -115,7 +115,7 @@ def test_a_router_that_does_not_end_its_answer_is_given_up(edge: Served, kind: s
     edge.face.become(failing(kind, path=path))
     started = time.monotonic()
     (refusal,) = refused(router(edge), ONCE).refusals
-    assert time.monotonic() - started < ONCE.longest_s() + 0.5
+    assert time.monotonic() - started < ONCE.longest_s() + 1.5
     assert refusal.path == f"GET /rest/{path}"
     assert refusal.rule == "an edge answers in time, both questions and the handshake together"
 
@@ -125,7 +125,7 @@ def test_a_handshake_that_never_ends_is_given_up() -> None:
         started = time.monotonic()
         asked = Router("edge1", f"https://127.0.0.1:{mute.getsockname()[1]}", "0" * 64, "trellis", PASSWORD)
         assert "in time" in refused(asked, ONCE).refusals[0].rule
-        assert time.monotonic() - started < ONCE.longest_s() + 0.5
+        assert time.monotonic() - started < ONCE.longest_s() + 1.5
 
 
 @pytest.mark.parametrize("path", ["ipv6/pool", "ipv6/dhcp-client"])
@@ -141,7 +141,7 @@ def test_an_answer_that_is_cut_off_is_none(edge: Served, kind: str, path: str) -
 def test_what_passes_is_asked_again(edge: Served, kind: str) -> None:
     edge.face.become(failing(kind, times=2))
     said: list[str] = []
-    assert read(router(edge), POOLS, replace(QUICK, attempt_s=0.5), said.append) == FOUND
+    assert read(router(edge), POOLS, replace(QUICK, attempt_s=2.0 if kind == "hang" else 10.0), said.append) == FOUND
     assert len(said) == 2
 
 
