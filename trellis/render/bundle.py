@@ -91,6 +91,7 @@ class Bundle:
         nftables: Path of the file with the host's table, if it gets one.
         units: Units among the files that are enabled.
         read_by: Units that read files of it, each with these; they are told when one changes.
+        frr_advertises_on: VNets on which FRR advertises the host to guests.
         preconditions: What the host must have already.
         loopbacks: The interface of the host's loopbacks; None where they are not ours to make.
         secrets: Names of the secrets whose placeholders stand in its text, sorted.
@@ -112,6 +113,7 @@ class Bundle:
     nftables: str | None = None
     units: tuple[str, ...] = ()
     read_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    frr_advertises_on: tuple[str, ...] = ()
     preconditions: Preconditions = NOTHING_NEEDED
     loopbacks: Loopbacks | None = None
     secrets: tuple[str, ...] = ()
@@ -201,6 +203,7 @@ def _bundle(
         nftables=FIREWALL,
         units=(PurePosixPath(FIREWALL_UNIT).name,),
         read_by=((RADVD_UNIT, (RADVD_CONF,)),) if needs_radvd(host) else (),
+        frr_advertises_on=tuple(told.vnet for told in host.advertised if told.sender == "frr"),
         secrets=secrets_of(host),
         replaces=host.replaces,
     )

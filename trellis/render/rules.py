@@ -25,7 +25,6 @@ _STATIC = re.compile(r"(ip|ipv6) route (?!(0\.0\.0\.0/0|::/0) ).*")
 _LEAKED = re.compile(r"(ip|ipv6) route \S+ (?P<vrf>vrf_\S+) nexthop-vrf (?P=vrf)")
 _SILENCING = r"ipv6 nd ra-lifetime 0|ipv6 nd prefix \S+ off-link no-autoconfig"
 _ADVERTISING = re.compile(rf"(?!({_SILENCING})$)(no )?ipv6 nd .*")
-_STANZA = re.compile(r"^interface (\S+)\n((?: .*\n)*)", re.MULTILINE)
 _TOLD = re.compile(r"^interface (\S+)$", re.MULTILINE)
 """An interface of radvd's."""
 
@@ -103,15 +102,16 @@ def _statements(bundle: Bundle) -> Iterator[Violation]:
 
 
 def _advertisements(bundle: Bundle) -> Iterator[Violation]:
-    """Yield what FRR advertises where it does not say that it does, and where radvd does too."""
+    """Yield what FRR advertises where nobody asked for it, and where radvd does too."""
+    interface = ""
+    for line in _lines(bundle.text(FRR_CONF)):
+        if line == "exit" or line.startswith("interface "):
+            interface = line.removeprefix("interface ")
+        if _ADVERTISING.fullmatch(line) and interface not in bundle.frr_advertises_on:
+            yield Violation("R13", bundle.host, f"'{line}'", "advertisements are per VNet and opt-in")
     told = {name for file in bundle.files if file.path == RADVD_CONF for name in _TOLD.findall(file.text)}
-    for name, body in _STANZA.findall(bundle.text(FRR_CONF)):
-        lines = _lines(body)
-        if "no ipv6 nd suppress-ra" not in lines:
-            for line in filter(_ADVERTISING.fullmatch, lines):
-                yield Violation("R13", bundle.host, f"'{line}'", "advertisements are per VNet and opt-in")
-        elif name in told:
-            yield Violation("R13", bundle.host, f"FRR and radvd advertise on {name}", "guests hear two that differ")
+    for name in sorted(told & set(bundle.frr_advertises_on)):
+        yield Violation("R13", bundle.host, f"FRR and radvd advertise on {name}", "guests hear two that differ")
 
 
 def _lines(text: str) -> list[str]:
