@@ -4,6 +4,7 @@ import pulumi
 import pulumi_proxmoxve
 
 from components.host import Host, Login
+from components.prefixes import prefix_file
 from components.recorded import few_frames
 from components.rollout import Rollout
 from components.router import Router
@@ -13,11 +14,11 @@ from components.talos import bootstrapped
 from components.tenancy import tenancy
 from trellis.plan import plan
 from trellis.render import render
-from trellis.site import SiteRefused, load_site
+from trellis.site import SiteRefused, load_site, with_prefixes
 
 config = pulumi.Config("trellis")
 try:
-    site = load_site(config.require_object("site"))
+    site = load_site(with_prefixes(config.require_object("site"), prefix_file()))
     planned = plan(site)
     bundles = render(planned)
     values = given_secrets(config, bundles)

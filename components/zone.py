@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 
 import pulumi
@@ -80,13 +80,28 @@ class Vnet(pulumi.ComponentResource):
         )
         subnets = [
             pve_subnet.Subnet(
-                f"{name}-ipv{ip_network(subnet.cidr).version}",
+                f"{name}-{label}",
                 vnet=vnet.id,
                 cidr=subnet.cidr,
                 gateway=subnet.gateway,
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[*after, made], delete_before_replace=True),
             )
-            for subnet in vnet.subnets
+            for label, subnet in _labelled(vnet.subnets)
         ]
         self.objects: tuple[pulumi.Resource, ...] = (made, *subnets)
         self.register_outputs({"vni": vnet.tag})
+
+
+def _labelled(subnets: Sequence[pve.Subnet]) -> Iterator[tuple[str, pve.Subnet]]:
+    """Yield each subnet with its name: the first of a family by that, a delegated one by its prefix.
+
+    So one that comes is made before the one that it replaces is deleted, and one that is deprecated stays what it is.
+    """
+    seen: set[int] = set()
+    for subnet in subnets:
+        network = ip_network(subnet.cidr)
+        if network.version in seen:
+            yield str(network.network_address).rstrip(":").replace(":", "-"), subnet
+        else:
+            seen.add(network.version)
+            yield f"ipv{network.version}", subnet

@@ -11,7 +11,7 @@ from typing import Any
 
 from trellis.plan import Plan, plan
 from trellis.render import Bundle, render
-from trellis.site import Site, load_site, site_data_of_stack
+from trellis.site import Site, load_site, site_data_of_stack, with_prefixes
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -27,8 +27,11 @@ EXAMPLES = {
 
 
 def site_data(name: str) -> dict[str, Any]:
-    """Return the raw site of an example, fresh, so that a test may change it."""
-    return site_data_of_stack(EXAMPLES[name].read_text(encoding="utf-8"))
+    """Return the raw site of an example with its delegated prefixes, fresh, so that a test may change it."""
+    stack = EXAMPLES[name]
+    prefixes = stack.with_name(stack.name.replace("Pulumi.", "Prefixes.", 1))
+    text = prefixes.read_text(encoding="utf-8") if prefixes.exists() else None
+    return with_prefixes(site_data_of_stack(stack.read_text(encoding="utf-8")), text)
 
 
 @cache

@@ -84,6 +84,16 @@ def suffix_address(prefix: IPv4Network | IPv6Network, suffix: int) -> IPv4Addres
     return prefix.network_address + int(str(suffix), 16)
 
 
+def in_prefix(prefix: IPv6Network, address: IPv6Address) -> IPv6Address:
+    """Return the address in ``prefix``, a /64, whose last 64 bits are those of ``address``.
+
+    Args:
+        prefix: A delegated prefix.
+        address: The same owner's address in its VNet's own subnet.
+    """
+    return prefix.network_address + (int(address) & (2**64 - 1))
+
+
 def pod_block(pool: Network, node_length: int, index: int) -> Network:
     """Return block number ``index`` of a pod pool.
 

@@ -28,6 +28,7 @@ WRONG = {
         ("trellis/allocate.py", "from urllib.request import urlopen"),
         ("trellis/contract/reading.py", "import pulumi"),
         ("trellis/site/schema.py", "import trellis.agent.normalise"),
+        ("trellis/plan/policy.py", "import trellis.routeros.merging"),
     ],
     "Site, then plan, then render, then components": [
         ("trellis/site/load.py", "import trellis.plan"),
@@ -38,6 +39,7 @@ WRONG = {
     "The lab judges what it did not help to make": [
         ("trellis/lab/errors.py", "import trellis.render"),
         ("trellis/lab/proxmox/node/versions.py", "from trellis import pve"),
+        ("trellis/lab/routeros/router.py", "import trellis.routeros.delegations"),
     ],
     "The agent runs on a host with Python alone": [
         ("trellis/agent/report.py", "import yaml"),

@@ -47,14 +47,15 @@ def test_the_committed_schema_is_current() -> None:
 def test_the_schema_knows_every_key_of_a_site() -> None:
     schema = json.loads(schema_text())
     site = _resolved(schema, schema["properties"]["config"]["properties"][CONFIG_KEY])
-    assert site["properties"].keys() == Site.model_fields.keys()
+    assert site["properties"].keys() == Site.model_fields.keys() - {"delegated"}, "that stands in the prefix file"
     assert site["additionalProperties"] is False
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_is_a_file_that_the_schema_describes(example: str) -> None:
     schema = json.loads(schema_text())
-    document = {"config": {CONFIG_KEY: site_data(example)}, "encryptionsalt": "v1:..."}
+    site = {key: value for key, value in site_data(example).items() if key != "delegated"}
+    document = {"config": {CONFIG_KEY: site}, "encryptionsalt": "v1:..."}
     assert _unknown(schema, schema, document, "") == []
     document["config"][CONFIG_KEY]["zones"]["x1"] = {"mtus": 1}
     assert _unknown(schema, schema, document, "") == [".config.trellis:site.zones.x1.mtus"]

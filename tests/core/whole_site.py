@@ -56,6 +56,7 @@ WHOLE: Data = {
             "loopback": {"ipv4": "10.255.0.251", "ipv6": "fd00:0:0:ffff::fff1"},
             "accepts": ["192.168.70.0/24", "fd00:70::/64"],
             "md5": "edge-key",
+            "rest_api": {"endpoint": "https://10.255.0.251:443", "certificate": "5e" * 32, "user": "prefix-reader"},
         }
     },
     "zones": {
@@ -80,6 +81,8 @@ WHOLE: Data = {
                 "ipv6": {"prefix": "fd00:101::/64", "gateway": "fd00:101::fffe"},
             },
             "guest_bgp": {"enabled": True, "mode": "open", "md5": "vnet-key", "classes": ["internal", "tenant"]},
+            "delegation": {"pool": "pd-v101", "edge": "edge1"},
+            "router_advertisements": {"resolvers": ["2620:fe::fe"]},
         },
         "vnet2": {
             "zone": "zone2",
@@ -99,6 +102,7 @@ WHOLE: Data = {
             "announces": ["10.101.0.106/32", "fd00:101::106/128"],
             "speaker": "frr",
             "resilience": "restart",
+            "global_address": "none",
         }
     },
     "clusters": {
@@ -133,6 +137,7 @@ WHOLE: Data = {
                     "loopback": {"ipv4": "10.101.254.11", "ipv6": "fd00:101:fe::11"},
                     "resilience": "fast_failure",
                     "pod_block": 0,
+                    "global_address": "static",
                 }
             },
         }
@@ -141,6 +146,12 @@ WHOLE: Data = {
     "firewall": {
         "service1": {"vnets": ["vnet1"], "protocol": "udp", "ports": [123]},
         "service2": {"vnets": ["vnet2"], "protocol": "tcp", "ports": [8006], "to": ["10.10.0.2/32", "fd00:10::/64"]},
+    },
+    "delegated": {
+        "vnet1": {
+            "current": "2600:1700:ab1a:500e::/64",
+            "deprecated": [{"prefix": "2600:1700:ab1a:400e::/64", "remove_after": "2026-12-01T00:00:00Z"}],
+        },
     },
 }
 

@@ -1,9 +1,10 @@
 """Errors as data: each file here says how to spoil a site and which message a person must get.
 
 A file holds either ``base`` with ``set`` (path: value) and ``remove`` (paths), or ``text``, the text of a whole stack
-file; then ``expect``, the exact message, always last.  What no site can bring about, a defect of a template can: a
-file may add ``templates``, for each template of ``templates/`` the pieces of it that are replaced.  A name that begins
-with a number is that case of the list of bad inputs, 01-90.
+file; ``prefixes``, what the prefix file beside it says, as an object or as text; then ``expect``, the exact message,
+always last.  What no site can bring about, a defect of a template can: a file may add ``templates``, for each template
+of ``templates/`` the pieces of it that are replaced.  A name that begins with a number is that case of the list of bad
+inputs, 01-90.
 
 ``pytest tests/errors --update-golden`` writes ``expect`` anew; review it as you would any text that is written for
 people.  ``python -m tests.errors 49`` runs `trellis plan` on the stack file of each case of that number.
@@ -56,10 +57,18 @@ class Case:
         text: str = yaml.dump(stack, Dumper=_Dumper, sort_keys=False, width=1000)
         return text
 
+    def prefix_file(self) -> str | None:
+        """Return the text of the prefix file beside it; None where there is none."""
+        said = self.document.get("prefixes")
+        if said is None or isinstance(said, str):
+            return said
+        text: str = yaml.dump(said, Dumper=_Dumper, sort_keys=False, width=1000)
+        return text
+
     def load(self) -> None:
         """Load, plan and render the spoiled site, as the program does; it is expected to be refused."""
         with self.templates():
-            render(plan(site_of_stack(self.stack_file())))
+            render(plan(site_of_stack(self.stack_file(), self.prefix_file())))
 
     @contextmanager
     def templates(self) -> Iterator[None]:
@@ -97,7 +106,8 @@ def read(path: Path) -> Case:
         path: One of ``CASES``.
     """
     document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    known = {"text", "expect"} if "text" in document else {"base", "set", "remove", "templates", "expect"}
+    known = {"text"} if "text" in document else {"base", "set", "remove", "templates"}
+    known |= {"prefixes", "expect"}
     assert document.keys() <= known, f"{path.name}: unknown keys {document.keys() - known}"
     return Case(path, document, (document.get("expect") or "").rstrip("\n"))
 

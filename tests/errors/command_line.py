@@ -36,6 +36,9 @@ def plan_of_case(case: Case, folder: Path) -> Done:
     """
     file = folder / f"Pulumi.{case.path.stem}.yaml"
     file.write_text(case.stack_file(), encoding="utf-8", newline="")
+    prefixes = case.prefix_file()
+    if prefixes is not None:
+        (folder / f"Prefixes.{case.path.stem}.yaml").write_text(prefixes, encoding="utf-8", newline="")
     return plan_of_file(file, case)
 
 

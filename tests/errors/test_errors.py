@@ -140,7 +140,7 @@ def test_what_pulumi_hands_over_is_unicode_as_well() -> None:
 
 
 def test_every_shape_that_the_loader_words_has_a_file_here() -> None:
-    from trellis.site.load import _SHAPES  # noqa: PLC0415 - the table is the loader's own
+    from trellis.site.shape import _SHAPES  # noqa: PLC0415 - the table is the loader's own
 
     every_message = "\n".join(read(path).expect for path in CASES)
     unused = [kind for kind, (rule, _, _) in _SHAPES.items() if re.split(r"\{", rule)[0].strip() not in every_message]

@@ -20,6 +20,7 @@ from trellis.cli import (
     lab,
     monitoring,
     observe,
+    prefixes,
     reach,
     serve,
     verify,
@@ -48,6 +49,7 @@ monitoring.add_to(app)
 serve.add_to(observe.app)
 app.add_typer(observe.app, name="observe")
 app.add_typer(guests.app, name="guests")
+app.add_typer(prefixes.app, name="prefixes")
 app.add_typer(verify.app, name="verify")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bench.app, name="bench")

@@ -38,4 +38,24 @@ def stack_file(stack: str, file: Path | None) -> Path:
 
 def read_site(stack: str, file: Path | None) -> Site:
     """Return the site of a stack; see `stack_file` for the arguments."""
-    return site_of_stack(stack_file(stack, file).read_bytes())
+    found = stack_file(stack, file)
+    return site_of_stack(found.read_bytes(), read_prefix_file(found))
+
+
+def prefix_file(stack_file: Path) -> Path:
+    """Return where the prefix file of a stack is, if it has one: beside ``Pulumi.X.yaml`` it is ``Prefixes.X.yaml``.
+
+    Args:
+        stack_file: The stack's file, whatever it is called.
+    """
+    return stack_file.with_name(f"Prefixes.{stack_file.name.removeprefix('Pulumi.')}")
+
+
+def read_prefix_file(stack_file: Path) -> bytes | None:
+    """Return what the prefix file of a stack holds; None where there is none.
+
+    Args:
+        stack_file: The stack's file.
+    """
+    path = prefix_file(stack_file)
+    return path.read_bytes() if path.is_file() else None

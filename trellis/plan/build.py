@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trellis import allocate
 from trellis.plan import wiring
+from trellis.plan.delegated import advertisement, delegated_subnets
 from trellis.plan.firewall import firewall
 from trellis.plan.guest_sessions import limits, peerings_of
 from trellis.plan.hosts import Hosts
@@ -67,6 +68,8 @@ def _vnet(site: Site, name: str, peering: PeeringPlan | None) -> VnetPlan:
         gateways=tuple(str(subnet.gateway) for subnet in subnets),
         peering=peering,
         loopbacks=tuple(str(pool) for pool in (pools.ipv6, pools.ipv4) if pool is not None) if pools else (),
+        delegated=delegated_subnets(site, name),
+        advertisement=advertisement(site, name, heard=peering is not None),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from trellis import allocate
 from trellis.plan import names
+from trellis.plan.delegated import AdvertisementPlan, advertisement, delegated_subnets
 from trellis.plan.firewall_model import FirewallPlan
 from trellis.plan.guest_sessions import Peerings, vrf_instance
 from trellis.plan.leaks import vrf_routes
@@ -30,6 +31,7 @@ class _Carried:
     """What every host needs that carries the same zones."""
 
     silenced: tuple[SilencedInterface, ...]
+    advertised: tuple[AdvertisementPlan, ...]
     sysctls: tuple[tuple[str, str], ...]
 
 
@@ -92,6 +94,7 @@ class Hosts:
             sysctls=carried.sysctls,
             daemons=DAEMONS,
             replaces=host.replaces,
+            advertised=carried.advertised,
         )
 
     def _of_zones(self, zones: Zones) -> _Carried:
@@ -100,8 +103,12 @@ class Hosts:
             vnets = [name for name, vnet in sorted(site.vnets.items()) if vnet.zone in zones]
             # Sessions of guests make FRR advertise routers where they are.
             listening = [name for name in vnets if name in self._peerings]
+            advertised = (advertisement(site, name, heard=name in listening) for name in vnets)
+            told = tuple(found for found in advertised if found is not None)
+            silent = [name for name in listening if name not in {found.vnet for found in told}]
             self._carried[zones] = _Carried(
-                tuple(SilencedInterface(name, (str(site.vnets[name].subnets.ipv6.prefix),)) for name in listening),
+                tuple(SilencedInterface(name, _prefixes(site, name)) for name in silent),
+                told,
                 sysctls(zones, vnets),
             )
         return self._carried[zones]
@@ -124,3 +131,8 @@ class Hosts:
         if key not in self._instances:
             self._instances[key] = vrf_instance(self._site, zone, guests, self._peerings, generated=generated)
         return self._instances[key]
+
+
+def _prefixes(site: Site, vnet: str) -> tuple[str, ...]:
+    """Return the IPv6 prefixes that the interface of a VNet has addresses of."""
+    return str(site.vnets[vnet].subnets.ipv6.prefix), *(found.prefix for found in delegated_subnets(site, vnet))

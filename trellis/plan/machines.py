@@ -25,8 +25,8 @@ class MachinePlan:
 
     Attributes:
         interface: Name of its network card on the VNet, where the site says it.
-        addresses: Its own addresses with their subnets' lengths, IPv4 first.
-        gateways: The anycast gateways, in the order of the addresses.
+        addresses: Its own addresses with their subnets' lengths, IPv4 first, then its global one if it has one.
+        gateways: The anycast gateways, in the order of the addresses; the global one needs none of its own.
         first_metric: Metric of the routes by them, by which it boots.
         loopbacks: Host routes of its loopbacks, IPv4 first.
         extra: Further prefixes that it announces and has.
@@ -89,11 +89,17 @@ def machine_plan(site: Site, guest: AttachedGuest) -> MachinePlan:
     talos = site.clusters[guest.cluster].talos if guest.cluster is not None else None
     held = [(guest.ipv4, subnets.ipv4), (guest.ipv6, subnets.ipv6)]
     there = [(address, subnet) for address, subnet in held if address is not None and subnet is not None]
+    delegated = site.delegated.get(guest.vnet)
+    # One that is deprecated is left as the machine's configuration is applied; hosts still let it pass.
+    now = guest.global_ipv6[:1] if delegated is not None and delegated.current is not None else ()
     return MachinePlan(
         mac=guest.mac,
         mtu=site.zones[guest.zone].mtu,
         interface=talos.interface if talos is not None else None,
-        addresses=tuple(f"{address}/{subnet.prefix.prefixlen}" for address, subnet in there),
+        addresses=(
+            *(f"{address}/{subnet.prefix.prefixlen}" for address, subnet in there),
+            *(f"{address}/64" for address in now),
+        ),
         gateways=tuple(str(subnet.gateway) for _, subnet in there),
         first_metric=FIRST_ROUTE_METRIC_BESIDE_FRR if guest.speaker == "frr" else FIRST_ROUTE_METRIC,
         loopbacks=tuple(map(str, guest.loopbacks)),

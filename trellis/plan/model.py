@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from trellis.plan.delegated import AdvertisementPlan, DelegatedSubnet
 from trellis.plan.filter_model import Policy
 from trellis.plan.firewall_model import FirewallPlan
 from trellis.plan.machines import ClusterPlan, MachinePlan
@@ -200,6 +201,7 @@ class HostPlan:
     sysctls: tuple[tuple[str, str], ...]
     daemons: tuple[str, ...]
     replaces: str | None = None
+    advertised: tuple[AdvertisementPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,8 @@ class VnetPlan:
         gateways: The anycast gateway of each subnet, in the same order.
         peering: The policy for its guests; None where nobody is heard (R8).
         loopbacks: The ranges of its tenant's loopbacks.
+        delegated: Its subnets of prefixes that are delegated to it, the current one first.
+        advertisement: What its guests are told; None where nobody tells them anything.
     """
 
     name: str
@@ -242,6 +246,18 @@ class VnetPlan:
     gateways: tuple[str, ...]
     peering: PeeringPlan | None
     loopbacks: tuple[str, ...] = ()
+    delegated: tuple[DelegatedSubnet, ...] = ()
+    advertisement: AdvertisementPlan | None = None
+
+    @property
+    def every_subnet(self) -> tuple[str, ...]:
+        """Its own subnets and the delegated ones."""
+        return (*self.subnets, *(subnet.prefix for subnet in self.delegated))
+
+    @property
+    def every_gateway(self) -> tuple[str, ...]:
+        """The gateway of each of them, in the same order."""
+        return (*self.gateways, *(subnet.gateway for subnet in self.delegated))
 
     @property
     def listens(self) -> bool:

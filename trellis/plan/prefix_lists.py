@@ -69,7 +69,8 @@ def of_infrastructure(site: Site) -> Iterator[PrefixList]:
 def subnets(site: Site, zones: tuple[str, ...]) -> Iterator[PrefixList]:
     """Yield the lists of the VNets' subnets in ``zones``.
 
-    An entry's number is its VNet's VNI: a VNet that comes or goes changes no other's line.
+    An entry's number is its VNet's VNI: a VNet that comes or goes changes no other's line.  That of a delegated prefix
+    is larger than any VNI, and follows from the prefix.
     """
     found = [(vni(site, name), vnet.subnets) for name, vnet in site.vnets.items() if vnet.zone in zones]
     by_family: dict[IpKeyword, list[PrefixEntry]] = {"ip": [], "ipv6": []}
@@ -77,6 +78,10 @@ def subnets(site: Site, zones: tuple[str, ...]) -> Iterator[PrefixList]:
         for subnet in (pair.ipv4, pair.ipv6):
             if subnet is not None:
                 by_family[KEYWORDS[subnet.prefix.version]].append(PrefixEntry(number, "permit", str(subnet.prefix)))
+    here = (own for name, own in site.delegated.items() if site.vnets[name].zone in zones)
+    delegated = (prefix for own in here for prefix in own.prefixes)
+    entries = (PrefixEntry(_BEYOND_VNIS + _checksum(prefix) % _LEFT, "permit", str(prefix)) for prefix in delegated)
+    by_family["ipv6"] += sorted(entries, key=lambda entry: entry.seq)
     return (PrefixList(family, names.SUBNETS, tuple(own)) for family, own in by_family.items() if own)
 
 
@@ -124,11 +129,20 @@ def _taken(name: str, prefixes: Iterable[AnyNetwork]) -> Iterator[PrefixList]:
     """
     by_family: dict[IpKeyword, list[PrefixEntry]] = {"ip": [], "ipv6": []}
     for prefix, ge, le in map(inside, prefixes):
-        number = crc32(str(prefix).encode()) or 1
+        number = _checksum(prefix) or 1
         by_family[KEYWORDS[prefix.version]].append(PrefixEntry(number, "permit", str(prefix), ge, le))
     for family, entries in by_family.items():
         if entries:
             yield PrefixList(family, name, tuple(sorted(entries, key=lambda entry: entry.seq)))
+
+
+_BEYOND_VNIS = 2**24
+_LEFT = 2**32 - _BEYOND_VNIS
+"""How many numbers FRR has beyond the VNIs."""
+
+
+def _checksum(prefix: AnyNetwork) -> int:
+    return crc32(str(prefix).encode())
 
 
 def _of_lengths(prefix: AnyNetwork, shortest: int, longest: int) -> Iterator[Match]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trellis import allocate
+from trellis.plan.delegated import delegated_subnets
 from trellis.plan.sessions import loopbacks, reflecting, vtep_family
 from trellis.pve import EvpnController, EvpnZone, SdnState, Subnet, Vnet
 from trellis.site.model import Site
@@ -52,10 +53,11 @@ def vni(site: Site, vnet_id: str) -> int:
 def _vnet(site: Site, vnet_id: str) -> Vnet:
     vnet = site.vnets[vnet_id]
     subnets = [subnet for subnet in (vnet.subnets.ipv4, vnet.subnets.ipv6) if subnet is not None]
+    delegated = (Subnet(subnet.prefix, subnet.gateway) for subnet in delegated_subnets(site, vnet_id))
     return Vnet(
         id=vnet_id,
         zone=vnet.zone,
         tag=vni(site, vnet_id),
         alias=vnet.alias or None,
-        subnets=tuple(Subnet(str(subnet.prefix), str(subnet.gateway)) for subnet in subnets),
+        subnets=(*(Subnet(str(subnet.prefix), str(subnet.gateway)) for subnet in subnets), *delegated),
     )

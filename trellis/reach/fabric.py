@@ -147,7 +147,7 @@ class Fabric:
     @cached_property
     def gateways(self) -> dict[Address, VnetPlan]:
         """The VNet of each anycast gateway."""
-        return {_address(gateway): vnet for vnet in self.plan.vnets for gateway in vnet.gateways}
+        return {_address(gateway): vnet for vnet in self.plan.vnets for gateway in vnet.every_gateway}
 
     def networks_at(self, node: str) -> tuple[tuple[LinkPlan, Network], ...]:
         """Return the links of a router whose networks it is attached to, with their networks."""

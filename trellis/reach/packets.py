@@ -94,9 +94,11 @@ class Gate:
             return Check(host, "firewall, to the host", True, "R12", "ICMP")
         if packet.reply and packet.protocol == "tcp":
             return Check(host, "firewall, to the host", True, "R12", "it answers what the host began")
-        near = holds(vnet.subnets, packet.source)
+        pairs = tuple(zip(vnet.every_subnet, vnet.every_gateway, strict=True))
+        near = [subnet for subnet, own in pairs if holds((subnet,), packet.source) and str(packet.target) == own]
         ports = {"tcp": BGP, "udp": BFD}
-        if near and vnet.listens and packet.version == 6 and packet.port == ports[packet.protocol]:
+        heard = vnet.listens and packet.version == 6 and bool(set(near) & set(vnet.subnets))
+        if heard and packet.port == ports[packet.protocol]:
             return Check(host, "firewall, to the host", True, "R8", "guests of this VNet may speak BGP and BFD")
         for service in self._firewall.services:
             if near and not service.to and vnet.name in service.vnets and _is_for(service, packet):

@@ -217,7 +217,7 @@ def announced_by(planned: GuestPlan, version: Version) -> list[tuple[str, str]]:
 
 def subnets_of(vnet: VnetPlan, version: Version) -> tuple[str, ...]:
     """Return the subnets of a VNet of one family."""
-    return tuple(subnet for subnet in vnet.subnets if (":" in subnet) == (version == 6))
+    return tuple(subnet for subnet in vnet.every_subnet if (":" in subnet) == (version == 6))
 
 
 def gateway_of(vnet: VnetPlan, version: Version) -> str | None:

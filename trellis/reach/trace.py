@@ -133,7 +133,7 @@ def addresses(fabric: Fabric, begin: Place, end: Place, version: Version) -> tup
     if begin.kind == "guest" and begin.name == begin.owner:
         guest = fabric.guests[begin.name].guest
         first = guest.ipv4 if version == 4 else guest.ipv6
-        if first is not None and holds(fabric.vnets[guest.vnet].subnets, target):
+        if first is not None and holds(fabric.vnets[guest.vnet].every_subnet, target):
             own = first
     return own, target
 

@@ -94,7 +94,7 @@ class Walk:
         hop = Hop(guest.name, "guest", vnet.name, trail.mtu)
         if self.serves(planned, target):
             yield trail.arrived(replace(hop, table=None))
-        elif holds(vnet.subnets, target):
+        elif holds(vnet.every_subnet, target):
             yield from self._on_link(trail, hop, planned, vnet)
         else:
             taken = self._guests_route(planned, trail.packet)
@@ -145,7 +145,7 @@ class Walk:
     def _on_link(self, trail: Trail, hop: Hop, planned: GuestPlan, vnet: VnetPlan) -> Iterator[Path]:
         """Follow a packet to the guest's own subnet: bridged, past every routing table and their filters."""
         target, host = trail.packet.target, planned.guest.host
-        subnet = next(subnet for subnet in vnet.subnets if holds((subnet,), target))
+        subnet = next(subnet for subnet in vnet.every_subnet if holds((subnet,), target))
         hop = replace(hop, prefix=subnet, learned="connected", next_hops=(str(target),))
         if target in self.fabric.gateways:
             yield from self._to_gateway(trail.then(replace(hop, onward=Onward("bridge", host, trail.mtu))), host, vnet)

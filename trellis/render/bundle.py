@@ -13,7 +13,14 @@ from pathlib import PurePosixPath
 from trellis.plan.model import HostPlan, Plan
 from trellis.pve import Loss, Node, Piece, SdnState, carry_in_router, effective_of_pieces, pve_version
 from trellis.render.firewall import FIREWALL, FIREWALL_UNIT, Firewalls
-from trellis.render.ground import NOTHING_NEEDED, Loopbacks, Preconditions, loopbacks, preconditions
+from trellis.render.ground import (
+    NOTHING_NEEDED,
+    Loopbacks,
+    Preconditions,
+    loopbacks,
+    needs_radvd,
+    preconditions,
+)
 from trellis.render.sound import Soundness
 from trellis.render.stanzas import Stanzas
 from trellis.site.refusal import Refusal, raise_if_any
@@ -26,6 +33,8 @@ DAEMONS_BESIDE_PROXMOX = "/etc/frr/daemons.conf"
 INTERFACES = "/etc/network/interfaces"
 """Proxmox's and the operator's file; the stanzas of the loopbacks in it are ours."""
 SYSCTLS = "/etc/sysctl.d/90-trellis.conf"
+RADVD_CONF = "/etc/radvd.conf"
+RADVD_UNIT = "radvd.service"
 
 # In the order of FRR's own daemons file; zebra, mgmtd and staticd always run.
 _KNOWN_DAEMONS = [
@@ -81,6 +90,8 @@ class Bundle:
         sysctls: Path of the file of kernel settings.
         nftables: Path of the file with the host's table, if it gets one.
         units: Units among the files that are enabled.
+        read_by: Units that read files of it, each with these; they are told when one changes.
+        frr_advertises_on: VNets on which FRR advertises the host to guests.
         preconditions: What the host must have already.
         loopbacks: The interface of the host's loopbacks; None where they are not ours to make.
         secrets: Names of the secrets whose placeholders stand in its text, sorted.
@@ -101,6 +112,8 @@ class Bundle:
     sysctls: str = SYSCTLS
     nftables: str | None = None
     units: tuple[str, ...] = ()
+    read_by: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    frr_advertises_on: tuple[str, ...] = ()
     preconditions: Preconditions = NOTHING_NEEDED
     loopbacks: Loopbacks | None = None
     secrets: tuple[str, ...] = ()
@@ -182,15 +195,26 @@ def _bundle(
             HostFile(SYSCTLS, (stanzas.sysctls(host.sysctls),)),
             HostFile(FIREWALL, firewalls.of_host(host)),
             HostFile(FIREWALL_UNIT, (firewalls.unit,)),
+            *_advertising(stanzas, host),
         ),
         pve_version=host.pve_version,
         pve_network=_pve_network(host),
         base=_base(sdn or SdnState(), host) if host.kind == "pve" else None,
         nftables=FIREWALL,
         units=(PurePosixPath(FIREWALL_UNIT).name,),
+        read_by=((RADVD_UNIT, (RADVD_CONF,)),) if needs_radvd(host) else (),
+        frr_advertises_on=tuple(told.vnet for told in host.advertised if told.sender == "frr"),
         secrets=secrets_of(host),
         replaces=host.replaces,
     )
+
+
+def _advertising(stanzas: Stanzas, host: HostPlan) -> tuple[HostFile, ...]:
+    """Return radvd's configuration where there is something for it to say: it does not start on an empty one."""
+    if not needs_radvd(host):
+        return ()
+    told = tuple(found for found in host.advertised if found.sender == "radvd")
+    return (HostFile(RADVD_CONF, (stanzas.fill("host/radvd.conf.j2", advertised=told),)),)
 
 
 def secrets_of(host: HostPlan) -> tuple[str, ...]:

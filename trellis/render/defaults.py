@@ -60,3 +60,10 @@ def bgp_lines(host: HostPlan) -> tuple[str, ...]:
         host: The host.
     """
     return (*_under_proxmox_header(host), *DEFAULTS[host.frr_version].bgp_lines)
+
+
+PREFIX_LIFETIMES_S = (2592000, 604800)
+"""Valid and preferred lifetime of an advertised prefix that FRR does not print (10.3 and 10.7)."""
+
+ADVERTISEMENT_INTERVAL_S = 600
+"""Interval of router advertisements that FRR does not print; a lifetime it always does."""

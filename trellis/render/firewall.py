@@ -22,7 +22,7 @@ from trellis.render.nftables import (
     service_pass,
     zone_sets,
 )
-from trellis.render.ports import peers, ports
+from trellis.render.ports import own_advertisements, peers, ports
 from trellis.render.stanzas import Stanzas
 
 FIREWALL = "/etc/trellis/firewall.nft"
@@ -75,7 +75,10 @@ class Firewalls:
         key = zones, tuple(planned.guest.name for planned in guests)
         if key not in self._of_guests:
             heard = tuple(vnet for vnet in vnets if vnet.listens)
-            texts = (ports(self._stanzas, heard, guests), peers(self._stanzas, heard)) if heard else ()
+            texts = [ports(self._stanzas, heard, guests), peers(self._stanzas, heard)] if heard else []
+            told = tuple(vnet.name for vnet in vnets if vnet.advertisement is not None)
+            if told:
+                texts.append(own_advertisements(self._stanzas, told, first=not heard))
             self._of_guests[key] = "".join(texts)
         return self._of_zones[zones], self._of_guests[key]
 
@@ -119,6 +122,6 @@ def _own_services(firewall: FirewallPlan, vnets: tuple[VnetPlan, ...]) -> Iterat
     """Yield the services of the host itself: on each VNet, from its subnet to its gateway address."""
     for service in (service for service in firewall.services if not service.to):
         for vnet in (vnet for vnet in vnets if vnet.name in service.vnets):
-            for subnet, gateway in zip(vnet.subnets, vnet.gateways, strict=True):
+            for subnet, gateway in zip(vnet.every_subnet, vnet.every_gateway, strict=True):
                 keyword = KEYWORDS[6 if ":" in subnet else 4]
                 yield service_pass(service, keyword, (gateway,), sources=(subnet,))

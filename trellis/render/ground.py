@@ -13,7 +13,7 @@ from trellis.plan.model import HostPlan, LinkPlan, Plan, ZonePlan
 from trellis.render.stanzas import Stanzas
 
 PACKAGES = ("frr", "frr-pythontools", "nftables")
-"""What every host needs: the daemons, ``frr-reload.py``, and ``nft``."""
+"""What every host needs: the daemons, ``frr-reload.py``, and ``nft``; radvd only one that advertises by it."""
 
 VXLAN_OVERHEAD = {"ipv4": 50, "ipv6": 70}
 """Bytes that VXLAN adds to a packet, by the family of the outer header (RFC 7348)."""
@@ -66,7 +66,12 @@ def preconditions(plan: Plan, host: HostPlan) -> Preconditions:
     """
     zones = tuple(zone for zone in plan.zones if host.name in zone.hosts)
     ends = (needed for link in plan.links for needed in _ends(link, zones, host.name))
-    return Preconditions(PACKAGES, tuple(ends))
+    return Preconditions((*PACKAGES, *(("radvd",) if needs_radvd(host) else ())), tuple(ends))
+
+
+def needs_radvd(host: HostPlan) -> bool:
+    """Return whether ``host`` advertises on a VNet on which FRR does not."""
+    return any(told.sender == "radvd" for told in host.advertised)
 
 
 def loopbacks(stanzas: Stanzas, host: HostPlan) -> Loopbacks:

@@ -92,7 +92,7 @@ def _content(bundle: Bundle) -> dict[str, Any]:
         "timeout_s": TIMEOUT_S,
         "confirm_within_s": bundle.confirm_within_s,
         "sessions_within_s": bundle.sessions_within_s,
-        "units_changed_reload": [],
+        "units_changed_reload": [{"unit": unit, "paths": list(paths)} for unit, paths in bundle.read_by],
         "nftables": bundle.nftables,
         "units": list(bundle.units),
         **_ground(bundle),

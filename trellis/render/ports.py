@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
+from trellis.allocate import in_prefix
 from trellis.plan.model import GuestPlan, VnetPlan
 from trellis.render.nftables import TYPES, NamedSet, both_families, braced, of_version
 from trellis.render.stanzas import Stanzas
@@ -85,10 +86,30 @@ def peers(stanzas: Stanzas, vnets: tuple[VnetPlan, ...]) -> str:
     )
 
 
+def own_advertisements(stanzas: Stanzas, vnets: tuple[str, ...], *, first: bool) -> str:
+    """Return what keeps advertisements, and what asks for them, from going to other hosts and from coming from them.
+
+    Args:
+        stanzas: Fills templates.
+        vnets: Names of the VNets on which hosts advertise.
+        first: Whether nothing before it in the text makes the table.
+    """
+    names = braced(f'"vxlan_{vnet}"' for vnet in vnets)
+    return stanzas.fill("host/advertising.j2", ports=names, first=first)
+
+
 def _sets(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[NamedSet]:
-    owned = {planned.guest.mac: _addresses(planned) for planned in guests}
-    ranges = [range_ for vnet in vnets for range_ in (*vnet.gateways, *vnet.loopbacks)]
-    alone = [address for planned in guests for address in _on_vnet(planned)]
+    made_of = {vnet.name: vnet.subnets[0] for vnet in vnets if vnet.advertisement is not None}
+    owned = {
+        planned.guest.mac: (*_addresses(planned), *_made_by_itself(planned, made_of.get(planned.guest.vnet)))
+        for planned in guests
+    }
+    ranges = [range_ for vnet in vnets for range_ in (*vnet.every_gateway, *vnet.loopbacks)]
+    alone = [
+        address
+        for planned in guests
+        for address in (*_on_vnet(planned), *_made_by_itself(planned, made_of.get(planned.guest.vnet)))
+    ]
     yield from both_families("owned", dict.fromkeys((*ranges, *alone)))
     yield from both_families("subnets", (subnet for vnet in vnets for subnet in vnet.subnets))
     for version, keyword in ((4, "ip"), (6, "ip6")):
@@ -117,14 +138,29 @@ def _addresses(planned: GuestPlan) -> tuple[str, ...]:
 def _on_vnet(planned: GuestPlan) -> tuple[str, ...]:
     """Return a guest's addresses on its VNet, and what it announces beside them."""
     guest = planned.guest
-    own = [str(address) for address in (guest.ipv6, guest.ipv4, *guest.shared) if address is not None]
+    named = (guest.ipv6, guest.ipv4, *guest.shared, *guest.global_ipv6)
+    own = [str(address) for address in named if address is not None]
     return tuple(dict.fromkeys((*own, _link_local(guest.mac), *map(_plain, guest.extra))))
 
 
 def _link_local(mac: str) -> str:
-    """Return the link-local address that a kernel makes of a MAC (RFC 4291, modified EUI-64); routes may lead there."""
+    """Return the link-local address that a kernel makes of a MAC; routes may lead there."""
+    return _of_mac("fe80::/64", mac)
+
+
+def _of_mac(prefix: str, mac: str) -> str:
+    """Return the address in a /64 that a kernel makes of a MAC (RFC 4291, modified EUI-64)."""
     first, *others = bytes.fromhex(mac.replace(":", ""))
-    return str(IPv6Address(bytes((0xFE, 0x80, *[0] * 6, first ^ 2, *others[:2], 0xFF, 0xFE, *others[2:]))))
+    last = bytes((first ^ 2, *others[:2], 0xFF, 0xFE, *others[2:]))
+    return str(in_prefix(IPv6Network(prefix), IPv6Address(int.from_bytes(last))))
+
+
+def _made_by_itself(planned: GuestPlan, subnet: str | None) -> tuple[str, ...]:
+    """Return what a guest makes of its VNet's subnet if that is advertised and its operating system listens.
+
+    What it makes of a delegated prefix nobody knows (RFC 8981), and nobody's own address is there.
+    """
+    return (_of_mac(subnet, planned.guest.mac),) if subnet is not None else ()
 
 
 def _plain(prefix: AnyNetwork) -> str:
@@ -134,11 +170,11 @@ def _plain(prefix: AnyNetwork) -> str:
 
 def _neighbours(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[Neighbour]:
     for vnet in vnets:
-        yield from (Neighbour(hex(int(IPv6Address(gateway))), None) for gateway in vnet.gateways if ":" in gateway)
+        yield from (Neighbour(hex(int(IPv6Address(gateway))), None) for gateway in vnet.every_gateway if ":" in gateway)
     owners: dict[IPv6Address, list[str]] = {}
     for guest in (planned.guest for planned in guests):
         shared = (address for address in guest.shared if address.version == 6)
-        for address in (guest.ipv6, IPv6Address(_link_local(guest.mac)), *shared):
+        for address in (guest.ipv6, IPv6Address(_link_local(guest.mac)), *shared, *guest.global_ipv6):
             owners.setdefault(address, []).append(guest.mac)
     for address, macs in owners.items():
         yield Neighbour(hex(int(address)), macs[0] if len(macs) == 1 else braced(macs))

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from trellis.plan.rules import Violation
-from trellis.render.bundle import FRR_CONF, FRR_CONF_LOCAL, Bundle
+from trellis.render.bundle import FRR_CONF, FRR_CONF_LOCAL, RADVD_CONF, Bundle
 from trellis.render.filter_rules import filter_violations
 
 _MADE_UP = re.compile(
@@ -25,6 +25,8 @@ _STATIC = re.compile(r"(ip|ipv6) route (?!(0\.0\.0\.0/0|::/0) ).*")
 _LEAKED = re.compile(r"(ip|ipv6) route \S+ (?P<vrf>vrf_\S+) nexthop-vrf (?P=vrf)")
 _SILENCING = r"ipv6 nd ra-lifetime 0|ipv6 nd prefix \S+ off-link no-autoconfig"
 _ADVERTISING = re.compile(rf"(?!({_SILENCING})$)(no )?ipv6 nd .*")
+_TOLD = re.compile(r"^interface (\S+)$", re.MULTILINE)
+"""An interface of radvd's."""
 
 _NOT_PRINTED_BACK = (
     # Measured with FRR 10.3 under `frr defaults datacenter`: read, and left out of the running configuration.
@@ -66,7 +68,8 @@ def text_violations(bundle: Bundle) -> tuple[Violation, ...]:
     Args:
         bundle: What the host gets.
     """
-    return (*_merged_whole(bundle), *_statements(bundle), *filter_violations(bundle))
+    found = (_merged_whole(bundle), _statements(bundle), _advertisements(bundle), filter_violations(bundle))
+    return tuple(violation for of_rule in found for violation in of_rule)
 
 
 def _merged_whole(bundle: Bundle) -> Iterator[Violation]:
@@ -93,11 +96,22 @@ def _statements(bundle: Bundle) -> Iterator[Violation]:
             yield Violation(
                 "R12", bundle.host, f"'{line}'", "it would lead out of the VRF by a way that nothing filters"
             )
-        if _ADVERTISING.fullmatch(line):
-            yield Violation("R13", bundle.host, f"'{line}'", "advertisements are per VNet, opt-in, and not FRR's")
     for line in _lines(bundle.text(own)):
         if _DEFAULT.fullmatch(line):
             yield Violation("R14", bundle.host, f"'{line}'", "FRR does not print it back: every reload would repeat it")
+
+
+def _advertisements(bundle: Bundle) -> Iterator[Violation]:
+    """Yield what FRR advertises where nobody asked for it, and where radvd does too."""
+    interface = ""
+    for line in _lines(bundle.text(FRR_CONF)):
+        if line == "exit" or line.startswith("interface "):
+            interface = line.removeprefix("interface ")
+        if _ADVERTISING.fullmatch(line) and interface not in bundle.frr_advertises_on:
+            yield Violation("R13", bundle.host, f"'{line}'", "advertisements are per VNet and opt-in")
+    told = {name for file in bundle.files if file.path == RADVD_CONF for name in _TOLD.findall(file.text)}
+    for name in sorted(told & set(bundle.frr_advertises_on)):
+        yield Violation("R13", bundle.host, f"FRR and radvd advertise on {name}", "guests hear two that differ")
 
 
 def _lines(text: str) -> list[str]:

@@ -17,7 +17,13 @@ from trellis.plan.filter_model import Policy
 from trellis.plan.model import BfdProfile, BgpInstance, HostPlan
 from trellis.pve import EvpnZone, Piece
 from trellis.render.compiled import BesideTheTemplates
-from trellis.render.defaults import DEFAULTS, bgp_lines, enforces_first_as
+from trellis.render.defaults import (
+    ADVERTISEMENT_INTERVAL_S,
+    DEFAULTS,
+    PREFIX_LIFETIMES_S,
+    bgp_lines,
+    enforces_first_as,
+)
 
 _TEMPLATES = Path(__file__).parents[2] / "templates"
 
@@ -58,8 +64,15 @@ class Stanzas:
         return self.fill("frr/header.j2", host=host)
 
     def interfaces(self, host: HostPlan) -> str:
-        """Return the interfaces of the underlay, those on which FRR must not advertise, and the OSPFv2 router."""
-        interfaces = self.fill("frr/interfaces.j2", interfaces=host.interfaces, silenced=host.silenced)
+        """Return the interfaces of the underlay, those on which FRR advertises or must not, and the OSPFv2 router."""
+        interfaces = self.fill(
+            "frr/interfaces.j2",
+            interfaces=host.interfaces,
+            silenced=host.silenced,
+            advertised=tuple(told for told in host.advertised if told.sender == "frr"),
+            default_lifetimes_s=PREFIX_LIFETIMES_S,
+            default_interval_s=ADVERTISEMENT_INTERVAL_S,
+        )
         return interfaces + self.fill("frr/ospf.j2", router_id=host.ipv4)
 
     def ospf6(self, host: HostPlan) -> str:

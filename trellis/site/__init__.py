@@ -1,5 +1,6 @@
 """The typed site: what a person writes, the errors they get, and its JSON Schema."""
 
+from trellis.site.delegated import with_prefixes
 from trellis.site.load import load_site, site_of_stack
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal, SiteRefused
@@ -16,5 +17,6 @@ __all__ = [
     "load_site",
     "site_data_of_stack",
     "site_of_stack",
+    "with_prefixes",
     "zone_nodes",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from ipaddress import IPv6Address
 from typing import Annotated
 
@@ -61,16 +62,25 @@ UserName = Annotated[
 _ENDPOINT = r"https://(?:(?P<name>[A-Za-z0-9][A-Za-z0-9.-]*)|\[(?P<v6>[0-9A-Fa-f:.]+)\]):(?P<port>[0-9]{1,5})/?"
 
 
-def _reached_at(text: str) -> str:
-    """Refuse an endpoint whose port or bracketed address no client could connect to."""
-    found = re.fullmatch(_ENDPOINT, text)
-    if found is None or not 1 <= int(found["port"]) <= 65535 or (found["v6"] and not _is_v6(found["v6"])):
-        raise refuse(
-            "the Proxmox API is named as https://HOST:PORT, with an IPv6 address in brackets and a port of 1-65535",
-            "tokens and passwords travel to it",
-            "write it as in https://pve01.example.net:8006",
-        )
-    return text
+def reached_at(what: str, example: str) -> Callable[[str], str]:
+    """Return a validator that refuses an endpoint whose port or bracketed address no client could connect to.
+
+    Args:
+        what: Whose endpoint it is.
+        example: One that is right.
+    """
+
+    def check(text: str) -> str:
+        found = re.fullmatch(_ENDPOINT, text)
+        if found is None or not 1 <= int(found["port"]) <= 65535 or (found["v6"] and not _is_v6(found["v6"])):
+            raise refuse(
+                f"{what} is named as https://HOST:PORT, with an IPv6 address in brackets and a port of 1-65535",
+                "tokens and passwords travel to it",
+                f"write it as in {example}",
+            )
+        return text
+
+    return check
 
 
 def _is_v6(text: str) -> bool:
@@ -81,10 +91,10 @@ def _is_v6(text: str) -> bool:
     return True
 
 
+ENDPOINT_SCHEMA = WithJsonSchema({"type": "string", "pattern": "^" + re.sub(r"\?P<\w+>", "", _ENDPOINT) + "$"})
+
 Endpoint = Annotated[
-    str,
-    AfterValidator(_reached_at),
-    WithJsonSchema({"type": "string", "pattern": "^" + re.sub(r"\?P<\w+>", "", _ENDPOINT) + "$"}),
+    str, AfterValidator(reached_at("the Proxmox API", "https://pve01.example.net:8006")), ENDPOINT_SCHEMA
 ]
 """Where the Proxmox API is."""
 

@@ -36,6 +36,12 @@ _SESSION_KEY = Answer(
     "write `md5: NAME` there, and `pulumi config set --secret --path 'trellis:secrets.NAME'` with the value",
 )
 
+_ASKING = Answer(
+    "the password of an edge's user stands in no file of the site; it is given when the edge is asked",
+    "a stack file is committed and shown in previews, and the program asks no router",
+    "remove it, and give the user a new one: `trellis prefixes` takes --password-file or TRELLIS_ROUTEROS_PASSWORD",
+)
+
 _BY_KEY: tuple[tuple[str, Answer], ...] = (
     (
         "router_id ospf_router_id bgp_router_id",
@@ -240,9 +246,11 @@ _SECRET_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|PVEAPIToken=|^[^@ ]+@[
 HIDDEN = "(a secret, not shown)"
 
 
-def answer(key: str) -> Answer:
-    """Return what to say to somebody who wrote a key that the site does not have there."""
+def answer(key: str, parent: str = "") -> Answer:
+    """Return what to say to somebody who wrote a key that the site does not have there, below ``parent``."""
     plain = _plain(key)
+    if parent == "rest_api" and holds_secret(key):
+        return _ASKING
     if _SESSION_KEYS.fullmatch(plain):
         return _SESSION_KEY
     return _SECRET if holds_secret(key) else _ANSWERS.get(plain, UNKNOWN)

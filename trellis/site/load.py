@@ -1,6 +1,6 @@
 """From the raw object of a site to a ``Site``, with every refusal in the project's own words.
 
-Three gates: what JSON can hold, then shape (types, keys, ranges: pydantic), then the rules between nouns
+Three gates: what JSON can hold, then shape (``trellis.site.shape``), then the rules between nouns
 (``trellis.site.checks``).  What fails at one gate is left out, with all that refers to it, and the rest is judged by
 the next (``trellis.site.remaining``), so that one run tells everything.  Reading the file is ``trellis.site.stack``'s.
 """
@@ -8,76 +8,36 @@ the next (``trellis.site.remaining``), so that one run tells everything.  Readin
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from trellis.site import foreign
 from trellis.site.checks import check, dangling
+from trellis.site.delegated import with_prefixes
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal, SiteRefused
-from trellis.site.remaining import Location, Misfit, Remaining
-from trellis.site.stack import CONFIG_KEY, shown, site_data_of_stack
-
-# pydantic's error type -> (rule, why, remedy); {..} is filled from the error's own context.
-_SHAPES: dict[str, tuple[str, str, str]] = {
-    "missing": ("this key is required", "there is no default that fits every site", "add the key"),
-    "int_type": ("this is a whole number", "text, fractions and booleans are not numbers", "write digits"),
-    "bool_type": (
-        "this is true or false",
-        "other words are read differently by each tool",
-        "write true or false",
-    ),
-    "string_type": ("this is text", "a bare number loses leading zeros and its family", "put it in quotes"),
-    "literal_error": ("this is one of {expected}", "nothing else is known to work", "choose one of them"),
-    "greater_than_equal": (
-        "this is at least {ge}",
-        "less is refused by FRR or Proxmox, or means nothing",
-        "choose a larger number",
-    ),
-    "less_than_equal": (
-        "this is at most {le}",
-        "more is refused by FRR or Proxmox, or does not fit",
-        "choose a smaller number",
-    ),
-    "too_short": ("there is at least {min_length} entry", "an empty site grows nothing", "add an entry"),
-    "model_type": (
-        "this is a mapping of keys",
-        "a single value has no keys",
-        "write 'key: value' lines below it",
-    ),
-    "dict_type": (
-        "this is a mapping by name",
-        "entries are told apart by name",
-        "write 'name: ...' lines below it",
-    ),
-    "tuple_type": ("this is a list", "a single value is not a list", "write '- value' lines or [value]"),
-}
-_OTHER = (
-    "the value has the shape that the schema gives",
-    "it cannot be read otherwise",
-    "see `trellis schema`",
-)
+from trellis.site.remaining import Misfit, Remaining
+from trellis.site.shape import misshapen, not_json
+from trellis.site.stack import CONFIG_KEY, site_data_of_stack
 
 
 def load_site(data: Mapping[str, Any]) -> Site:
     """Return the site that ``data`` describes.
 
     Args:
-        data: The object under ``trellis:site``, as JSON types.
+        data: The object under ``trellis:site``, as JSON types, with what its prefix file says (``with_prefixes``).
 
     Raises:
         SiteRefused: With every reason at once.
     """
     remaining = Remaining(data)
-    refusals = remaining.leave_out(_not_json(data))
+    refusals = remaining.leave_out(not_json(data, CONFIG_KEY))
     while remaining.data is not None:
         try:
             site = Site.model_validate_json(json.dumps(remaining.data))
         except ValidationError as error:
-            refusals += remaining.leave_out(_misshapen(error))
+            refusals += remaining.leave_out(misshapen(error, CONFIG_KEY))
             continue
         if found := remaining.leave_out(map(_dangling, dangling(site))):
             refusals += found
@@ -89,96 +49,18 @@ def load_site(data: Mapping[str, Any]) -> Site:
     raise SiteRefused(refusals)
 
 
-def site_of_stack(text: str | bytes) -> Site:
+def site_of_stack(text: str | bytes, prefixes: str | bytes | None = None) -> Site:
     """Return the site in the text of a ``Pulumi.<stack>.yaml``.
 
     Args:
         text: The stack file.
+        prefixes: The prefix file beside it, ``Prefixes.<stack>.yaml``; None where there is none.
 
     Raises:
         SiteRefused: If the file cannot be read, holds a secret in the clear or no site, or the site is refused.
     """
-    return load_site(site_data_of_stack(text))
-
-
-_DEEPEST = 20
-"""Levels of nesting that a site can have, with room: its schema has nine."""
-
-
-def _not_json(value: Any, path: Location = ()) -> Iterator[Misfit]:
-    """Yield a refusal for each value that YAML knows and JSON does not: dates, bytes, sets, endless things."""
-    if len(path) > _DEEPEST:
-        rule = f"nesting ends after {_DEEPEST} levels"
-        place = f"{'.'.join(path[:3])}..."
-        yield Misfit((), Refusal(place, "...", rule, _TRAVELS, "remove the alias that holds itself"))
-    elif isinstance(value, Mapping):
-        for key, below in value.items():
-            if isinstance(key, str):
-                yield from _not_json(below, (*path, key))
-            else:
-                yield Misfit(path, _no_text_key(".".join(path) or CONFIG_KEY, key))
-    elif isinstance(value, list):
-        for position, below in enumerate(value):
-            yield from _not_json(below, (*path, str(position)))
-    elif (refusal := _no_json_value(".".join(path), value)) is not None:
-        yield Misfit(path, refusal)
-
-
-_TRAVELS = "the site travels as JSON, to Pulumi and in its outputs"
-
-
-def _no_text_key(path: str, key: Any) -> Refusal:
-    why = "YAML reads on, no, null, 123 or 1e3 without quotes as something else, and the name is lost"
-    return Refusal(path, f"the key {key!r}", "a key is text", why, "put the key in quotes")
-
-
-def _no_json_value(path: str, value: Any) -> Refusal | None:
-    if isinstance(value, str):
-        lone = "leave out the lone surrogate"
-        return None if _is_unicode(value) else Refusal(path, repr(value), "text is Unicode", _TRAVELS, lone)
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        said = "a number of more than 64 bits"
-        return Refusal(path, said, "numbers fit in 64 bits", _TRAVELS, "correct the number")
-    if value is not None and not isinstance(value, bool | int | float):
-        said = f"{value} (of type {type(value).__name__})"
-        return Refusal(path, said, "this is text, a number, true or false", _TRAVELS, "put it in quotes")
-    return None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _misshapen(error: ValidationError) -> Iterator[Misfit]:
-    """Yield a refusal for each value whose shape is not the schema's."""
-    for detail in error.errors(include_url=False):
-        location = tuple(str(part) for part in detail["loc"] if part != "[key]")
-        refusal = _refusal(".".join(location) or CONFIG_KEY, detail)
-        yield Misfit(location, refusal, alone=detail["type"] == "extra_forbidden")
+    return load_site(with_prefixes(site_data_of_stack(text), prefixes))
 
 
 def _dangling(refusal: Refusal) -> Misfit:
     return Misfit(tuple(refusal.path.split(".")), refusal)
-
-
-def _refusal(path: str, detail: ErrorDetails) -> Refusal:
-    context: dict[str, Any] = dict(detail.get("ctx") or {})
-    secret = any(foreign.holds_secret(str(part)) for part in detail["loc"][-1:])
-    value = "nothing" if detail["type"] == "missing" else foreign.HIDDEN if secret else shown(detail["input"])
-    if detail["type"] == "refusal":
-        return Refusal(path, value, context["rule"], context["why"], context["remedy"])
-    if detail["type"] == "extra_forbidden":
-        return Refusal(path, value, *foreign.answer(str(detail["loc"][-1])))
-    rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
-    return Refusal(path, value, rule.format_map(_Blank(context)), why, remedy)
-
-
-class _Blank(dict[str, Any]):
-    """A mapping that leaves unknown fields of a message as they are."""
-
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"

@@ -12,9 +12,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trellis.site.access import Endpoint, HostKey, SshAddress, UserName
+from trellis.site.advertising import Delegation, RouterAdvertisements
+from trellis.site.delegated import VnetPrefixes
 from trellis.site.kubernetes import Cilium, Talos
 from trellis.site.noun import Noun
 from trellis.site.peering import GuestBgp
+from trellis.site.rest_api import RestApi
 from trellis.site.scalars import (
     Asn,
     Digest,
@@ -151,6 +154,8 @@ class Edge(Noun):
     """What is accepted from it beside the default, exactly these prefixes; it enters the VRFs too (R4)."""
     md5: SecretName | None = None
     """The secret that signs every session with it (TCP MD5, RFC 2385); none means unsigned."""
+    rest_api: RestApi | None = None
+    """Where `trellis prefixes` asks it what is delegated; the program never does."""
 
 
 class Zone(Noun):
@@ -200,6 +205,10 @@ class Vnet(Noun):
     subnets: Subnets
     guest_bgp: GuestBgp | None = None
     """The policy for guests of this VNet, whole, in place of its tenant's."""
+    delegation: Delegation | None = None
+    """Where its global IPv6 prefix comes from; without it, it has none."""
+    router_advertisements: RouterAdvertisements | None = None
+    """What hosts tell guests by router advertisements; without it nothing is offered (R13)."""
 
 
 class TenantPool(Noun):
@@ -246,6 +255,9 @@ class Attachment(Noun):
     """Its number in Proxmox, 100-999999999: ties its MAC to the port of that name (``tap<vmid>i<nic>``)."""
     nic: Annotated[int, Field(ge=0, le=31)] = 0
     """Which of its network cards is on the VNet, 0-31 (``net<nic>`` in Proxmox)."""
+    global_address: Literal["none", "static"] = "none"
+    """``static``: it has, beside its own, the address with the same last 64 bits of the prefix that is delegated to its
+    VNet.  Who forwards, as nodes and most speakers of BGP do, makes none from advertisements."""
 
 
 class Guest(Attachment):
@@ -361,3 +373,5 @@ class Site(Noun):
     clusters: dict[Name, Cluster] = {}
     leaks: dict[Name, Leak] = {}
     firewall: dict[Name, Service] = {}
+    delegated: dict[SdnId, VnetPrefixes] = {}
+    """What the prefix file says, by VNet; it never stands in a stack file (``trellis.site.delegated``)."""

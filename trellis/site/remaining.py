@@ -19,7 +19,19 @@ from trellis.site.refusal import Refusal
 Location = tuple[str, ...]
 """Where in a site: the keys from its root."""
 
-_FAMILIES = ("hosts", "links", "edges", "zones", "tenants", "vnets", "guests", "clusters", "leaks", "firewall")
+_FAMILIES = (
+    "hosts",
+    "links",
+    "edges",
+    "zones",
+    "tenants",
+    "vnets",
+    "guests",
+    "clusters",
+    "leaks",
+    "firewall",
+    "delegated",
+)
 """What is a mapping by name, so that one entry can be left out."""
 
 _STAND_INS: dict[str, Any] = {
@@ -158,6 +170,8 @@ class _Gone:
         for family, refers in rules:
             entries = _family(left, family)
             yield from [(entries, name) for name, entry in entries.items() if refers(entry)]
+        prefixes = _family(left, "delegated")
+        yield from [(prefixes, name) for name in prefixes if name in self.vnets]
         for entries in _attached(left):
             for name, entry in entries.items():
                 if _names(entry, "host", self.hosts) or _without(entry, "placement", self.hosts):

@@ -32,6 +32,8 @@ class AttachedGuest:
         vmid: Its number in Proxmox, where the site says it.
         nic: Which of its network cards is on the VNet.
         shared: Addresses that it has in turn with others: a control plane's of its cluster.
+        global_ipv6: Its address in each prefix that is delegated to its VNet, the current one first, if the site says
+            that it has any.
     """
 
     name: str
@@ -59,6 +61,7 @@ class AttachedGuest:
     vmid: int | None = None
     nic: int = 0
     shared: tuple[IPv4Address | IPv6Address, ...] = ()
+    global_ipv6: tuple[IPv6Address, ...] = ()
 
     @property
     def router_id(self) -> IPv4Address:
@@ -165,7 +168,13 @@ def _attached(
         vmid=entry.vmid,
         nic=entry.nic,
         shared=vip_addresses(cluster[1]) if cluster and cluster[2].role == "controlplane" else (),
+        global_ipv6=tuple(allocate.in_prefix(prefix, ipv6) for prefix in _global_prefixes(site, entry, vnet_id)),
     )
+
+
+def _global_prefixes(site: Site, entry: Attachment, vnet: str) -> tuple[IPv6Network, ...]:
+    found = site.delegated.get(vnet)
+    return found.prefixes if found is not None and entry.global_address == "static" else ()
 
 
 def vip_addresses(cluster: Cluster) -> tuple[IPv4Address | IPv6Address, ...]:

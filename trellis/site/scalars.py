@@ -260,6 +260,20 @@ SdnId = Annotated[
 ]
 """The id of a zone, a VNet or the controller, as Proxmox accepts it."""
 
+PoolName = Annotated[
+    str,
+    AfterValidator(
+        matching(
+            r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,61}[A-Za-z0-9_])?",
+            "a pool's name is 1-63 letters, digits and any of ._-, and begins and ends with none of .-",
+            "it is looked for by this name in what the router answers, and stands in its script",
+            "give the pool such a name on the router, as in pd-v101",
+        )
+    ),
+    AfterValidator(_text_everywhere),
+]
+"""What RouterOS calls a pool of prefixes."""
+
 Digest = Annotated[
     str,
     AfterValidator(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from trellis.site.delegated import KEY
 from trellis.site.model import Site
 from trellis.site.stack import CONFIG_KEY
 
@@ -16,6 +17,7 @@ def schema_text() -> str:
     """Return the schema as JSON text with a final newline; it is committed as ``site.schema.json``."""
     site = Site.model_json_schema()
     nouns = site.pop("$defs")
+    site["properties"].pop(KEY)  # it comes from the prefix file
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Pulumi stack file with a Trellis site",

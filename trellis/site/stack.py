@@ -6,13 +6,10 @@ they are encrypted: a stack file is committed.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Hashable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
+from trellis.site.document import document_of, endless, shown
 from trellis.site.foreign import HIDDEN, hidden, holds_secret
 from trellis.site.refusal import Refusal, SiteRefused, raise_if_any
 
@@ -30,11 +27,7 @@ def site_data_of_stack(text: str | bytes) -> dict[str, Any]:
     Raises:
         SiteRefused: If the file is no YAML, names a key twice, holds a secret in the clear, or holds no site.
     """
-    decoded = _decoded(text)
-    try:
-        document = yaml.load(decoded, Loader=_UniqueKeyLoader)  # noqa: S506 (a safe loader underneath)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SiteRefused([_unreadable(error)]) from None
+    document = document_of(text, _FILE)
     raise_if_any(_endless(document))
     config = document.get("config") if isinstance(document, dict) else None
     raise_if_any(_secrets_in_the_clear(config))
@@ -58,59 +51,16 @@ def site_data_of_stack(text: str | bytes) -> dict[str, Any]:
     return data
 
 
-def shown(value: Any) -> str:
-    """Return a value on one line, in ASCII and without its secrets, so that a terminal and a log may have it."""
-    text = json.dumps(hidden(value), default=str)
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _decoded(text: str | bytes) -> str:
-    mark = "\ufeff"
-    try:
-        decoded = text if isinstance(text, str) else text.decode()
-    except UnicodeDecodeError as error:
-        first = "0x" + error.object[error.start : error.start + 2].hex()
-        raise SiteRefused([_not_utf8(f"byte {error.start}", first, "the stack file is UTF-8")]) from None
-    if decoded.startswith(mark):
-        rule = "the stack file begins with its text, not with a byte order mark"
-        raise SiteRefused([_not_utf8("line 1", mark, rule)])
-    return decoded
-
-
-def _not_utf8(where: str, value: str, rule: str) -> Refusal:
-    why = "FRR refuses a configuration with such bytes, and other tools read another text than is seen"
-    return Refusal(where, value, rule, why, "save the file as UTF-8 without a byte order mark")
-
-
-_DEEPEST = 25
-"""Levels of nesting of a stack file: a site's own, which ``trellis.site.load`` judges, and those around it."""
-
-_MOST_VALUES = 1_000_000
-"""Values in a stack file, each as often as an alias names it; 128 hosts with 16 tenants have fewer than 10^5."""
+_FILE = "the stack file"
 
 
 def _endless(document: Any) -> Iterator[Refusal]:
-    """Refuse a file in which aliases hold themselves or multiply: nobody could read it to its end."""
+    """Refuse a file without an end; how deep its site may be is judged with the site."""
     rest, config = document, document.get("config") if isinstance(document, dict) else None
     site = config.get(CONFIG_KEY) if isinstance(config, dict) else None
-    if isinstance(config, dict) and isinstance(site, dict):  # how deep it may be is judged with the site
+    if isinstance(config, dict) and isinstance(site, dict):
         rest = {**document, "config": {key: value for key, value in config.items() if key != CONFIG_KEY}}
-    depths, of_site = (list(islice(_depths(part), _MOST_VALUES + 1)) for part in (rest, site))
-    if max(depths) > _DEEPEST or max(len(depths), len(of_site)) > _MOST_VALUES:
-        rule = f"a stack file has at most {_MOST_VALUES} values and {_DEEPEST} levels of nesting"
-        why = "aliases that hold themselves or multiply never end"
-        yield Refusal("the stack file", "...", rule, why, "write out what the aliases stand for, or remove them")
-
-
-def _depths(value: Any) -> Iterator[int]:
-    """Yield the depth of ``value`` and of each value in it, down to the first that is too deep."""
-    ahead = [(value, 0)]
-    while ahead:
-        found, depth = ahead.pop()
-        yield depth
-        if depth <= _DEEPEST:
-            below = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
-            ahead += [(value, depth + 1) for value in below]
+    yield from endless(rest, site, _FILE)
 
 
 def _secrets_in_the_clear(config: Any) -> Iterator[Refusal]:
@@ -137,35 +87,3 @@ def _config_values(config: Any) -> Iterator[tuple[Any, Any]]:
             yield from ((f"{key}.{name}", secret) for name, secret in value.items())
         else:
             yield key, value
-
-
-class _KeyTwice(yaml.constructor.ConstructorError):
-    """A mapping names a key twice."""
-
-
-def _unreadable(error: Exception) -> Refusal:
-    place = getattr(error, "problem_mark", None)
-    where = f"line {place.line + 1}" if place else "the stack file"
-    said = str(getattr(error, "problem", None) or str(error).splitlines()[0])
-    if isinstance(error, _KeyTwice):
-        rule, why = "each key stands once", "of two equal keys the first would be lost without a word"
-        return Refusal(where, said, rule, why, "remove or rename one of the two")
-    return Refusal(
-        where, said, "the stack file is YAML", "nothing in it can be read before that", "correct the file at that place"
-    )
-
-
-class _UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader, in C where there is one, that refuses a mapping with a key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                continue  # the loader itself refuses it below
-            if key in seen:
-                raise _KeyTwice(None, None, f"the key {key!r} stands here for the second time", key_node.start_mark)
-            seen.add(key)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping

@@ -42,6 +42,7 @@ def vnet_prefixes(site: Site, vnets: Iterable[str], guests: tuple[AttachedGuest,
     for cluster in (cluster for cluster in site.clusters.values() if cluster.vnet in chosen):
         pools.append(cluster.services)
         found += [family.pool for family in (cluster.pods.ipv4, cluster.pods.ipv6) if family is not None]
+    found += [prefix for name in chosen if name in site.delegated for prefix in site.delegated[name].prefixes]
     for pool in pools:
         found += [pool.ipv4, pool.ipv6] if pool is not None else []
     for guest in (guest for guest in guests if guest.vnet in chosen):

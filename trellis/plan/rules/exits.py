@@ -95,7 +95,7 @@ def r5_infrastructure_stays(plan: Plan, host: HostPlan) -> Iterator[Violation]:
                 what = f"{way}: {route_map or 'no filter'} lets {prefix} pass"
                 yield Violation("R5", host.name, what, "infrastructure is reached by the underlay alone")
                 break
-    gateways = [gateway for vnet in plan.vnets for gateway in vnet.gateways]
+    gateways = [gateway for vnet in plan.vnets for gateway in vnet.every_gateway]
     redistributed = {family.redistribute_connected for instance in host.bgp for family in instance.families} - {None}
     for route_map in redistributed:
         for gateway in gateways:

@@ -38,7 +38,7 @@ def of_open_vnet(policy: PeeringPlan) -> set[Span | None]:
 
 def of_tenants(plan: Plan) -> list[str]:
     """Return prefixes that belong to tenants: subnets, and one of each guest that it may announce."""
-    found = [subnet for vnet in plan.vnets for subnet in vnet.subnets]
+    found = [subnet for vnet in plan.vnets for subnet in vnet.every_subnet]
     for planned in plan.guests:
         found += map(str, (*planned.guest.loopbacks[-1:], *planned.guest.extra[:1], *planned.guest.pods[:1]))
     return list(dict.fromkeys(found))

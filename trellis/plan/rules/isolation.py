@@ -65,7 +65,7 @@ def _territories(plan: Plan, host: HostPlan) -> Iterator[Violation]:
 
 def _used(plan: Plan) -> Iterator[tuple[str, AnyNetwork]]:
     for vnet in plan.vnets:
-        yield from ((vnet.zone, network(subnet)) for subnet in vnet.subnets)
+        yield from ((vnet.zone, network(subnet)) for subnet in vnet.every_subnet)
     for planned in plan.guests:
         guest = planned.guest
         pools = (*guest.pods, *(pool for pool, _ in guest.pod_pools), *guest.services)

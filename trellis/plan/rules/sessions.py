@@ -30,9 +30,11 @@ def r9_primary_source(plan: Plan, host: HostPlan) -> Iterator[Violation]:
 
 
 def r13_no_advertisements(plan: Plan, host: HostPlan) -> Iterator[Violation]:
-    """Yield each VNet on which the host would take router advertisements for its own, or have FRR send some."""
+    """Yield where the host takes router advertisements for its own, or sends some that nobody asked for."""
+    yield from _advertised(plan, host)
     silent = {found.name: found.prefixes for found in host.silenced}
-    offered = {vnet.name: {subnet for subnet in vnet.subnets if ":" in subnet} for vnet in plan.vnets}
+    silent |= {told.vnet: tuple(p.prefix for p in told.prefixes) for told in host.advertised if told.sender == "frr"}
+    offered = {vnet.name: {subnet for subnet in vnet.every_subnet if ":" in subnet} for vnet in plan.vnets}
     on_vnet = {str(planned.guest.ipv6): planned.guest.vnet for planned in plan.guests}
     spoken = {found.session.name for found in guests(host) if found.session.extended_nexthop}
     heard = {prefix for _, prefix, found in listening(host) if found.session.extended_nexthop}
@@ -52,6 +54,34 @@ def r13_no_advertisements(plan: Plan, host: HostPlan) -> Iterator[Violation]:
             yield Violation(
                 "R13", host.name, what, "a guest that advertises itself as router would give hosts a default"
             )
+
+
+def _advertised(plan: Plan, host: HostPlan) -> Iterator[Violation]:
+    """Yield where a host advertises unasked, beside another sender, or something that does not hold."""
+    asked = {vnet.name: vnet for vnet in plan.vnets if vnet.advertisement is not None}
+    by_session = {found.name for found in host.silenced} | {vnet.name for vnet in plan.vnets if vnet.listens}
+    seen: set[str] = set()
+    for told in host.advertised:
+        wanted = asked.get(told.vnet)
+        if wanted is None or told != wanted.advertisement or told.vnet in seen:
+            what = f"it advertises on {told.vnet} what the site does not ask for"
+            yield Violation("R13", host.name, what, "guests would hear hosts contradict each other")
+            continue
+        seen.add(told.vnet)
+        if (told.sender == "frr") != (told.vnet in by_session):
+            what = f"{told.sender} advertises on {told.vnet}"
+            yield Violation(
+                "R13", host.name, what, "FRR does where guests are heard, and there alone: guests would hear two"
+            )
+        leaving = {subnet.prefix for subnet in wanted.delegated if subnet.deprecated}
+        if {found.prefix for found in told.prefixes if found.preferred_s == 0} != leaving:
+            what = f"what guests of {told.vnet} are to leave is not what is deprecated"
+            yield Violation("R13", host.name, what, "they would open connections from an address that goes")
+        if min((p.preferred_s for p in told.prefixes if not p.deprecated), default=told.router_lifetime_s) < (
+            3 * told.max_interval_s
+        ):
+            what = f"a lifetime on {told.vnet} is shorter than three intervals of {told.max_interval_s} s"
+            yield Violation("R13", host.name, what, "two lost advertisements would take guests their addresses")
 
 
 def r14_all_defined(plan: Plan, host: HostPlan) -> Iterator[Violation]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from trellis.site.checks.addresses import infrastructure
+from trellis.site.delegated import placed
 from trellis.site.model import Site
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import AnyNetwork
@@ -45,7 +46,7 @@ def check(site: Site) -> Iterator[Refusal]:
             impossible.add(found)
             yield refusal
     yield from _overlaps([found for found in tenants if found not in impossible], fabric)
-    yield from _accepted(site, [*tenants, *fabric])
+    yield from _accepted(site, [*tenants, *fabric, *of_delegation(site)])
 
 
 def of_tenants(site: Site) -> Iterator[Range]:
@@ -72,6 +73,11 @@ def of_fabric(site: Site) -> Iterator[Range]:
     for path, prefix in (*infrastructure(site), *_routers(site), *_links(site), *_management(site)):
         found.setdefault(prefix, path)
     return ((path, prefix) for prefix, path in found.items())
+
+
+def of_delegation(site: Site) -> Iterator[Range]:
+    """Yield the delegated prefixes, which overlap nothing else (``trellis.site.checks.delegated``)."""
+    return (found for name, vnet in site.delegated.items() for found in placed(f"delegated.{name}", vnet))
 
 
 def _pools(site: Site) -> Iterator[Range]:

@@ -28,6 +28,10 @@ def check(site: Site) -> Iterator[Refusal]:
     for vnet_id, vnet in site.vnets.items():
         yield from _points(f"vnets.{vnet_id}.zone", vnet.zone, "zone", site.zones)
         yield from _points(f"vnets.{vnet_id}.tenant", vnet.tenant, "tenant", site.tenants)
+        if vnet.delegation is not None and vnet.delegation.edge is not None:
+            yield from _points(f"vnets.{vnet_id}.delegation.edge", vnet.delegation.edge, "edge", site.edges)
+    for vnet_id in site.delegated:
+        yield from _points(f"delegated.{vnet_id}", vnet_id, "VNet", site.vnets)
     yield from _of_guests(site)
     yield from _of_exceptions(site)
 
@@ -64,7 +68,7 @@ def _points(path: str, name: str, noun: str, existing: Iterable[str]) -> Iterato
         yield Refusal(
             path,
             name,
-            f"this is the name of a {noun} of the site",
+            f"this is the name of {'an' if noun == 'edge' else 'a'} {noun} of the site",
             "what it should configure would silently not exist",
             f"name one of: {listed}; or add it",
         )
