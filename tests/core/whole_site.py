@@ -56,6 +56,15 @@ WHOLE: Data = {
             "loopback": {"ipv4": "10.255.0.251", "ipv6": "fd00:0:0:ffff::fff1"},
             "accepts": ["192.168.70.0/24", "fd00:70::/64"],
             "md5": "edge-key",
+            "routeros": {
+                "loopback_interface": "lo7",
+                "wan_interface": "ether1",
+                "nat66": "without_delegation",
+                "pools": ["pool1", "pool2"],
+                "delegations": ["2600:1700:ab1a:5000::/52"],
+                "webhook": "https://hook.example.net/prefixes",
+                "replaces": {"vnet1": "vlan101"},
+            },
         }
     },
     "zones": {

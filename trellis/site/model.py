@@ -15,6 +15,7 @@ from trellis.site.access import Endpoint, HostKey, SshAddress, UserName
 from trellis.site.kubernetes import Cilium, Talos
 from trellis.site.noun import Noun
 from trellis.site.peering import GuestBgp
+from trellis.site.routeros import Routeros
 from trellis.site.scalars import (
     Asn,
     Digest,
@@ -151,6 +152,8 @@ class Edge(Noun):
     """What is accepted from it beside the default, exactly these prefixes; it enters the VRFs too (R4)."""
     md5: SecretName | None = None
     """The secret that signs every session with it (TCP MD5, RFC 2385); none means unsigned."""
+    routeros: Routeros | None = None
+    """What an edge of kind routeros has of its own; defaults where nothing is said."""
 
 
 class Zone(Noun):

@@ -13,6 +13,7 @@ from trellis.site.checks import (
     cluster_ips,
     clusters,
     distance,
+    edges,
     isolation,
     lists,
     machines,
@@ -56,6 +57,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *cluster_ips.check(site),
         *ranges.check(site),
         *distance.check(site),
+        *edges.check(site),
         *lists.check(site),
         *isolation.check(site, guests),
     )

@@ -28,6 +28,9 @@ def check(site: Site) -> Iterator[Refusal]:
     for vnet_id, vnet in site.vnets.items():
         yield from _points(f"vnets.{vnet_id}.zone", vnet.zone, "zone", site.zones)
         yield from _points(f"vnets.{vnet_id}.tenant", vnet.tenant, "tenant", site.tenants)
+    for name, edge in site.edges.items():
+        for vnet_id in edge.routeros.replaces if edge.routeros is not None else ():
+            yield from _points(f"edges.{name}.routeros.replaces.{vnet_id}", vnet_id, "VNet", site.vnets)
     yield from _of_guests(site)
     yield from _of_exceptions(site)
 
