@@ -144,6 +144,32 @@ def test_hosts_may_announce_what_the_site_says_and_nothing_of_the_infrastructure
     assert accepts(imported(site()).table("routing/filter/rule"), "trellis-in", prefix) is taken
 
 
+def test_infrastructure_within_what_is_delegated_is_refused_all_the_same() -> None:
+    data = site()
+    data["fabric"]["infrastructure"].append("2600:1700:ab1a:5001::/64")
+    rules = imported(data).table("routing/filter/rule")
+    assert not accepts(rules, "trellis-in", "2600:1700:ab1a:5001::/64")
+    assert accepts(rules, "trellis-in", "2600:1700:ab1a:5002::/64")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_all_that_hosts_export_of_a_drawn_site_is_accepted_and_nothing_of_its_infrastructure(seed: int) -> None:
+    drawn = load_site(site_of(Random(seed), least=2))
+    planned = plan(drawn)
+    exported = {subnet for vnet in planned.vnets for subnet in vnet.subnets}
+    for guest in (entry.guest for entry in planned.guests):
+        exported |= {str(prefix) for prefix in (*guest.loopbacks, *guest.pods, *guest.extra)}
+        exported |= {f"{service[1]}/{service.max_prefixlen}" for service in guest.services}
+    inner = {*planned.infrastructure, *(address for host in planned.hosts for address in (host.ipv4, host.ipv6))}
+    inner |= {address for edge in planned.edges for address in (edge.ipv4, edge.ipv6)} | {"0.0.0.0/0", "::/0"}
+    for edge in (edge for edge in planned.edges if edge.routeros is not None):
+        made = router()
+        list(made.run(edge_script(planned, edge)))
+        rules = made.table("routing/filter/rule")
+        assert [prefix for prefix in sorted(exported) if not accepts(rules, "trellis-in", prefix)] == []
+        assert [prefix for prefix in sorted(inner) if accepts(rules, "trellis-in", prefix)] == []
+
+
 def test_hosts_are_told_the_default_and_what_the_site_accepts_of_the_edge() -> None:
     data = site()
     data["edges"]["edge1"]["accepts"] = ["192.168.70.0/24"]
