@@ -76,6 +76,14 @@ def test_render_prints_an_edges_filter_for_its_kind_or_for_who_is_named() -> Non
     assert document["filter"] == {"format": "nftables", "lines": nftables.splitlines()}
 
 
+def test_render_prints_all_that_a_routeros_edge_runs_with_its_filter_in_it() -> None:
+    script, filtered = trellis("render", "edge1", "--format", "rsc").stdout, trellis("render", "edge1").stdout
+    assert filtered in script
+    assert "/routing bgp connection add " in script
+    document = json.loads(trellis("render", "edge1", "--json", "--format", "rsc").stdout)
+    assert document == {"edge1": {"edge1.rsc": script}}
+
+
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [

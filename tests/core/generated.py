@@ -86,13 +86,29 @@ def _host(draw: Random, number: int, vtep: str) -> Data:
 
 
 def _edge(draw: Random, number: int) -> Data:
+    kind = draw.choice(["routeros", "frr"])
     return {
-        "kind": draw.choice(["routeros", "frr"]),
+        "kind": kind,
+        **({"routeros": _routeros(draw)} if kind == "routeros" and draw.random() < 0.8 else {}),
         "asn": 4200000000 + number,
         "loopback": {"ipv4": f"10.255.0.{250 + number}", "ipv6": f"fd00:0:0:ffff::fff{number}"},
         "max_hops": draw.choice([2, 5, 255]),
         "accepts": draw.sample(["192.168.70.0/24", "fd00:70::/64", "10.0.0.0/8"], draw.randint(0, 3)),
     }
+
+
+def _routeros(draw: Random) -> Data:
+    """Return what a RouterOS edge has of its own; what is asked of a delegation needs pools."""
+    pools = draw.sample(["pd-v100", "pd-v101", "lan"], draw.randint(0, 3))
+    delegations = draw.sample(["2600:1700:ab1a:4000::/52", "2600:1700:ab1a:5000::/52"], draw.randint(0, 2))
+    own: Data = {"pools": pools, "delegations": delegations}
+    if draw.random() < 0.7:
+        own |= {"wan_interface": "ether1", "nat66": draw.choice(["never", "always"])}
+    if pools and "wan_interface" in own and draw.random() < 0.5:
+        own["nat66"] = "without_delegation"
+    if pools and draw.random() < 0.5:
+        own["webhook"] = "https://hook.example.net/prefixes"
+    return own
 
 
 def _segment(draw: Random, site: Data) -> Data:

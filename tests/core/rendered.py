@@ -12,6 +12,7 @@ from trellis.render.cilium import cilium_manifests
 from trellis.render.cloud_init import user_data
 from trellis.render.documents import cluster_document, edge_document, guest_document, tenant_document
 from trellis.render.edge import edge_filter
+from trellis.render.routeros import edge_script
 from trellis.render.speakers import speaker_text
 from trellis.render.talos import cluster_patch, node_patch, schematic
 from trellis.site import Site
@@ -33,6 +34,8 @@ def texts(site: Site, planned: Plan) -> Iterator[Text]:
     for edge in planned.edges:
         yield "edge nftables", edge_filter(planned, edge, "nftables")
         yield "edge routeros", edge_filter(planned, edge, "routeros")
+        if edge.routeros is not None:
+            yield "edge script", edge_script(planned, edge)
     yield from _documents(planned)
     yield from _for_machines(planned)
     yield "picture", draw(site, planned)

@@ -31,6 +31,8 @@ RENDERED_EACH = 4
 
 WITHOUT_ORDER = {
     "edges.*.accepts",
+    "edges.*.routeros.delegations",
+    "edges.*.routeros.pools",
     "fabric.infrastructure",
     "fabric.route_reflectors",
     "firewall.*.ports",

@@ -41,8 +41,8 @@ WITHIN_A_TOKEN = re.compile(r"[A-Za-z0-9 ._:/()+,=\[\]-]*")
 
 LINE_END = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
-DERIVED = re.compile(r'("digest": "|generation \\*"|generation-pass-)[0-9a-f]+')
-"""What a manifest and an edge's filter say of their whole content and of its order, which any text changes."""
+DERIVED = re.compile(r'("digest": "|generation \\*"|generation-pass-|trellis:)[0-9a-f]+( [0-9a-f]{8})?')
+"""What a manifest, an edge's filter and its script say of their content and of its order, which any text changes."""
 
 Lines = Counter[tuple[str, str]]
 

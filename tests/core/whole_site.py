@@ -57,6 +57,15 @@ WHOLE: Data = {
             "accepts": ["192.168.70.0/24", "fd00:70::/64"],
             "md5": "edge-key",
             "rest_api": {"endpoint": "https://10.255.0.251:443", "certificate": "5e" * 32, "user": "prefix-reader"},
+            "routeros": {
+                "loopback_interface": "lo7",
+                "wan_interface": "ether1",
+                "nat66": "without_delegation",
+                "pools": ["pool1", "pool2"],
+                "delegations": ["2600:1700:ab1a:5000::/52"],
+                "webhook": "https://hook.example.net/prefixes",
+                "replaces": {"vnet1": "vlan101"},
+            },
         }
     },
     "zones": {

@@ -91,13 +91,14 @@ def test_the_script_of_a_drawn_site_is_one_that_the_router_takes_once(seed: int)
         router = imported(edge_filter(drawn, edge, "routeros"))
         assert list(router.run(edge_filter(drawn, edge, "routeros"))) == []
         named = {
-            (menu, rule[key])
-            for (menu, kind), rules in router.tables.items()
-            for rule in rules
+            (family, rule[key])
+            for family in ("ip", "ipv6")
+            for rule in router.table(f"{family}/firewall/raw")
             for key in ("src-address-list", "dst-address-list")
-            if kind == "raw" and key in rule and not rule[key].endswith("-tenants")
+            if key in rule and not rule[key].endswith("-tenants")
         }
-        assert named <= {(menu, e["list"]) for (menu, k), found in router.tables.items() for e in found if "list" in e}
+        lists = {family: router.table(f"{family}/firewall/address-list") for family in ("ip", "ipv6")}
+        assert named <= {(family, entry["list"]) for family, found in lists.items() for entry in found}
 
 
 def test_an_import_that_was_cut_off_is_made_whole_by_the_next() -> None:
@@ -112,9 +113,9 @@ def test_an_import_that_was_cut_off_is_made_whole_by_the_next() -> None:
 def test_an_operators_own_entries_stay_and_ours_come_first() -> None:
     router = Router()
     own = {"chain": "prerouting", "action": "drop", "src-address": "192.0.2.1", "comment": "mine, not of a trellis"}
-    router.table("ip", "raw").append(own)
+    router.table("ip/firewall/raw").append(own)
     list(router.run(script(plan_of("leaks"))))
-    chain = [rule for rule in router.table("ip", "raw") if rule["chain"] == "prerouting"]
+    chain = [rule for rule in router.table("ip/firewall/raw") if rule["chain"] == "prerouting"]
     assert [rule["action"] for rule in chain] == ["jump", "drop"]
     assert chain[1] == own
 
@@ -127,4 +128,4 @@ def test_more_ports_than_a_rule_can_hold_are_several_rules() -> None:
     router = imported(script(replace(plan, firewall=replace(plan.firewall, services=many))))
     for port in (9000, 9014, 9015, 9031):
         assert router.passes(Packet("10.101.0.6", "10.10.0.200", port=port, flags=SYN))
-    assert max(rule.get("dst-port", "").count(",") for rule in router.table("ip", "raw")) == 14
+    assert max(rule.get("dst-port", "").count(",") for rule in router.table("ip/firewall/raw")) == 14

@@ -12,6 +12,7 @@ from trellis.plan.model import GuestPlan
 from trellis.render import Bundle
 from trellis.render.cloud_init import user_data
 from trellis.render.edge import EdgeFormat, edge_filter
+from trellis.render.routeros import edge_script
 from trellis.render.speakers import speaker_text
 
 FOLDER = Path(__file__).parent
@@ -32,8 +33,10 @@ def bundle_of(example: str, host: str) -> Bundle:
     return next(bundle for bundle in bundles_of(example) if bundle.host == host)
 
 
-GOLDEN_EDGES = [(example, edge.name) for example in ("homelab", "leaks") for edge in plan_of(example).edges]
-"""Edges whose filter is golden: where zones are kept apart, and where leaks and services pass."""
+GOLDEN_EDGES = [
+    (example, edge.name) for example in ("homelab", "leaks", "delegated") for edge in plan_of(example).edges
+]
+"""Edges that are golden: where zones are kept apart, where leaks and services pass, where prefixes are delegated."""
 
 _FORMATS: tuple[tuple[EdgeFormat, str], ...] = (("nftables", "filter.nft"), ("routeros", "filter.rsc"))
 
@@ -79,5 +82,6 @@ def rendered_files(example: str, name: str) -> dict[Path, str]:
     folder = FOLDER / example / name
     for edge in plan_of(example).edges:
         if edge.name == name:
-            return {folder / file: edge_filter(plan_of(example), edge, form) for form, file in _FORMATS}
+            script = {} if edge.routeros is None else {folder / "edge.rsc": edge_script(plan_of(example), edge)}
+            return script | {folder / file: edge_filter(plan_of(example), edge, form) for form, file in _FORMATS}
     return {folder / Path(file.path).name: file.text for file in bundle_of(example, name).files}

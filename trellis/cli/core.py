@@ -21,16 +21,18 @@ from trellis.render.bundle import secrets_of
 from trellis.render.documents import edge_document
 from trellis.render.edge import edge_filter
 from trellis.render.edge_sessions import edge_sessions
+from trellis.render.routeros import edge_script
 from trellis.site.schema import schema_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class EdgeFormat(Enum):
-    """Who reads an edge's filter."""
+    """Who reads an edge's filter; or all that a RouterOS edge runs, as one script."""
 
     NFTABLES = "nftables"
     ROUTEROS = "routeros"
+    RSC = "rsc"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -73,7 +75,8 @@ def render(
     ] = False,
     path: Annotated[str | None, typer.Option("--path", help="Another file of the bundle, by its path.")] = None,
     written_for: Annotated[
-        EdgeFormat | None, typer.Option("--format", help="Who shall read an edge's filter; by default its kind.")
+        EdgeFormat | None,
+        typer.Option("--format", help="Who shall read an edge's filter, by default its kind; rsc: all of a RouterOS."),
     ] = None,
     stack: StackOption = "dev",
     file: FileOption = None,
@@ -90,6 +93,8 @@ def render(
       trellis render --path /etc/sysctl.d/90-trellis.conf
 
       trellis render edge1 --format nftables
+
+      trellis render edge1 --format rsc > edge1.rsc
     """
     planned = make_plan(read_site(stack, file))
     edge = next((edge for edge in planned.edges if edge.name == name), None)
@@ -132,11 +137,21 @@ def schema(
 
 
 def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, json: bool) -> None:
+    if written_for is EdgeFormat.RSC:
+        if edge.routeros is None:
+            raise Mistake(f"{edge.name} is of kind {edge.kind}: only an edge of kind routeros reads a .rsc")
+        script = edge_script(planned, edge)
+        if json:
+            print_json({edge.name: {f"{edge.name}.rsc": script}})
+        else:
+            sys.stdout.write(script)
+        return
+    form = written_for.value if written_for else None
     if json:
-        print_json(edge_document(planned, edge.name, written_for.value if written_for else None))
+        print_json(edge_document(planned, edge.name, form))
     else:
         sys.stdout.write("".join(f"{line}\n" for line in edge_sessions(planned, edge)))
-        sys.stdout.write(edge_filter(planned, edge, written_for.value if written_for else None))
+        sys.stdout.write(edge_filter(planned, edge, form))
 
 
 def _text(bundle: Bundle, path: str) -> str:

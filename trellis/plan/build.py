@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trellis import allocate
 from trellis.plan import wiring
 from trellis.plan.delegated import advertisement, delegated_subnets
@@ -12,10 +14,11 @@ from trellis.plan.machines import ClusterPlan, cluster_plan, machine_plan
 from trellis.plan.model import EdgePlan, GuestPlan, Plan, VnetPlan
 from trellis.plan.peering import PeeringPlan, infrastructure_asns
 from trellis.plan.rollout import rollout
+from trellis.plan.routeros import routeros_plan
 from trellis.plan.sdn import sdn_state, vni
 from trellis.plan.speakers import speaker_plan
 from trellis.site.checks.addresses import infrastructure
-from trellis.site.model import Edge, Site
+from trellis.site.model import Site
 from trellis.site.resolved import AttachedGuest, attached_guests, by_id, peering_policy
 
 
@@ -35,7 +38,7 @@ def plan(site: Site) -> Plan:
         asn=site.fabric.asn,
         sdn=sdn_state(site),
         hosts=tuple(map(planned.plan, hosts)),
-        edges=tuple(_edge(name, edge, hosts) for name, edge in sorted(site.edges.items())),
+        edges=tuple(_edge(site, name, hosts, peerings) for name in sorted(site.edges)),
         vnets=tuple(_vnet(site, name, peerings.get(name)) for name in sorted(site.vnets)),
         guests=tuple(_guest(site, guest, peerings[guest.vnet]) for guest in guests),
         clusters=tuple(_cluster(site, name) for name in sorted(site.clusters)),
@@ -48,10 +51,19 @@ def plan(site: Site) -> Plan:
     )
 
 
-def _edge(name: str, edge: Edge, hosts: tuple[str, ...]) -> EdgePlan:
-    loopback = edge.loopback
-    accepts = tuple(sorted(map(str, edge.accepts)))
-    return EdgePlan(name, edge.asn, str(loopback.ipv4), str(loopback.ipv6), hosts, accepts, edge.kind, edge.md5)
+def _edge(site: Site, name: str, hosts: tuple[str, ...], peerings: Mapping[str, PeeringPlan]) -> EdgePlan:
+    edge = site.edges[name]
+    return EdgePlan(
+        name=name,
+        asn=edge.asn,
+        ipv4=str(edge.loopback.ipv4),
+        ipv6=str(edge.loopback.ipv6),
+        hosts=hosts,
+        accepts=tuple(sorted(map(str, edge.accepts))),
+        kind=edge.kind,
+        md5=edge.md5,
+        routeros=routeros_plan(site, name, peerings) if edge.kind == "routeros" else None,
+    )
 
 
 def _vnet(site: Site, name: str, peering: PeeringPlan | None) -> VnetPlan:

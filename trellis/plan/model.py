@@ -16,6 +16,7 @@ from trellis.plan.firewall_model import FirewallPlan
 from trellis.plan.machines import ClusterPlan, MachinePlan
 from trellis.plan.peering import PeeringPlan
 from trellis.plan.rollout import RolloutPlan
+from trellis.plan.routeros_model import RouterosPlan
 from trellis.plan.speakers import SpeakerPlan
 from trellis.pve import SdnState
 from trellis.site.resolved import AttachedGuest
@@ -273,6 +274,7 @@ class EdgePlan:
         accepts: What is accepted from it beside the default, exactly.
         kind: Whose configuration it is written in.
         md5: Name of the secret that signs its sessions (TCP MD5).
+        routeros: What it runs if it is a RouterOS.
     """
 
     name: str
@@ -283,6 +285,7 @@ class EdgePlan:
     accepts: tuple[str, ...] = ()
     kind: Literal["routeros", "frr"] = "routeros"
     md5: str | None = None
+    routeros: RouterosPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

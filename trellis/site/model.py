@@ -18,6 +18,7 @@ from trellis.site.kubernetes import Cilium, Talos
 from trellis.site.noun import Noun
 from trellis.site.peering import GuestBgp
 from trellis.site.rest_api import RestApi
+from trellis.site.routeros import Routeros
 from trellis.site.scalars import (
     Asn,
     Digest,
@@ -156,6 +157,8 @@ class Edge(Noun):
     """The secret that signs every session with it (TCP MD5, RFC 2385); none means unsigned."""
     rest_api: RestApi | None = None
     """Where `trellis prefixes` asks it what is delegated; the program never does."""
+    routeros: Routeros | None = None
+    """What an edge of kind routeros has of its own; defaults where nothing is said."""
 
 
 class Zone(Noun):

@@ -166,6 +166,7 @@ class _Gone:
             ("vnets", lambda vnet: _names(vnet, "zone", self.zones) or _names(vnet, "tenant", self.tenants)),
             ("clusters", lambda cluster: _names(cluster, "vnet", self.vnets)),
             ("guests", lambda guest: _names(guest, "vnet", self.vnets)),
+            ("edges", lambda edge: _forget(_family(edge, "routeros"), "replaces", self.vnets)),
         )
         for family, refers in rules:
             entries = _family(left, family)
@@ -190,6 +191,14 @@ def _without(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
         return False
     entry[key] = [name for name in names if not _is_text(name) or name not in gone]
     return not entry[key]
+
+
+def _forget(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
+    """Take names that are gone out of a mapping by name; what has the mapping can do without them."""
+    by_name = _family(entry, key)
+    for name in by_name.keys() & gone:
+        by_name.pop(name)
+    return False
 
 
 def _is_text(value: Any) -> bool:

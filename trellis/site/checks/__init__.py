@@ -14,6 +14,7 @@ from trellis.site.checks import (
     clusters,
     delegated,
     distance,
+    edges,
     isolation,
     lists,
     machines,
@@ -58,6 +59,7 @@ def check(site: Site) -> tuple[Refusal, ...]:
         *ranges.check(site),
         *delegated.check(site),
         *distance.check(site),
+        *edges.check(site),
         *lists.check(site),
         *isolation.check(site, guests),
     )

@@ -30,8 +30,7 @@ def check(site: Site) -> Iterator[Refusal]:
 def _lists(site: Site) -> Iterator[tuple[str, tuple[object, ...]]]:
     yield "fabric.infrastructure", site.fabric.infrastructure
     yield "fabric.route_reflectors", site.fabric.route_reflectors
-    for name, edge in site.edges.items():
-        yield f"edges.{name}.accepts", edge.accepts
+    yield from _of_edges(site)
     for name, zone in site.zones.items():
         yield f"zones.{name}.nodes", zone.nodes
     for name, tenant in site.tenants.items():
@@ -50,3 +49,11 @@ def _lists(site: Site) -> Iterator[tuple[str, tuple[object, ...]]]:
         yield f"firewall.{name}.vnets", service.vnets
         yield f"firewall.{name}.ports", service.ports
         yield f"firewall.{name}.to", service.to
+
+
+def _of_edges(site: Site) -> Iterator[tuple[str, tuple[object, ...]]]:
+    for name, edge in site.edges.items():
+        yield f"edges.{name}.accepts", edge.accepts
+        if edge.routeros is not None:
+            yield f"edges.{name}.routeros.pools", edge.routeros.pools
+            yield f"edges.{name}.routeros.delegations", edge.routeros.delegations

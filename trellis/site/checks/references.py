@@ -25,6 +25,12 @@ def check(site: Site) -> Iterator[Refusal]:
     for zone_id, zone in site.zones.items():
         for position, name in enumerate(zone.nodes):
             yield from _points(f"zones.{zone_id}.nodes.{position}", name, "host", site.hosts)
+    yield from _of_vnets(site)
+    yield from _of_guests(site)
+    yield from _of_exceptions(site)
+
+
+def _of_vnets(site: Site) -> Iterator[Refusal]:
     for vnet_id, vnet in site.vnets.items():
         yield from _points(f"vnets.{vnet_id}.zone", vnet.zone, "zone", site.zones)
         yield from _points(f"vnets.{vnet_id}.tenant", vnet.tenant, "tenant", site.tenants)
@@ -32,8 +38,9 @@ def check(site: Site) -> Iterator[Refusal]:
             yield from _points(f"vnets.{vnet_id}.delegation.edge", vnet.delegation.edge, "edge", site.edges)
     for vnet_id in site.delegated:
         yield from _points(f"delegated.{vnet_id}", vnet_id, "VNet", site.vnets)
-    yield from _of_guests(site)
-    yield from _of_exceptions(site)
+    for name, edge in site.edges.items():
+        for vnet_id in edge.routeros.replaces if edge.routeros is not None else ():
+            yield from _points(f"edges.{name}.routeros.replaces.{vnet_id}", vnet_id, "VNet", site.vnets)
 
 
 def _of_guests(site: Site) -> Iterator[Refusal]:

@@ -1,0 +1,59 @@
+"""RouterOS's filters of routes: the rules of a chain, read and asked what they do with a route.
+
+Written from MikroTik's manual of routing filters: rules in order, the first that decides does; at the end of a chain a
+route is rejected.  Only prefixes are matched here, as nothing else is in an edge's script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from tests.firewall.routeros import Entry
+
+_RULE = re.compile(
+    r"if \((?P<condition>[^(){}]+)\) \{(?P<action>accept|reject)\}|(?P<plain>accept|reject)|jump (?P<to>\S+)"
+)
+_MATCH = re.compile(r"(?P<what>dst|dst-len) (?P<how>==|in|>=|<=) (?P<value>\S+)")
+
+
+def accepts(rules: Iterable[Entry], chain: str, prefix: str) -> bool:
+    """Return whether a chain accepts a route.
+
+    Args:
+        rules: Entries of `/routing filter rule`, in order.
+        chain: Name of a chain, which has to be there.
+        prefix: The route's destination.
+    """
+    decided = _decided(list(rules), chain, ip_network(prefix))
+    return decided is True
+
+
+def _decided(rules: list[Entry], chain: str, route: IPv4Network | IPv6Network) -> bool | None:
+    own = [rule["rule"] for rule in rules if rule["chain"] == chain]
+    assert own, f"no chain {chain}"
+    for text in own:
+        rule = _RULE.fullmatch(text)
+        assert rule is not None, f"not a rule: {text}"
+        if rule["to"]:
+            decided = _decided(rules, rule["to"], route)
+            if decided is not None:
+                return decided
+        elif rule["plain"] or all(_matches(part, route) for part in rule["condition"].split(" && ")):
+            return (rule["plain"] or rule["action"]) == "accept"
+    return None
+
+
+def _matches(part: str, route: IPv4Network | IPv6Network) -> bool:
+    found = _MATCH.fullmatch(part)
+    assert found is not None, f"not a condition: {part}"
+    if found["what"] == "dst":
+        prefix = ip_network(found["value"])  # refuses bits beyond the length
+        if prefix.version != route.version:
+            return False
+        return route == prefix if found["how"] == "==" else route.subnet_of(prefix)  # type: ignore[arg-type]
+    length = int(found["value"])
+    return {"==": route.prefixlen == length, ">=": route.prefixlen >= length, "<=": route.prefixlen <= length}[
+        found["how"]
+    ]
