@@ -15,7 +15,9 @@ FAULT = Fault(
 
 MUTANT = Mutant(
     what="files are put back, and FRR is left with what it runs",
-    rewrites=(Rewrite("trellis/agent/recovery.py", "    problems += _reload_until_as_before(before.running)\n", ""),),
+    rewrites=(
+        Rewrite("trellis/agent/recovery.py", "    problems += _run_as_before(before.running, alive=alive)\n", ""),
+    ),
     because="FRR runs besides: ip route 10.10.0.250/32 blackhole",
     shares=(9, 12, 13, 16, 18, 19, 22, 27, 28),
 )
