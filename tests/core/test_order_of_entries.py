@@ -30,6 +30,7 @@ ORDERS = 16
 RENDERED_EACH = 4
 
 WITHOUT_ORDER = {
+    "delegated.*.deprecated",
     "edges.*.accepts",
     "fabric.infrastructure",
     "fabric.route_reflectors",
@@ -48,8 +49,8 @@ WITHOUT_ORDER = {
 }
 """Lists that are sets: a person writes them in any order."""
 
-WITH_ORDER: dict[str, str] = {}
-"""Lists whose order means something, each with what it means; there is none."""
+WITH_ORDER = {"vnets.*.router_advertisements.resolvers": "guests ask the first one first (RFC 8106)"}
+"""Lists whose order means something, each with what it means."""
 
 
 def drawn(seed: int) -> Data:

@@ -122,6 +122,13 @@ def test_a_vnet_that_is_refused_takes_its_prefixes_along_and_nothing_else_is_sai
     assert [refusal.path for refusal in caught.value.refusals] == ["vnets.vnet101.vni"]
 
 
+def test_the_order_in_which_deprecated_prefixes_are_written_means_nothing() -> None:
+    told = [{"prefix": f"2600:0:0:{n}::/64", "remove_after": "2026-12-01T00:00:00Z"} for n in (1, 2, 3)]
+    sites = (load_site({**WHOLE, "delegated": {"vnet1": {"deprecated": order}}}) for order in (told, told[::-1]))
+    one, other = map(plan, sites)
+    assert one == other
+
+
 def test_a_prefix_that_comes_or_goes_changes_no_other_line_of_a_filter() -> None:
     def entries(prefixes: list[str]) -> dict[str, int]:
         deprecated = [{"prefix": prefix, "remove_after": "2026-12-01T00:00:00Z"} for prefix in prefixes]

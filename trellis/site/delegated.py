@@ -100,9 +100,9 @@ class VnetPrefixes(Noun):
 
     @property
     def prefixes(self) -> tuple[IPv6Network, ...]:
-        """All of them, the current one first."""
+        """All of them, the current one first, the others in their order as numbers."""
         own = (self.current,) if self.current is not None else ()
-        return (*own, *(found.prefix for found in self.deprecated))
+        return (*own, *sorted(found.prefix for found in self.deprecated))
 
 
 class Prefixes(Noun):
