@@ -122,6 +122,7 @@ def sizes(data: Data) -> Iterator[tuple[str, int]]:
     names = {place.path[:-1]: place.field.rsplit(".", 1)[0] for place in places(data) if place.is_name}
     lists = {place.path[:-1]: place.field.rsplit(".", 1)[0] for place in places(data) if place.field.endswith(".*")}
     lists |= {("firewall", name, "ports"): "firewall.*.ports" for name in data["firewall"]}
+    lists |= {("delegated", name, "deprecated"): "delegated.*.deprecated" for name in data["delegated"]}
     for path, value in containers(data):
         field = names.get(path) or lists.get(path)
         if field is not None:
