@@ -57,7 +57,25 @@ def site_of(draw: Random, least: int, most: int = 4) -> Data:
         _tenant(draw, site, number, f"z{draw.choice(zone_ids)}")
     site["leaks"] = _leaks(draw, site)
     site["firewall"] = _services(draw, site)
+    _delegate(Random(draw.random()), site)
     return site
+
+
+def _delegate(draw: Random, site: Data) -> None:
+    """Give some VNets prefixes, or a pool that has none, and have hosts advertise on some."""
+    site["delegated"] = {}
+    for number, (name, vnet) in enumerate(sorted(site["vnets"].items())):
+        if draw.random() < 0.3:
+            vnet["router_advertisements"] = {"max_interval_s": draw.choice([4, 60, 600]), "valid_lifetime_s": 7200}
+        if not site["edges"] or draw.random() < 0.5:
+            continue
+        vnet["delegation"] = {"pool": f"pd-{name}", "edge": draw.choice(sorted(site["edges"]))}
+        prefixes = [f"2600:1700:{number + 1:x}:{part:x}::/64" for part in draw.sample(range(1, 99), 3)]
+        told = [{"prefix": prefix, "remove_after": "2026-12-01T00:00:00Z"} for prefix in prefixes[1:]]
+        current = draw.choice([prefixes[0], None])
+        site["delegated"][name] = {"current": current, "deprecated": draw.sample(told, draw.randint(0, 2))}
+        for guest in (guest for guest in site["guests"].values() if guest["vnet"] == name):
+            guest["global_address"] = draw.choice(["none", "static"])
 
 
 def _fabric(draw: Random, host_ids: list[int]) -> Data:

@@ -30,6 +30,7 @@ ORDERS = 16
 RENDERED_EACH = 4
 
 WITHOUT_ORDER = {
+    "delegated.*.deprecated",
     "edges.*.accepts",
     "edges.*.routeros.delegations",
     "edges.*.routeros.pools",
@@ -50,8 +51,8 @@ WITHOUT_ORDER = {
 }
 """Lists that are sets: a person writes them in any order."""
 
-WITH_ORDER: dict[str, str] = {}
-"""Lists whose order means something, each with what it means; there is none."""
+WITH_ORDER = {"vnets.*.router_advertisements.resolvers": "guests ask the first one first (RFC 8106)"}
+"""Lists whose order means something, each with what it means."""
 
 
 def drawn(seed: int) -> Data:
@@ -123,6 +124,7 @@ def sizes(data: Data) -> Iterator[tuple[str, int]]:
     names = {place.path[:-1]: place.field.rsplit(".", 1)[0] for place in places(data) if place.is_name}
     lists = {place.path[:-1]: place.field.rsplit(".", 1)[0] for place in places(data) if place.field.endswith(".*")}
     lists |= {("firewall", name, "ports"): "firewall.*.ports" for name in data["firewall"]}
+    lists |= {("delegated", name, "deprecated"): "delegated.*.deprecated" for name in data["delegated"]}
     for path, value in containers(data):
         field = names.get(path) or lists.get(path)
         if field is not None:

@@ -114,12 +114,16 @@ def with_another_text(before: str, lines: Lines, text: str) -> Lines:
 
 
 def forms_of(text: str) -> list[str]:
-    """Return a text as it is rendered; a MAC also in lower case, and the link-local address of it (RFC 4291, 2.5.1)."""
+    """Return a text as it is rendered; a MAC also in lower case, and as what a kernel makes of it (RFC 4291, 2.5.1).
+
+    That is its link-local address, and one of its VNet's prefix, which is advertised.
+    """
     if re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", text) is None:
         return [text]
     octets = bytes.fromhex(text.replace(":", ""))
-    local = IPv6Address(b"\xfe\x80" + bytes(6) + bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:])
-    return [text, text.lower(), str(local), f"0x{int(local):032x}"]
+    last = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    made = [IPv6Address(IPv6Address(prefix).packed[:8] + last) for prefix in ("fe80::", "fd00:101::")]
+    return [text, text.lower(), *map(str, made), *(f"0x{int(address):032x}" for address in made)]
 
 
 @pytest.mark.parametrize("mac", ["00:00:00:00:00:01", "BC:24:11:0A:0B:0C", "fe:ff:ff:ff:ff:ff"])

@@ -65,7 +65,7 @@ def _stack(request: Request, say: Callable[[str], None]) -> Stack:
     try:
         return automation.create_or_select_stack(
             stack_name=request.stack,
-            program=lambda: _program(request.project_dir),
+            program=lambda: _program(request),
             project_name=str(stack_folder.settings_of(request.work_dir / "Pulumi.yaml").get("name", "trellis")),
             # The folder goes in here: as an argument of its own it would mean a program that is not inline.
             opts=automation.LocalWorkspaceOptions(
@@ -92,8 +92,13 @@ def _command(engine: Path, environment: Mapping[str, str]) -> Any:
     return command
 
 
-def _program(project_dir: Path) -> None:
+def _program(request: Request) -> None:
     """The inline program: the project's own `__main__.py`, found as `pulumi up` would find it."""
+    from pulumi.runtime.settings import SETTINGS  # noqa: PLC0415
+
+    # Where the stack's files are, which `pulumi up` tells a program and the Automation API does not.
+    SETTINGS.root_directory = str(request.work_dir)
+    project_dir = request.project_dir
     if str(project_dir) not in sys.path:
         sys.path.insert(0, str(project_dir))
     runpy.run_path(str(project_dir / "__main__.py"), run_name="__main__")

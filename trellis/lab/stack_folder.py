@@ -71,6 +71,9 @@ def prepare(request: Request) -> None:
         earlier = settings_of(work / name).get("encryptionsalt")
         settings |= {"encryptionsalt": earlier} if earlier else {}
     _write(work / name, yaml.dump(settings, Dumper=_Dumper, sort_keys=False))
+    prefixes = f"Prefixes.{request.stack}.yaml"
+    if (request.project_dir / prefixes).is_file():
+        shutil.copyfile(request.project_dir / prefixes, work / prefixes)
 
 
 def environment(request: Request) -> dict[str, str]:

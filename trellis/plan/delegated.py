@@ -49,16 +49,17 @@ class AdvertisedPrefix:
 class AdvertisementPlan:
     """What every host of a VNet tells its guests.
 
+    No MTU is among it: radvd says nothing at all on an interface whose own is less (measured with 2.19), and what
+    guests must be given for IPv4 holds for both.
+
     Attributes:
         sender: Who does it there, alone.
-        mtu: Bytes of an IP packet on the VNet.
         min_interval_s: Least seconds between two, a third of the most (RFC 4861 6.2.1).
         router_lifetime_s: Seconds for which the host is a default router; also for which the resolvers are good.
     """
 
     vnet: str
     sender: Literal["frr", "radvd"]
-    mtu: int
     max_interval_s: int
     min_interval_s: int
     router_lifetime_s: int
@@ -100,7 +101,6 @@ def advertisement(site: Site, vnet: str, *, heard: bool) -> AdvertisementPlan | 
     return AdvertisementPlan(
         vnet=vnet,
         sender="frr" if heard else "radvd",
-        mtu=site.zones[site.vnets[vnet].zone].mtu,
         max_interval_s=told.max_interval_s,
         min_interval_s=max(3, told.max_interval_s // 3),
         router_lifetime_s=3 * told.max_interval_s,

@@ -99,17 +99,10 @@ def own_advertisements(stanzas: Stanzas, vnets: tuple[str, ...], *, first: bool)
 
 
 def _sets(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[NamedSet]:
-    made_of = {vnet.name: vnet.subnets[0] for vnet in vnets if vnet.advertisement is not None}
-    owned = {
-        planned.guest.mac: (*_addresses(planned), *_made_by_itself(planned, made_of.get(planned.guest.vnet)))
-        for planned in guests
-    }
+    made_of = _made_of(vnets)
+    owned = {planned.guest.mac: (*_addresses(planned), *_made_by_itself(planned, made_of)) for planned in guests}
     ranges = [range_ for vnet in vnets for range_ in (*vnet.every_gateway, *vnet.loopbacks)]
-    alone = [
-        address
-        for planned in guests
-        for address in (*_on_vnet(planned), *_made_by_itself(planned, made_of.get(planned.guest.vnet)))
-    ]
+    alone = [found for planned in guests for found in (*_on_vnet(planned), *_made_by_itself(planned, made_of))]
     yield from both_families("owned", dict.fromkeys((*ranges, *alone)))
     yield from both_families("subnets", (subnet for vnet in vnets for subnet in vnet.subnets))
     for version, keyword in ((4, "ip"), (6, "ip6")):
@@ -155,11 +148,17 @@ def _of_mac(prefix: str, mac: str) -> str:
     return str(in_prefix(IPv6Network(prefix), IPv6Address(int.from_bytes(last))))
 
 
-def _made_by_itself(planned: GuestPlan, subnet: str | None) -> tuple[str, ...]:
-    """Return what a guest makes of its VNet's subnet if that is advertised and its operating system listens.
+def _made_of(vnets: tuple[VnetPlan, ...]) -> dict[str, str]:
+    """Return the subnet of each VNet on which hosts advertise, of which guests make an address if they listen."""
+    return {vnet.name: vnet.subnets[0] for vnet in vnets if vnet.advertisement is not None}
+
+
+def _made_by_itself(planned: GuestPlan, made_of: dict[str, str]) -> tuple[str, ...]:
+    """Return what a guest makes of its VNet's own subnet, if anything.
 
     What it makes of a delegated prefix nobody knows (RFC 8981), and nobody's own address is there.
     """
+    subnet = made_of.get(planned.guest.vnet)
     return (_of_mac(subnet, planned.guest.mac),) if subnet is not None else ()
 
 
@@ -172,9 +171,12 @@ def _neighbours(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> I
     for vnet in vnets:
         yield from (Neighbour(hex(int(IPv6Address(gateway))), None) for gateway in vnet.every_gateway if ":" in gateway)
     owners: dict[IPv6Address, list[str]] = {}
-    for guest in (planned.guest for planned in guests):
+    made_of = _made_of(vnets)
+    for planned in guests:
+        guest = planned.guest
         shared = (address for address in guest.shared if address.version == 6)
-        for address in (guest.ipv6, IPv6Address(_link_local(guest.mac)), *shared, *guest.global_ipv6):
+        made = map(IPv6Address, (_link_local(guest.mac), *_made_by_itself(planned, made_of)))
+        for address in dict.fromkeys((guest.ipv6, *made, *shared, *guest.global_ipv6)):
             owners.setdefault(address, []).append(guest.mac)
     for address, macs in owners.items():
         yield Neighbour(hex(int(address)), macs[0] if len(macs) == 1 else braced(macs))

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationError, WithJsonSchema
 
 from trellis.site.document import document_of, endless, shown
 from trellis.site.noun import Noun
@@ -66,7 +66,12 @@ def _is_on_calendar(year: int, month: int, day: int, hour: int, minute: int, sec
     return 1 <= day <= (29 if month == 2 and leap else 28 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)
 
 
-GlobalPrefix = Annotated[V6Prefix, AfterValidator(_delegable)]
+def _as_text(value: Any) -> Any:
+    """Return a prefix that is one already as the text that a file has: `trellis prefixes` makes nouns too."""
+    return str(value) if isinstance(value, IPv6Network) else value
+
+
+GlobalPrefix = Annotated[V6Prefix, BeforeValidator(_as_text), AfterValidator(_delegable)]
 """A global /64."""
 
 Moment = Annotated[
@@ -95,9 +100,9 @@ class VnetPrefixes(Noun):
 
     @property
     def prefixes(self) -> tuple[IPv6Network, ...]:
-        """All of them, the current one first."""
+        """All of them, the current one first, the others in their order as numbers."""
         own = (self.current,) if self.current is not None else ()
-        return (*own, *(found.prefix for found in self.deprecated))
+        return (*own, *sorted(found.prefix for found in self.deprecated))
 
 
 class Prefixes(Noun):
