@@ -40,7 +40,7 @@ scenarios: setup ## What takes the lab minutes each: a leak opened and closed, a
 down: ## Take the demo's lab down
 	@$(TRELLIS) lab down
 
-check: setup ## Lint, types and everything fast (a minute and a half on two cores)
+check: setup ## Lint, types and everything fast (up to three minutes on two cores)
 	@# At the same time, since tests often wait; what lint says is kept until they are done.  Either one fails both.
 	said="$$(mktemp)"
 	trap 'rm -f "$$said"' EXIT

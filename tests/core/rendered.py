@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from trellis.picture import draw
 from trellis.plan import Plan
 from trellis.render import manifest, render
-from trellis.render.cilium import cilium_manifests
-from trellis.render.cloud_init import user_data
 from trellis.render.documents import cluster_document, edge_document, guest_document, tenant_document
 from trellis.render.edge import edge_filter
 from trellis.render.routeros import edge_script
-from trellis.render.speakers import speaker_text
-from trellis.render.talos import cluster_patch, node_patch, schematic
 from trellis.site import Site
 
 Text = tuple[str, str]
@@ -37,36 +34,28 @@ def texts(site: Site, planned: Plan) -> Iterator[Text]:
         if edge.routeros is not None:
             yield "edge script", edge_script(planned, edge)
     yield from _documents(planned)
-    yield from _for_machines(planned)
     yield "picture", draw(site, planned)
 
 
 def _documents(planned: Plan) -> Iterator[Text]:
-    """Yield the stack's outputs as the program writes them."""
+    """Yield the stack's outputs as the program writes them, and what stands in them by its own lines, too."""
     guests = [entry.guest for entry in planned.guests]
-    for guest in guests:
-        yield "guest", json.dumps(guest_document(planned, guest.name), indent=1)
-    for tenant in sorted({vnet.tenant for vnet in planned.vnets}):
-        yield "tenant", json.dumps(tenant_document(planned, tenant), indent=1)
-    for edge in planned.edges:
-        yield "edge", json.dumps(edge_document(planned, edge.name), indent=1)
-    for cluster in sorted({guest.cluster for guest in guests if guest.cluster is not None}):
-        yield "cluster", json.dumps(cluster_document(planned, cluster), indent=1)
+    found = [("guest", guest_document(planned, guest.name)) for guest in guests]
+    found += [
+        ("tenant", tenant_document(planned, tenant)) for tenant in sorted({vnet.tenant for vnet in planned.vnets})
+    ]
+    found += [("edge", edge_document(planned, edge.name)) for edge in planned.edges]
+    clusters = sorted({guest.cluster for guest in guests if guest.cluster is not None})
+    found += [("cluster", cluster_document(planned, cluster)) for cluster in clusters]
+    for what, document in found:
+        yield what, json.dumps(document, indent=1)
+        yield from _within(what, document)
 
 
-def _for_machines(planned: Plan) -> Iterator[Text]:
-    """Yield what guests boot from and Kubernetes is given, by their own lines; an output holds each as one string."""
-    for cluster in planned.clusters:
-        if cluster.talos is not None:
-            yield "cluster patch", cluster_patch(planned, cluster.name)
-            yield "schematic", schematic(planned, cluster.name)
-        if cluster.cilium is not None:
-            yield "cilium", cilium_manifests(planned, cluster.name)
-    on_talos = {cluster.name for cluster in planned.clusters if cluster.talos is not None}
-    for entry in planned.guests:
-        if entry.speaker.kind != "talos-native":
-            yield "speaker", speaker_text(entry.speaker)
-        if entry.guest.cluster in on_talos:
-            yield "node patch", node_patch(planned, entry.guest.name)
+def _within(what: str, value: Any) -> Iterator[Text]:
+    """Yield the texts of several lines in a document: patches, user-data, speakers' configurations, manifests."""
+    for key, held in value.items() if isinstance(value, dict) else ():
+        if isinstance(held, str) and "\n" in held:
+            yield f"{what}'s {key}", held
         else:
-            yield "user data", user_data(planned, entry.guest.name)
+            yield from _within(what, held)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from trellis.lab.attacks.dialling import flood_of, happenings, told
 from trellis.lab.attacks.speakers import Place
 from trellis.lab.attacks.wire import frames, messages
 
+GOLDEN = Path(__file__).parents[1] / "golden"
 PLACE = Place(
     name="mallory",
     host="pve01",
@@ -91,6 +94,18 @@ def test_each_speaker_is_told_all_there_is_to_say() -> None:
     frr = speakers.frr(PLACE, [FORGED])
     assert "network 2001:db8::1/128" in frr
     assert "set as-path prepend 4200000000" in frr
+
+
+def test_what_an_attacker_has_its_frr_say_goes_through_the_map_that_its_session_sends_by() -> None:
+    booted = (GOLDEN / "homelab" / "guests" / "debian-test-1.frr.conf").read_text()
+    (sent_by,) = set(re.findall(r"neighbor \S+ route-map (\S+) out", booted))
+    lists = {(keyword, name) for keyword, name in re.findall(r"^(ip|ipv6) prefix-list (\S+) seq", booted, re.MULTILINE)}
+    said = speakers.frr(PLACE, [Said("::/0"), Said("0.0.0.0/0")])
+    permitted = re.findall(
+        rf"^route-map {sent_by} permit \d+\nmatch (ip|ipv6) address prefix-list (\S+)$", said, re.MULTILINE
+    )
+    assert permitted == [("ip", sent_by), ("ipv6", sent_by), ("ipv6", "SAID-10"), ("ip", "SAID-11")]
+    assert {("ip", sent_by), ("ipv6", sent_by)} <= lists
 
 
 def test_what_happened_to_a_speaker_is_told_once_in_its_order() -> None:

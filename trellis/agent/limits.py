@@ -17,7 +17,8 @@ BEFORE_S = 360.0
 (60 s each), looking."""
 
 TAKE_BACK_S = 360.0
-"""What taking a change back may take: daemons started (60 s) and awaited, two reloads of 60 s, a restart of 90 s."""
+"""What taking a change back may take: daemons started (60 s), two reloads of 60 s, a restart of 90 s, and daemons
+awaited before and after each (20 s)."""
 
 RELOAD_BACK_S = 60.0
 """What one reload may take of that; emptying 6,000 lines takes 22 s natively."""

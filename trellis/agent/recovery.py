@@ -109,13 +109,14 @@ def put_files_back(paths: list[str], before: backups.Backup) -> list[str]:
 def _run_as_before(running: str, *, alive: bool) -> list[str]:
     """Reload, reload again, restart: until FRR runs what it ran; what failed, or nothing.
 
-    Where a daemon is gone for good, only a restart brings it back, and vtysh prints its lines all the same: mgmtd has
-    them.  watchfrr brings back one daemon at a time, and waits up to 9 minutes for one that it started (measured: a
-    bgpd whose `vtysh -b` hung, and a zebra that crashed meanwhile).
+    The last ends every session, but the host has its earlier configuration again.  Where a daemon is gone for good,
+    only a restart brings it back, and vtysh prints its lines all the same: mgmtd has them.  watchfrr brings back one
+    daemon at a time, and waits up to 9 minutes for one that it started (measured: a bgpd whose `vtysh -b` hung, and a
+    zebra that crashed meanwhile).
     """
     reloaded = partial(reload_text, running, RELOAD_BACK_S)
     tried: list[str] = []
-    for attempt in (reloaded, reloaded, _restart) if alive else (_restart,):
+    for attempt in (reloaded, reloaded, frr.restart) if alive else (frr.restart,):
         failures = _failures(
             attempt,
             partial(frr.wait_alive, frr.needed(()), frr.CRASHED_DAEMON_S),
@@ -242,12 +243,6 @@ def _end_stuck(report: Report) -> None:
     deadline = time.monotonic() + _KILLED_S
     while working_on() == holder.about and time.monotonic() < deadline:
         time.sleep(0.1)
-
-
-def _restart() -> None:
-    """The last resort: it ends every session, but the host has its earlier configuration again."""
-    frr.restart()
-    frr.wait_alive(frr.needed(()), frr.CRASHED_DAEMON_S)
 
 
 def _failures(*attempts: Callable[[], object]) -> list[str]:

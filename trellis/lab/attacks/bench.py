@@ -12,7 +12,7 @@ import shlex
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,10 +118,15 @@ class Bench:
                 break
             time.sleep(0.3)
         if name in {guest.name for guest in self.twin.guests}:
-            text = speakers.bfd_alone(place, self.twin.site.fabric.guest_bfd)
-            run = f"setsid ip netns exec {name} bird -c {place.folder}/bfd -s {place.folder}/bfd.ctl"
-            script = f"mkdir -p {place.folder}; cat > {place.folder}/bfd <<'END'\n{text}END\n"
-            self.sh(place.host, f"{script}{run} > {place.folder}/bfd.log 2>&1 < /dev/null &\nsleep 3")
+            self.speak_bfd(name, place.source)
+
+    def speak_bfd(self, name: str, source: str) -> None:
+        """Have a guest or stranger speak BFD with its gateway, and nothing else, from an address that it has."""
+        place = replace(self.place(name), source=source)
+        text = speakers.bfd_alone(place, self.twin.site.fabric.guest_bfd)
+        run = f"setsid ip netns exec {name} bird -c {place.folder}/bfd -s {place.folder}/bfd.ctl"
+        script = f"mkdir -p {place.folder}; cat > {place.folder}/bfd <<'END'\n{text}END\n"
+        self.sh(place.host, f"{script}{run} > {place.folder}/bfd.log 2>&1 < /dev/null &\nsleep 3")
 
     def restore(self, names: Iterable[str]) -> None:
         """Start guests anew as the site has them, end what strangers run, and wait until everything is as it was."""

@@ -9,6 +9,9 @@ from ipaddress import ip_network
 from trellis.lab.attacks.attack import Said
 from trellis.site.model import Bfd
 
+SAYS = "TO-GATEWAY"
+"""The route-map by which a guest's FRR sends as it boots, and the prefix-lists of both families that it matches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -50,14 +53,14 @@ class Place:
 
 def frr(place: Place, routes: Iterable[Said]) -> str:
     """Lines of `vtysh` that make the guest's own FRR announce routes, with whatever it has announced before."""
-    lines, said = ["configure", "no route-map ADVERTISE-OWN"], tuple(routes)
-    for seq, (keyword, own) in enumerate((("ip", "OWN"), ("ipv6", "OWN")), start=1):
-        lines += [f"route-map ADVERTISE-OWN permit {seq}", f"match {keyword} address prefix-list {own}", "exit"]
+    lines, said = ["configure", f"no route-map {SAYS}"], tuple(routes)
+    for seq, keyword in enumerate(("ip", "ipv6"), start=1):
+        lines += [f"route-map {SAYS} permit {seq}", f"match {keyword} address prefix-list {SAYS}", "exit"]
     for number, route in enumerate(said, start=10):
         keyword = "ipv6" if ":" in route.prefix else "ip"
         lines += [
             f"{keyword} prefix-list SAID-{number} seq 5 permit {route.prefix}",
-            f"route-map ADVERTISE-OWN permit {number}",
+            f"route-map {SAYS} permit {number}",
             f"match {keyword} address prefix-list SAID-{number}",
             *([f"set as-path prepend {' '.join(map(str, route.path))}"] if route.path else []),
             *([f"set community {' '.join(route.communities)}"] if route.communities else []),
@@ -65,7 +68,8 @@ def frr(place: Place, routes: Iterable[Said]) -> str:
             *([f"set extcommunity rt {' '.join(route.targets)}"] if route.targets else []),
             "exit",
         ]
-    lines.append(f"router bgp {place.asn}")
+    # It need not have what it says that it has.
+    lines += [f"router bgp {place.asn}", "no bgp network import-check"]
     for version, family in ((4, "ipv4"), (6, "ipv6")):
         lines.append(f"address-family {family} unicast")
         lines += [f"network {route.prefix}" for route in said if ip_network(route.prefix).version == version]

@@ -50,7 +50,8 @@ def _size(path: str, pool: AnyNetwork, at_least: int) -> Iterator[Refusal]:
 
 
 def _hidden(path: str, pool: AnyNetwork, others: tuple[ranges.Range, ...]) -> Iterator[Refusal]:
-    hidden = [f"{path} is {other}" for path, other in others if pool.version == other.version and pool.overlaps(other)]
+    of_family = [(place, other) for place, other in others if other.version == pool.version]
+    hidden = [f"{place} is {other}" for place, other in of_family if pool.overlaps(other)]
     if hidden:
         more = f", and {len(hidden) - _SHOWN} more" if len(hidden) > _SHOWN else ""
         yield Refusal(
