@@ -29,6 +29,7 @@ def without(site: Data, family: str, name: str) -> Data | None:
         (entry["nodes"] if family == "nodes" else entry[family]).pop(name, None)
     _hosts_and_links(left)
     _vnets_and_tenants(left)
+    _delegations(left)
     _guests(left)
     _leaks_and_services(left)
     return left if left["hosts"] and left["zones"] else None
@@ -50,6 +51,18 @@ def _hosts_and_links(left: Data) -> None:
     left["links"] = {
         key: link for key, link in left["links"].items() if link.get("kind") == "segment" or len(link["ends"]) == 2
     }
+
+
+def _delegations(left: Data) -> None:
+    """A VNet whose edge is gone has no prefix delegated to it any more, and its guests have no address of one."""
+    for vnet in left["vnets"].values():
+        if vnet.get("delegation", {}).get("edge", "") not in {"", *left["edges"]}:
+            del vnet["delegation"]
+    delegated = {name for name, vnet in left["vnets"].items() if "delegation" in vnet}
+    left["delegated"] = {name: found for name, found in left.get("delegated", {}).items() if name in delegated}
+    for guest in left["guests"].values():
+        if guest["vnet"] not in delegated:
+            guest.pop("global_address", None)
 
 
 def _vnets_and_tenants(left: Data) -> None:

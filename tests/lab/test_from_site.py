@@ -94,7 +94,7 @@ def test_the_order_of_entries_in_the_site_changes_nothing() -> None:
 
 def test_the_overlay_changes_connection_details_and_nothing_else() -> None:
     before = site_data("homelab")
-    after = overlay(before, site_of("homelab"), dict.fromkeys(before["hosts"], KEY))
+    after = overlay(before, site_of("homelab"), dict.fromkeys(before["hosts"], KEY), {})
     assert before == site_data("homelab"), "the stack's own site was written to"
     for data in (before, after):
         for host in data["hosts"].values():
@@ -105,7 +105,7 @@ def test_the_overlay_changes_connection_details_and_nothing_else() -> None:
 
 def test_the_overlaid_site_is_a_good_site_with_the_labs_keys() -> None:
     data = site_data("homelab")
-    site = load_site(overlay(data, site_of("homelab"), dict.fromkeys(data["hosts"], KEY)))
+    site = load_site(overlay(data, site_of("homelab"), dict.fromkeys(data["hosts"], KEY), {}))
     assert {host.ssh.host_key for host in site.hosts.values()} == {KEY}
     assert site.hosts["pve02"].ssh.address == "10.10.0.12"
     assert site.proxmox is not None
@@ -117,7 +117,7 @@ def test_a_host_that_is_reached_by_name_user_and_port_is_reached_by_the_labs_add
         data["hosts"]["pve02"]["ssh"] |= {"address": "pve02.example.net", "user": "deploy", "port": 2222}
 
     data = homelab(named)
-    site = load_site(overlay(data, load_site(data), dict.fromkeys(data["hosts"], KEY)))
+    site = load_site(overlay(data, load_site(data), dict.fromkeys(data["hosts"], KEY), {}))
     ssh = site.hosts["pve02"].ssh
     assert (ssh.address, ssh.user, ssh.port) == ("10.10.0.12", "trellis", 22)
 
@@ -129,7 +129,7 @@ def test_an_api_that_is_nowhere_in_the_lab_gets_a_free_address_of_the_segment(en
     data = homelab(lambda data: data["proxmox"].update(endpoint=endpoint))
     site = load_site(data)
     assert proxmox_address(site) == "10.10.0.200"
-    overlaid = overlay(data, site, {})
+    overlaid = overlay(data, site, {}, {})
     assert overlaid["proxmox"]["endpoint"] == "https://10.10.0.200:8006"
 
 

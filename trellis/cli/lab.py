@@ -16,8 +16,9 @@ from rich.table import Table
 from trellis.cli import guests
 from trellis.cli.console import Mistake, out, print_json, say
 from trellis.cli.map import write_picture
-from trellis.cli.stack import FileOption, StackOption, read_site, stack_file
+from trellis.cli.stack import FileOption, StackOption, read_prefix_file, read_site, stack_file
 from trellis.site import site_data_of_stack
+from trellis.site.delegated import with_prefixes
 
 if TYPE_CHECKING:
     from trellis.lab.main_job import Outcome
@@ -389,4 +390,5 @@ def _project(stack: str, file: Path | None) -> Path:
 
 
 def _site_data(stack: str, file: Path | None) -> dict[str, Any]:
-    return site_data_of_stack(stack_file(stack, file).read_bytes())
+    found = stack_file(stack, file)
+    return with_prefixes(site_data_of_stack(found.read_bytes()), read_prefix_file(found))

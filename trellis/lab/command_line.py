@@ -13,10 +13,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from trellis.agent.bundle import agent_digest
-from trellis.lab import from_site, network
+from trellis.lab import from_site, network, site_files
 from trellis.lab.errors import LabError
 from trellis.lab.processes import Completed, Say, run
 
@@ -24,20 +22,23 @@ if TYPE_CHECKING:
     from trellis.lab.twin import Twin
 
 _INSTALLED = "installed"
+_ROUTEROS_PASSWORD = "TRELLIS_ROUTEROS_PASSWORD"  # noqa: S105 (a variable's name)
 _LAST_WORDS = 12
 
 
 def site_of(twin: Twin) -> dict[str, Any]:
-    """The object under `trellis:site` by which a lab's hosts and its Proxmox are reached."""
+    """The object under `trellis:site` by which a lab's hosts and its Proxmox are reached, with what is delegated."""
     host_keys = {machine.name: twin.lab.host_key(machine.name) for machine in twin.lab.machines}
-    return from_site.overlay(twin.site_data, twin.site, host_keys)
+    rest = {name: (face.endpoint, face.certificate) for name, face in twin.rest.items()}
+    return from_site.overlay(twin.site_data, twin.site, host_keys, rest)
 
 
 def stack_file_of(twin: Twin) -> Path:
-    """A stack file with the site as the lab has it, for ``trellis COMMAND --file``; written anew each time."""
-    file = twin.lab.state / f"Pulumi.{twin.stack}.yaml"
-    file.write_text(yaml.safe_dump({"config": {"trellis:site": site_of(twin)}}, sort_keys=False))
-    return file
+    """A stack file with the site as the lab has it, its prefix file beside it, for ``trellis COMMAND --file``.
+
+    Both are written anew each time.
+    """
+    return site_files.write(twin.lab.state, twin.stack, site_of(twin))
 
 
 def trellis(
@@ -64,6 +65,10 @@ def trellis(
             **os.environ,
             "TRELLIS_SSH_KEY": (key or twin.lab.program_key).read_text(),
             "PROXMOX_VE_API_TOKEN": twin.proxmox_token,
+            **{
+                f"{_ROUTEROS_PASSWORD}_{name.upper().replace('-', '_')}": face.face.password
+                for name, face in twin.rest.items()
+            },
             "SSL_CERT_FILE": str(twin.lab.state / "proxmox" / "ca.pem"),
         },
         timeout_s=timeout_s,

@@ -45,6 +45,7 @@ class Request:
         config: The stack's configuration in place of the stack file's `config`, keys with their namespace;
             None takes the stack file as it is.
         secrets: Configuration that is encrypted into the work folder's copy, by key.
+        prefixes: The text of the prefix file that goes with `config`; None for none.
         environment: More variables for the engine, its plugins and the program.
         parallel: How many resource operations run at once, 1 or more.
     """
@@ -58,6 +59,7 @@ class Request:
     plugin_dir: Path | None = None
     plugin_home: Path | None = None
     config: Mapping[str, Any] | None = field(default=None, repr=False)
+    prefixes: str | None = field(default=None, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict)
     parallel: int = DEFAULT_PARALLEL

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from trellis.lab import site_files
 from trellis.lab.errors import LabError
 from trellis.lab.processes import run
 
@@ -24,15 +23,14 @@ def rendered(site_data: Mapping[str, Any], edge: str, scratch: Path) -> str:
     """What ``trellis render EDGE --format nftables`` prints for a site.
 
     Args:
-        site_data: The object under `trellis:site`.
+        site_data: The object under `trellis:site`, with what is delegated in it.
         edge: The edge.
         scratch: A folder for the stack file that the command reads.
 
     Raises:
         LabError: The command failed; its own words are in the message.
     """
-    stack_file = scratch / "Pulumi.site.yaml"
-    stack_file.write_text(yaml.safe_dump({"config": {"trellis:site": dict(site_data)}}, sort_keys=False))
+    stack_file = site_files.write(scratch, "site", site_data)
     words = ("render", edge, "--format", "nftables", "--file", str(stack_file))
     done = run([sys.executable, "-P", "-c", "from trellis.cli import main; main()", *words], check=False)
     if not done.ok:

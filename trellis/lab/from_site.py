@@ -80,19 +80,24 @@ def with_files(topology: Topology, host: str, files: tuple[FileSpec, ...], units
     return replace(topology, machines=tuple(machines))
 
 
-def overlay(site_data: Mapping[str, Any], site: Site, host_keys: Mapping[str, str]) -> dict[str, Any]:
-    """The site as the stack file has it, but for how its hosts and its Proxmox API are reached in the lab.
+def overlay(
+    site_data: Mapping[str, Any], site: Site, host_keys: Mapping[str, str], rest: Mapping[str, tuple[str, str]]
+) -> dict[str, Any]:
+    """The site as the stack file has it, but for how its hosts, its Proxmox API and its edges' are reached in the lab.
 
     Args:
         site_data: The object under `trellis:site`.
         site: The same, typed.
         host_keys: Host -> public key, as known_hosts has it.
+        rest: Edge -> where its REST API is, and its certificate's fingerprint.
     """
     data = copy.deepcopy(dict(site_data))
     for name, key in host_keys.items():
         data["hosts"][name]["ssh"] = {"address": ssh_address(site, name), "host_key": key}
     if site.proxmox is not None:
         data["proxmox"]["endpoint"] = f"https://{_bracketed(proxmox_address(site))}:{API_PORT}"
+    for name, (endpoint, certificate) in rest.items():
+        data["edges"][name]["rest_api"] |= {"endpoint": endpoint, "certificate": certificate}
     return data
 
 

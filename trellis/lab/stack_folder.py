@@ -71,9 +71,20 @@ def prepare(request: Request) -> None:
         earlier = settings_of(work / name).get("encryptionsalt")
         settings |= {"encryptionsalt": earlier} if earlier else {}
     _write(work / name, yaml.dump(settings, Dumper=_Dumper, sort_keys=False))
-    prefixes = f"Prefixes.{request.stack}.yaml"
-    if (request.project_dir / prefixes).is_file():
-        shutil.copyfile(request.project_dir / prefixes, work / prefixes)
+    _lay_prefixes(request)
+
+
+def _lay_prefixes(request: Request) -> None:
+    """The prefix file beside the stack file: the project's own, or what goes with another configuration."""
+    name = f"Prefixes.{request.stack}.yaml"
+    theirs, ours = request.project_dir / name, request.work_dir / name
+    text = request.prefixes
+    if request.config is None and theirs.is_file():
+        text = theirs.read_text(encoding="utf-8")
+    if text is None:
+        ours.unlink(missing_ok=True)
+    else:
+        _write(ours, text)
 
 
 def environment(request: Request) -> dict[str, str]:

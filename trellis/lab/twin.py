@@ -15,10 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from trellis.engine import find as find_engine
-from trellis.lab import command_line, controller, edge_filter, exported, from_site, network, places, proxmox, upstream
+from trellis.lab import (
+    command_line,
+    controller,
+    edge_filter,
+    edge_rest,
+    exported,
+    from_site,
+    network,
+    places,
+    proxmox,
+    proxmox_of_site,
+    site_files,
+    upstream,
+)
 from trellis.lab.controller import Lab
 from trellis.lab.deployment import Operation, Request, Result, run_in_namespace
 from trellis.lab.edge import DAEMONS, UPSTREAM, edge_config
+from trellis.lab.edge_rest import EdgeRest
 from trellis.lab.errors import LabError
 from trellis.lab.guests import plug_script, prepare_script, stop_script
 from trellis.lab.kept import kept_secret, secrets_of
@@ -27,10 +41,7 @@ from trellis.lab.plugins.launchers import plugins
 from trellis.lab.processes import Say
 from trellis.lab.speaker import Speaker
 from trellis.lab.status import Status
-from trellis.lab.topology import Topology
 from trellis.site import AttachedGuest, Site, attached_guests, load_site
-
-_TOKEN_ID = "trellis@pve!lab"  # noqa: S105 (an id, not a secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,7 @@ class Twin:
     Args:
         stack: The stack's name, and the lab's.
         project: Folder of `Pulumi.yaml` and `__main__.py`.
-        site_data: The object under `trellis:site`, as the stack file has it.
+        site_data: The object under `trellis:site`, as the stack file has it, with what its prefix file says in it.
         site: The same, typed.
         lab: The machines.
     """
@@ -64,7 +75,7 @@ class Twin:
     @property
     def proxmox_token(self) -> str:
         """The token that Proxmox's API takes: its id and its secret."""
-        return f"{_TOKEN_ID}={kept_secret(self.lab.state / 'keys' / 'proxmox-token')}"
+        return proxmox_of_site.token(self.stack)
 
     @property
     def secrets(self) -> dict[str, str]:
@@ -75,6 +86,11 @@ class Twin:
         """The host on which a guest runs now: where it was last started, else where the site starts it."""
         place = self._places().get(guest)
         return place.host if place is not None else self._guest(guest).host
+
+    @property
+    def rest(self) -> dict[str, EdgeRest]:
+        """The REST face of each edge that has one."""
+        return edge_rest.rest_of(self.site, self.lab.state)
 
     def edge(self, name: str) -> Speaker:
         """The FRR of an edge."""
@@ -180,7 +196,7 @@ class Twin:
         edges = [Status("edge", n, network.namespace_of(self.stack, n), self.edge(n).running()) for n in names]
         api = []
         if self.site.proxmox is not None:
-            running = proxmox.is_running(_proxmox_file(self.stack)) is not None
+            running = proxmox.is_running(proxmox_of_site.file_of(self.stack)) is not None
             api.append(Status("Proxmox API", "proxmox", self.site.proxmox.endpoint, running))
         alive = self.running_guests() if all(status.up for status in hosts) else set()
         guests = [Status("guest", g.name, self.host_of(g.name), g.name in alive) for g in self.guests]
@@ -227,6 +243,7 @@ class Twin:
     def request(self, operation: Operation, say: Say) -> Request:
         """What `deploy` runs, for who runs it another way; the arguments and errors are its own."""
         engine = find_engine(say)
+        config, prefixes = site_files.parted(command_line.site_of(self))
         chosen = plugins(engine, say)
         keys = self.lab.state / "keys"
         return Request(
@@ -238,7 +255,8 @@ class Twin:
             engine=engine.path,
             plugin_dir=chosen.folder,
             plugin_home=chosen.home,
-            config={"trellis:site": command_line.site_of(self)},
+            config={"trellis:site": config},
+            prefixes=prefixes,
             secrets={
                 "trellis:sshPrivateKey": self.lab.program_key.read_text(),
                 "trellis:proxmoxApiToken": self.proxmox_token,
@@ -309,13 +327,15 @@ def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr
     """
     site_data = from_site.with_frr_of(site_data, frr_suite)
     site = load_site(site_data)
-    topology = _topology(site, stack, frr_suite)
+    topology = proxmox_of_site.topology(site, stack, frr_suite)
     if (there := controller.topology_of(stack)) is not None and there.digest() != topology.digest():
         say("the lab that is there was made for other machines: taking it down first")
         down(stack, say)
-        topology = _topology(site, stack, frr_suite)
+        topology = proxmox_of_site.topology(site, stack, frr_suite)
     lab = controller.up(topology, say)
     twin = Twin(stack, project, site_data, site, lab)
+    for name, face in twin.rest.items():
+        face.start(site, say, prefix=("ip", "netns", "exec", network.namespace_of(stack, name)))
     command_line.install(twin, say)
     for name in sorted(site.edges):
         edge, config = twin.edge(name), edge_config(site, name, twin.secrets)
@@ -327,7 +347,7 @@ def up(stack: str, project: Path, site_data: Mapping[str, Any], say: Say, *, frr
     twin.look_for_guests()
     if site.proxmox is not None:
         inside = ("ip", "netns", "exec", network.namespace_of(stack, from_site.PROXMOX))
-        proxmox.start(_proxmox_file(stack), prefix=inside, say=say)
+        proxmox.start(proxmox_of_site.file_of(stack), prefix=inside, say=say)
     return twin
 
 
@@ -344,47 +364,12 @@ def find(stack: str, project: Path, site_data: Mapping[str, Any], say: Say) -> T
 
 def down(stack: str, say: Say) -> bool:
     """Take a twin away, whole; returns whether there was one."""
-    if _proxmox_file(stack).is_file():
-        proxmox.stop(_proxmox_file(stack))
+    if proxmox_of_site.file_of(stack).is_file():
+        proxmox.stop(proxmox_of_site.file_of(stack))
     topology = controller.topology_of(stack)
     for spec in topology.namespaces if topology is not None else ():
         state = controller.state_dir(stack) / "edges" / spec.name
         if state.is_dir():
             Speaker(spec.name, network.namespace_of(stack, spec.name), Path("/"), state).stop()
+            edge_rest.end(state / "rest")
     return controller.down(stack, say)
-
-
-def _topology(site: Site, stack: str, frr_suite: str) -> Topology:
-    """The machines of a site, with what makes Proxmox nodes of them on their disks."""
-    topology = from_site.topology_of(site, stack, frr_suite)
-    if site.proxmox is None:
-        return topology
-    config = _proxmox_config(site, stack)
-    config.write(_proxmox_file(stack))
-    for node in config.nodes:
-        installed = proxmox.installation(config, node)
-        topology = from_site.with_files(topology, node.name, installed.files, installed.enabled_units)
-    return topology
-
-
-def _proxmox_config(site: Site, stack: str) -> proxmox.SimulatorConfig:
-    state = controller.state_dir(stack)
-    keys = state / "keys"
-    keys.mkdir(parents=True, mode=0o700, exist_ok=True)
-    return proxmox.SimulatorConfig(
-        listen=from_site.proxmox_address(site),
-        state_dir=str(state / "proxmox"),
-        cluster=site.name,
-        nodes=tuple(
-            proxmox.NodeConfig(name, from_site.ssh_address(site, name), host.pve_version or "")
-            for name, host in sorted(site.hosts.items())
-            if host.kind == "pve"
-        ),
-        tokens={_TOKEN_ID: kept_secret(keys / "proxmox-token")},
-        ssh=proxmox.SshConfig(str(keys / "lab"), str(keys / "known_hosts")),
-        guests_file=str(places.vms_file(state)),
-    )
-
-
-def _proxmox_file(stack: str) -> Path:
-    return controller.state_dir(stack) / "proxmox" / "config.json"

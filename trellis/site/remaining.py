@@ -163,7 +163,7 @@ class _Gone:
         rules: tuple[tuple[str, Callable[[Any], bool]], ...] = (
             ("links", lambda link: any(end in self.hosts or end in self.edges for end in _family(link, "ends"))),
             ("zones", lambda zone: _without(zone, "nodes", self.hosts)),
-            ("vnets", lambda vnet: _names(vnet, "zone", self.zones) or _names(vnet, "tenant", self.tenants)),
+            ("vnets", self._refers),
             ("clusters", lambda cluster: _names(cluster, "vnet", self.vnets)),
             ("guests", lambda guest: _names(guest, "vnet", self.vnets)),
             ("edges", lambda edge: _forget(_family(edge, "routeros"), "replaces", self.vnets)),
@@ -177,6 +177,14 @@ class _Gone:
             for name, entry in entries.items():
                 if _names(entry, "host", self.hosts) or _without(entry, "placement", self.hosts):
                     yield entries, name
+
+    def _refers(self, vnet: Any) -> bool:
+        """Return whether a VNet needs what is gone; the prefix of a delegation that names no edge is of any."""
+        delegation = _family(vnet, "delegation")
+        delegated = _names(delegation, "edge", self.edges) or (
+            bool(delegation and self.edges) and "edge" not in delegation
+        )
+        return delegated or _names(vnet, "zone", self.zones) or _names(vnet, "tenant", self.tenants)
 
 
 def _names(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
