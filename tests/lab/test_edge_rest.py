@@ -45,7 +45,9 @@ def test_an_edge_is_asked_where_the_site_says_if_that_is_its_own_address() -> No
     )
 
 
-@pytest.mark.parametrize("endpoint", ["https://edge1.example.net:443", "https://192.0.2.7:443", "https://10.10.0.11:443"])
+@pytest.mark.parametrize(
+    "endpoint", ["https://edge1.example.net:443", "https://192.0.2.7:443", "https://10.10.0.11:443"]
+)
 def test_an_edge_that_is_asked_elsewhere_is_asked_at_its_loopback(endpoint: str) -> None:
     assert rest_of(changed(endpoint), Path("/x"))["edge1"].endpoint == "https://10.255.0.254:443"
 

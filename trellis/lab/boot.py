@@ -42,13 +42,18 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link of a machine, its addresses with their lengths."""
+    """A link of a machine, its addresses with their lengths.
+
+    Attributes:
+        slaac: Whether it makes further ones of the prefixes that are advertised.
+    """
 
     name: str
     dummy: bool = False
     mtu: int | None = None
     addresses: tuple[str, ...] = ()
     routes: tuple[Route, ...] = ()
+    slaac: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ def prepare_script(guest: AttachedGuest, boot: Boot, mtu: int) -> str:
     """
     name, card = guest.name, boot.card.name
     batch = "\n".join((*boots.commands(boot), *_pods(guest)))
-    settings = (*_SETTINGS, *(f"net.ipv6.conf.{card}.{key}" for key in ("accept_ra=0", "accept_dad=0")))
+    heard = _HEARD if boot.card.slaac else ("accept_ra=0",)
+    settings = (*_SETTINGS, *(f"net.ipv6.conf.{card}.{key}" for key in (*heard, "accept_dad=0")))
     return f"""
 set -e
 ip netns add {name}
@@ -132,6 +133,9 @@ _SETTINGS = (
     "net.ipv4.ip_forward=1",
     "net.ipv6.conf.all.forwarding=1",
 )
+
+# Addresses of what is advertised, though it forwards; no gateway, which is its speaker's to find.
+_HEARD = ("accept_ra=2", "accept_ra_defrtr=0")
 
 
 _NICENESS = 5

@@ -1,7 +1,9 @@
 """What a plain VM makes of its cloud-init user-data: its links as systemd-networkd has them, and its speaker's file.
 
 An interpreter of the few keys that matter here, written from systemd.network(5) and systemd.netdev(5); a key that it
-does not know is an error.  Not systemd-networkd itself: a guest of the lab is a namespace, which has no systemd.
+does not know is an error.  Not systemd-networkd itself: a guest of the lab is a namespace, which has no systemd.  What
+is advertised its kernel takes instead, which knows no `PrefixDenyList` and makes an address of the VNet's own prefix
+too.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ _SPEAKERS = {"/etc/frr/frr.conf": "frr", "/etc/bird/bird.conf": "bird"}
 
 _Section = tuple[str, list[tuple[str, str]]]
 
-# What they say holds in every guest of the lab by itself: it hears no advertisement of the lab's and asks no DHCP.
-_WITHOUT_EFFECT = {"IPv6AcceptRA", "DHCP", "LinkLocalAddressing"}
+# What they say holds in every guest of the lab by itself: it asks no DHCP.
+_WITHOUT_EFFECT = {"DHCP", "LinkLocalAddressing"}
+_ADVERTISED = {"PrefixDenyList", "UseGateway", "DHCPv6Client"}
 
 
 def of_virtual_machine(name: str, text: str) -> Boot:
@@ -56,6 +59,11 @@ def _network(name: str, path: str, content: str) -> tuple[Link, list[Route]]:
         for key, value in entries:
             if (section, key) == ("Network", "Address"):
                 addresses.append(value)
+            elif (section, key) == ("Network", "IPv6AcceptRA"):
+                found[key] = value
+            elif section == "IPv6AcceptRA" and key in _ADVERTISED:
+                if key != "PrefixDenyList" and value != "no":
+                    raise wrong(name, f"{path}: {key}={value}", "the lab's guests take addresses alone, and no gateway")
             elif (section, key) in {("Match", "Name"), ("Match", "PermanentMACAddress"), ("Link", "MTUBytes")}:
                 found[key] = value
             elif section != "Network" or key not in _WITHOUT_EFFECT:
@@ -67,6 +75,7 @@ def _network(name: str, path: str, content: str) -> tuple[Link, list[Route]]:
         mtu=int(found["MTUBytes"]) if "MTUBytes" in found else None,
         addresses=tuple(addresses),
         routes=tuple(route for route in routes if not route.drops),
+        slaac=found.get("IPv6AcceptRA") == "yes",
     )
     return link, [route for route in routes if route.drops]
 

@@ -31,6 +31,8 @@ class MachinePlan:
         loopbacks: Host routes of its loopbacks, IPv4 first.
         extra: Further prefixes that it announces and has.
         shared: Addresses that it has in turn with the other control planes of its cluster.
+        slaac: The subnet of which it makes no address, though it makes one of every other prefix that is advertised;
+            None where it makes none at all.
     """
 
     mac: str
@@ -42,6 +44,7 @@ class MachinePlan:
     loopbacks: tuple[str, ...]
     extra: tuple[str, ...]
     shared: tuple[str, ...]
+    slaac: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def machine_plan(site: Site, guest: AttachedGuest) -> MachinePlan:
         loopbacks=tuple(map(str, guest.loopbacks)),
         extra=tuple(map(str, guest.extra)),
         shared=tuple(map(str, guest.shared)),
+        slaac=str(subnets.ipv6.prefix) if guest.slaac else None,
     )
 
 

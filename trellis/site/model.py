@@ -258,9 +258,10 @@ class Attachment(Noun):
     """Its number in Proxmox, 100-999999999: ties its MAC to the port of that name (``tap<vmid>i<nic>``)."""
     nic: Annotated[int, Field(ge=0, le=31)] = 0
     """Which of its network cards is on the VNet, 0-31 (``net<nic>`` in Proxmox)."""
-    global_address: Literal["none", "static"] = "none"
+    global_address: Literal["none", "static", "slaac"] = "none"
     """``static``: it has, beside its own, the address with the same last 64 bits of the prefix that is delegated to its
-    VNet.  Who forwards, as nodes and most speakers of BGP do, makes none from advertisements."""
+    VNet, as its configuration says.  ``slaac``: it makes an address of each such prefix itself, as advertisements say,
+    so that a new prefix needs no new configuration; its way out stays BGP's."""
 
 
 class Guest(Attachment):
@@ -279,6 +280,8 @@ class Node(Attachment):
     role: Literal["controlplane", "worker"]
     suffix: Annotated[int, Field(ge=11, le=99)]
     """11-19 for control planes, 21-99 for workers."""
+    global_address: Literal["none", "static"] = "none"
+    """As a guest's; who forwards for pods, as nodes do, makes none from advertisements."""
     pod_block: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Which block of the cluster's pod pool is this node's, from 0; none means any block of the pool."""
 

@@ -34,6 +34,7 @@ class AttachedGuest:
         shared: Addresses that it has in turn with others: a control plane's of its cluster.
         global_ipv6: Its address in each prefix that is delegated to its VNet, the current one first, if the site says
             that it has any.
+        slaac: Whether it makes an address of each of these prefixes itself instead.
     """
 
     name: str
@@ -62,6 +63,7 @@ class AttachedGuest:
     nic: int = 0
     shared: tuple[IPv4Address | IPv6Address, ...] = ()
     global_ipv6: tuple[IPv6Address, ...] = ()
+    slaac: bool = False
 
     @property
     def router_id(self) -> IPv4Address:
@@ -168,6 +170,7 @@ def _attached(
         vmid=entry.vmid,
         nic=entry.nic,
         shared=vip_addresses(cluster[1]) if cluster and cluster[2].role == "controlplane" else (),
+        slaac=entry.global_address == "slaac",
         global_ipv6=tuple(allocate.in_prefix(prefix, ipv6) for prefix in _global_prefixes(site, entry, vnet_id)),
     )
 

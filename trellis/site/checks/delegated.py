@@ -35,7 +35,7 @@ def check(site: Site) -> Iterator[Refusal]:
             yield from _lifetimes(path, vnet.router_advertisements)
             yield from _resolvers(site, name, path, vnet.router_advertisements)
     yield from _own_subnets(site)
-    yield from _static(site)
+    yield from _global_addresses(site)
 
 
 def _unasked(site: Site) -> Iterator[Refusal]:
@@ -163,18 +163,26 @@ def _own_subnets(site: Site) -> Iterator[Refusal]:
             )
 
 
-def _static(site: Site) -> Iterator[Refusal]:
+def _global_addresses(site: Site) -> Iterator[Refusal]:
     entries: list[tuple[str, str, Attachment]] = [
         (f"guests.{name}", guest.vnet, guest) for name, guest in site.guests.items()
     ]
     for name, cluster in site.clusters.items():
         entries += [(f"clusters.{name}.nodes.{n}", cluster.vnet, node) for n, node in cluster.nodes.items()]
     for path, vnet, entry in entries:
-        if entry.global_address == "static" and site.vnets[vnet].delegation is None:
+        if entry.global_address != "none" and site.vnets[vnet].delegation is None:
             yield Refusal(
                 f"{path}.global_address",
-                "static",
+                entry.global_address,
                 f"a global address is of a prefix that is delegated to the VNet, {vnet}",
                 "it would have none, without a word",
                 f"set vnets.{vnet}.delegation, or write global_address: none",
+            )
+        if entry.global_address == "slaac" and site.vnets[vnet].router_advertisements is None:
+            yield Refusal(
+                f"{path}.global_address",
+                "slaac",
+                f"hosts advertise on the VNet of who makes addresses by itself, {vnet}",
+                "it would have none, without a word",
+                f"set vnets.{vnet}.router_advertisements, or write global_address: static",
             )

@@ -4,7 +4,7 @@
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
 {
-:local generation "72a6945f"
+:local generation "083f64bb"
 :if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-in"]] = 0) do={
   /routing filter rule remove [find where comment="trellis:filter $generation trellis-in"]
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.10.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
@@ -26,6 +26,7 @@
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == 10.200.0.0/24) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.200.0.0/24 && dst-len == 32) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.200.254.0/24 && dst-len == 32) {accept}" comment="trellis:filter $generation trellis-in"
+  /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 2600:1700:ab1a:5000::/52 && dst-len == 64) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == fd00:100::/64) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == fd00:101::/64) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fd00:101::/64 && dst-len == 128) {accept}" comment="trellis:filter $generation trellis-in"
@@ -280,6 +281,114 @@
 {
 :local kept ""
 :local found
+:set kept ($kept . "trellis:f1c68f66 fd1c74e9 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:f1c68f66 "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:100::/64 comment="trellis:f1c68f66 fd1c74e9 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:f1c68f66 fd1c74e9 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:100::/64 comment="trellis:f1c68f66 fd1c74e9 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:10e3a828 4873e5f0 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:10e3a828 "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:100:fe::/64 comment="trellis:10e3a828 4873e5f0 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:10e3a828 4873e5f0 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:100:fe::/64 comment="trellis:10e3a828 4873e5f0 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:395cfb19 6f4671aa trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:395cfb19 "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:101::/64 comment="trellis:395cfb19 6f4671aa trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:395cfb19 6f4671aa trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:101::/64 comment="trellis:395cfb19 6f4671aa trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:cce91fb5 0d02089d trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:cce91fb5 "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:101:fe::/64 comment="trellis:cce91fb5 0d02089d trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:cce91fb5 0d02089d trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:101:fe::/64 comment="trellis:cce91fb5 0d02089d trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:b42a12eb 1f9a0ac2 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:b42a12eb "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:101:244::/60 comment="trellis:b42a12eb 1f9a0ac2 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:b42a12eb 1f9a0ac2 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:101:244::/60 comment="trellis:b42a12eb 1f9a0ac2 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:dee14aef e2cd84f4 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:dee14aef "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:101:250::/112 comment="trellis:dee14aef e2cd84f4 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:dee14aef e2cd84f4 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:101:250::/112 comment="trellis:dee14aef e2cd84f4 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:43cd63b6 f153be48 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:43cd63b6 "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:102::/64 comment="trellis:43cd63b6 f153be48 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:43cd63b6 f153be48 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:102::/64 comment="trellis:43cd63b6 f153be48 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:f50a0c05 03c94193 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:f50a0c05 "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:102:fe::/64 comment="trellis:f50a0c05 03c94193 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:f50a0c05 03c94193 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:102:fe::/64 comment="trellis:f50a0c05 03c94193 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:4fb5fd0e 2cea10fd trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:4fb5fd0e "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:103::/64 comment="trellis:4fb5fd0e 2cea10fd trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:4fb5fd0e 2cea10fd trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:103::/64 comment="trellis:4fb5fd0e 2cea10fd trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:64bfebce b9a56987 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:64bfebce "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:103:fe::/64 comment="trellis:64bfebce b9a56987 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:64bfebce b9a56987 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:103:fe::/64 comment="trellis:64bfebce b9a56987 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:9f004081 6b93a9e0 trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:9f004081 "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:200::/64 comment="trellis:9f004081 6b93a9e0 trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:9f004081 6b93a9e0 trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:200::/64 comment="trellis:9f004081 6b93a9e0 trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:3204733d 1e4e637d trellis-nat66;")
+:set found [/ipv6 firewall address-list find where comment~"^trellis:3204733d "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall address-list add list="trellis-nat66" address=fd00:200:fe::/64 comment="trellis:3204733d 1e4e637d trellis-nat66"
+} else={
+  :if ([/ipv6 firewall address-list get [:pick $found 0] comment] != "trellis:3204733d 1e4e637d trellis-nat66") do={
+    /ipv6 firewall address-list set [:pick $found 0] list="trellis-nat66" address=fd00:200:fe::/64 comment="trellis:3204733d 1e4e637d trellis-nat66"
+  }
+}
 :foreach entry in=[/ipv6 firewall address-list find where comment~"^trellis:"] do={
   :if ([:typeof [:find $kept ([/ipv6 firewall address-list get $entry comment] . ";")]] = "nil") do={ /ipv6 firewall address-list remove $entry }
 }
@@ -388,7 +497,7 @@
 # Trellis owns every entry whose comment begins with "trellis "; import this file again after each change of the site.
 # What is new stands before what is old goes, and a second import changes nothing. RouterOS 7; no connection tracking.
 {
-:local generation "3b96df94"
+:local generation "432e30ae"
 :if ([:len [/ip firewall raw find where comment="trellis $generation active"]] = 0) do={
   /ip firewall raw remove [find where comment~"^trellis $generation "]
   /ip firewall address-list remove [find where comment~"^trellis $generation "]
@@ -441,6 +550,8 @@
 :if ([:len [/ipv6 firewall raw find where comment="trellis $generation active"]] = 0) do={
   /ipv6 firewall raw remove [find where comment~"^trellis $generation "]
   /ipv6 firewall address-list remove [find where comment~"^trellis $generation "]
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:5009::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:500e::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:100::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:100:fe::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:101::/64 comment="trellis $generation list"
@@ -458,6 +569,8 @@
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fc00:22::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fd00:0:0:ffff::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fd00:10::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:5009::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:500e::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:100::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:100:fe::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:101::/64 comment="trellis $generation list"
@@ -492,10 +605,19 @@
 /ipv6 firewall address-list remove [find where comment~"^trellis " and !(comment~"^trellis $generation ")]
 }
 
-# NAT66: tenants' unique local sources leave with the address of the WAN interface; the site has it off.
+# NAT66: tenants' unique local sources leave with the address of the WAN interface; the router has it on while a pool has no prefix.
 {
 :local kept ""
 :local found
+:set kept ($kept . "trellis:9068001e 0884f381 NAT66;")
+:set found [/ipv6 firewall nat find where comment~"^trellis:9068001e "]
+:if ([:len $found] = 0) do={
+  /ipv6 firewall nat add chain=srcnat src-address-list="trellis-nat66" out-interface="ether1" action=masquerade disabled=yes comment="trellis:9068001e 0884f381 NAT66"
+} else={
+  :if ([/ipv6 firewall nat get [:pick $found 0] comment] != "trellis:9068001e 0884f381 NAT66") do={
+    /ipv6 firewall nat set [:pick $found 0] chain=srcnat src-address-list="trellis-nat66" out-interface="ether1" action=masquerade comment="trellis:9068001e 0884f381 NAT66"
+  }
+}
 :foreach entry in=[/ipv6 firewall nat find where comment~"^trellis:"] do={
   :if ([:typeof [:find $kept ([/ipv6 firewall nat get $entry comment] . ";")]] = "nil") do={ /ipv6 firewall nat remove $entry }
 }
@@ -505,14 +627,59 @@
 {
 :local kept ""
 :local found
+:set kept ($kept . "trellis:55a21559 c7c3904c trellis-nat66;")
+:set found [/system script find where comment~"^trellis:55a21559 "]
+:if ([:len $found] = 0) do={
+  /system script add name="trellis-nat66" policy=ftp,read,write,test dont-require-permissions=yes source="# NAT66 is on while a pool that a DHCPv6 client fills has no prefix.\n\
+    :local missing 0\n\
+    :if ([:len [/ipv6 pool find where name=\"pd-v100\"]] = 0) do={ :set missing (\$missing + 1) }\n\
+    :if ([:len [/ipv6 pool find where name=\"pd-v101\"]] = 0) do={ :set missing (\$missing + 1) }\n\
+    :if (\$missing > 0) do={\n\
+    /ipv6 firewall nat enable [find where comment~\"^trellis:9068001e \" and disabled]\n\
+    } else={\n\
+    /ipv6 firewall nat disable [find where comment~\"^trellis:9068001e \" and !disabled]\n\
+    }\n\
+    " comment="trellis:55a21559 c7c3904c trellis-nat66"
+} else={
+  :if ([/system script get [:pick $found 0] comment] != "trellis:55a21559 c7c3904c trellis-nat66") do={
+    /system script set [:pick $found 0] name="trellis-nat66" policy=ftp,read,write,test dont-require-permissions=yes source="# NAT66 is on while a pool that a DHCPv6 client fills has no prefix.\n\
+    :local missing 0\n\
+    :if ([:len [/ipv6 pool find where name=\"pd-v100\"]] = 0) do={ :set missing (\$missing + 1) }\n\
+    :if ([:len [/ipv6 pool find where name=\"pd-v101\"]] = 0) do={ :set missing (\$missing + 1) }\n\
+    :if (\$missing > 0) do={\n\
+    /ipv6 firewall nat enable [find where comment~\"^trellis:9068001e \" and disabled]\n\
+    } else={\n\
+    /ipv6 firewall nat disable [find where comment~\"^trellis:9068001e \" and !disabled]\n\
+    }\n\
+    " comment="trellis:55a21559 c7c3904c trellis-nat66"
+  }
+}
+:set kept ($kept . "trellis:0f1b6a4f e6bb0ef2 trellis-delegation;")
+:set found [/system script find where comment~"^trellis:0f1b6a4f "]
+:if ([:len $found] = 0) do={
+  /system script add name="trellis-delegation" policy=ftp,read,write,test dont-require-permissions=yes source="# A DHCPv6 client runs this when its prefix comes or goes; the client itself is done a moment later.\n\
+    :delay 2s\n\
+    /system script run trellis-nat66\n\
+    " comment="trellis:0f1b6a4f e6bb0ef2 trellis-delegation"
+} else={
+  :if ([/system script get [:pick $found 0] comment] != "trellis:0f1b6a4f e6bb0ef2 trellis-delegation") do={
+    /system script set [:pick $found 0] name="trellis-delegation" policy=ftp,read,write,test dont-require-permissions=yes source="# A DHCPv6 client runs this when its prefix comes or goes; the client itself is done a moment later.\n\
+    :delay 2s\n\
+    /system script run trellis-nat66\n\
+    " comment="trellis:0f1b6a4f e6bb0ef2 trellis-delegation"
+  }
+}
 :foreach entry in=[/system script find where comment~"^trellis:"] do={
   :if ([:typeof [:find $kept ([/system script get $entry comment] . ";")]] = "nil") do={ /system script remove $entry }
 }
 }
+/system script run trellis-nat66
 
 # DHCPv6 clients of these pools run the script; one that has a script of its own keeps it.
 {
 :local pools ";"
+:set pools ($pools . "pd-v100;")
+:set pools ($pools . "pd-v101;")
 :local hook "/system script run trellis-delegation"
 :foreach client in=[/ipv6 dhcp-client find] do={
   :local runs [/ipv6 dhcp-client get $client script]

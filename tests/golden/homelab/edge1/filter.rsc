@@ -1,7 +1,7 @@
 # Trellis owns every entry whose comment begins with "trellis "; import this file again after each change of the site.
 # What is new stands before what is old goes, and a second import changes nothing. RouterOS 7; no connection tracking.
 {
-:local generation "3b96df94"
+:local generation "432e30ae"
 :if ([:len [/ip firewall raw find where comment="trellis $generation active"]] = 0) do={
   /ip firewall raw remove [find where comment~"^trellis $generation "]
   /ip firewall address-list remove [find where comment~"^trellis $generation "]
@@ -54,6 +54,8 @@
 :if ([:len [/ipv6 firewall raw find where comment="trellis $generation active"]] = 0) do={
   /ipv6 firewall raw remove [find where comment~"^trellis $generation "]
   /ipv6 firewall address-list remove [find where comment~"^trellis $generation "]
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:5009::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:500e::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:100::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:100:fe::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:101::/64 comment="trellis $generation list"
@@ -71,6 +73,8 @@
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fc00:22::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fd00:0:0:ffff::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fd00:10::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:5009::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:500e::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:100::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:100:fe::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:101::/64 comment="trellis $generation list"
