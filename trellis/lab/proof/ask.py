@@ -151,6 +151,11 @@ def default_route(host: str, guest: str, version: int) -> Question:
     return Question(host, ("ip", "-n", guest, f"-{version}", "-j", "route", "show", "default"))
 
 
+def way_to(host: str, guest: str, target: Address) -> Question:
+    """How a guest's kernel would send to an address."""
+    return Question(host, ("ip", "-n", guest, "-j", "route", "get", str(target)))
+
+
 def device(host: str, name: str) -> Question:
     """A network device of a host."""
     return Question(host, ("ip", "-j", "address", "show", "dev", name))

@@ -76,14 +76,20 @@ class Fabric:
         return tuple(guest for guest in self.guests if self.place(guest) == host)
 
     def subnets(self, vnet: str) -> tuple[Prefix, ...]:
-        """The subnets of a VNet."""
+        """The subnets of a VNet, those of prefixes that are delegated to it last."""
         both = self.site.vnets[vnet].subnets
-        return (*([both.ipv4.prefix] if both.ipv4 else []), both.ipv6.prefix)
+        return (*([both.ipv4.prefix] if both.ipv4 else []), both.ipv6.prefix, *self.delegated(vnet))
+
+    def delegated(self, vnet: str) -> tuple[IPv6Network, ...]:
+        """The prefixes that are delegated to a VNet, the current one first, then those that guests are to leave."""
+        found = self.site.delegated.get(vnet)
+        return found.prefixes if found is not None else ()
 
     def gateways(self, vnet: str) -> tuple[Address, ...]:
         """The gateway addresses of a VNet."""
         both = self.site.vnets[vnet].subnets
-        return (*([both.ipv4.gateway] if both.ipv4 else []), both.ipv6.gateway)
+        own: tuple[Address, ...] = (*([both.ipv4.gateway] if both.ipv4 else []), both.ipv6.gateway)
+        return (*own, *(_with(prefix, int(both.ipv6.gateway)) for prefix in self.delegated(vnet)))
 
     def own_routes(self, zone: str, version: int) -> frozenset[Prefix]:
         """The routes that a zone's VRF has to have on each of its hosts: its subnets, its guests' routes."""
@@ -129,12 +135,28 @@ class Fabric:
         others = (self.ranges(name, version) for name in self.site.zones if name != zone)
         return frozenset(prefix for known in others for prefix in known) - self.ranges(zone, version)
 
+    def global_address(self, guest: AttachedGuest) -> IPv6Address | None:
+        """The address by which a guest is on the internet: the site's, or what a kernel makes of its MAC (RFC 4291)."""
+        found = self.site.delegated.get(guest.vnet)
+        if found is None or found.current is None:
+            return None
+        if guest.slaac:
+            first, *others = bytes.fromhex(guest.mac.replace(":", ""))
+            made = bytes((first ^ 2, *others[:2], 0xFF, 0xFE, *others[2:]))
+            return _with(found.current, int.from_bytes(made))
+        return _with(found.current, int(guest.ipv6)) if guest.global_ipv6 else None
+
     def sources(self, guest: AttachedGuest) -> Iterator[Address]:
         """The addresses that a guest pings from and is pinged at: its loopbacks, else its own."""
         for version, own in ((4, guest.ipv4), (6, guest.ipv6)):
             loopbacks = (prefix.network_address for prefix in guest.loopbacks if prefix.version == version)
             if (address := next(loopbacks, own)) is not None:
                 yield address
+
+
+def _with(prefix: IPv6Network, number: int) -> IPv6Address:
+    """The address of a /64 with the last 64 bits of a number."""
+    return IPv6Address(int(prefix.network_address) | number & (1 << 64) - 1)
 
 
 def vrf_of(zone: str) -> str:

@@ -25,12 +25,14 @@ STATE: Sequence[Chapter] = (
     routing.own_tables,
     routing.at_edges,
     routing.defaults,
+    reach.global_sources,
     routing.isolation,
     hosts.gateways,
     hosts.config,
 )
 TRAFFIC: Sequence[Chapter] = (
     reach.pings,
+    reach.global_pings,
     attempts.permitted,
     attempts.managed,
     attempts.zones,

@@ -1,4 +1,7 @@
-"""Pings between guests and to behind the edge, both families, from the addresses that guests announce."""
+"""Pings between guests and to behind the edge, both families, from the addresses that guests announce.
+
+And from the global address of each guest that has one, which is what its kernel has to choose by itself.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from trellis.lab.evidence import Answer, Question
 from trellis.lab.proof import ask
 from trellis.lab.proof.fabric import Address, Fabric
 from trellis.lab.proof.row import Group, Row, judged
-from trellis.lab.proof.spoken import echoes
+from trellis.lab.proof.spoken import chosen_source, echoes
 from trellis.site import AttachedGuest
 
 Evidence = Mapping[Question, Answer]
@@ -24,6 +27,28 @@ def pings(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
                 group = Group.PING_HOST if same else Group.PING_FABRIC
                 yield from _between(fabric, guest, other, group, evidence)
             yield from _upstream(fabric, guest, evidence)
+
+
+def global_sources(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """Every guest with a global address: it is what the guest's kernel takes to reach the internet."""
+    for guest, own, target in _on_the_internet(fabric):
+        answer = evidence[ask.way_to(fabric.place(guest), guest.name, target)]
+        seen = chosen_source(answer.json())
+        ok = seen == own
+        yield judged(f"{guest.name} to {target}", Group.GLOBAL_SOURCE, f"from {own}", f"from {seen}", ok, answer)
+
+
+def global_pings(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """Every guest with a global address, from there to behind the edge."""
+    for guest, own, target in _on_the_internet(fabric):
+        yield _ping(fabric, guest, f"{guest.name} to {target}", Group.PING_GLOBAL, own, target, evidence)
+
+
+def _on_the_internet(fabric: Fabric) -> Iterator[tuple[AttachedGuest, Address, Address]]:
+    for target in (address for address in fabric.upstream if address.version == 6 and fabric.site.edges):
+        for guest in fabric.guests:
+            if (own := fabric.global_address(guest)) is not None:
+                yield guest, own, target
 
 
 def _partners(fabric: Fabric, guest: AttachedGuest, zone: Sequence[AttachedGuest]) -> Iterator[AttachedGuest]:

@@ -27,6 +27,8 @@ class Group(StrEnum):
     PING_HOST = "ping, guests of one host"
     PING_FABRIC = "ping, guests of different hosts"
     PING_UPSTREAM = "ping, guests to behind the edge"
+    GLOBAL_SOURCE = "guests on the internet: their global address is the source"
+    PING_GLOBAL = "ping, guests' global addresses to the internet"
     PING_GATEWAY = "ping, guests to their gateway"
     MANAGED = "ping and TCP, hosts and edges to guests"
     TCP_UPSTREAM = "TCP, guests to behind the edge"

@@ -166,6 +166,12 @@ def default_via(said: Any) -> tuple[str, frozenset[Address]]:
     return best.get("protocol", ""), frozenset(ip_address(gateway) for gateway in gateways if gateway)
 
 
+def chosen_source(said: Any) -> Address | None:
+    """Of `ip -j route get`: the address that the kernel would send from; None where there is no way."""
+    source = _mapping((said or [None])[0]).get("prefsrc")
+    return ip_address(source) if source else None
+
+
 @dataclass(frozen=True, slots=True)
 class Echoes:
     """What came back of a ping.
