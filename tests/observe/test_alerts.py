@@ -19,6 +19,7 @@ from tests.observe.promtool import EXPORTER, Labels, Scrapes, assert_firing
 from tests.observe.shown import AT, homelab_store
 from tests.sites import EXAMPLES, REPOSITORY, plan_of
 from trellis.observe.metrics import StoreMetrics
+from trellis.observe.prefix_metrics import prefix_metrics_text
 from trellis.observe.tables import ObservedHost, Peering, PeeringState, Route, RouteState, Session
 from trellis.render import metric_names as names
 from trellis.render.alerts import Alert, Group, Recording, alert_rules, alerts_text
@@ -84,6 +85,10 @@ def rules() -> tuple[Group, ...]:
     return alert_rules(plan_of("homelab"))
 
 
+def of_prefixes() -> tuple[Group, ...]:
+    return tuple(group for group in alert_rules(plan_of("delegated")) if group.name == "trellis-prefixes")
+
+
 def firing(name: str, severity: str, labels: Labels, **more: str) -> Labels:
     """Return the labels of an alert that fires."""
     return {"alertname": name, "severity": severity, **labels, **more}
@@ -143,9 +148,9 @@ def test_the_command_prints_what_prometheus_and_grafana_read(tmp_path: Path) -> 
 
 def test_the_documentation_lists_every_metric_and_alert() -> None:
     said = (REPOSITORY / "docs" / "monitoring.md").read_text(encoding="utf-8")
-    for metric in (*names.OURS, *names.RECORDED, names.PEER_STATE):
+    for metric in (*names.OURS, *names.OF_CHECK, *names.OF_WEBHOOK, *names.RECORDED, names.PEER_STATE):
         assert f"`{metric.name}`" in said
-    for group in rules():
+    for group in (*rules(), *of_prefixes()):
         for rule in group.rules:
             assert not isinstance(rule, Alert) or f"`{rule.alert}`" in said
 
@@ -308,6 +313,61 @@ def test_what_the_exporter_prints_fires_for_fabric_sessions_alone(seen: Seen, tm
     assert_firing(tmp_path, rules(), [(scrapes, 5)], wanted)
     shut = firing("TrellisSessionShutDown", "warning", edge, **six, peer="fd00:0:0:ffff::fffe")
     assert_firing(tmp_path, rules(), [(scrapes, 20)], [*wanted, shut])
+
+
+def test_a_site_without_delegated_prefixes_has_no_rules_for_them() -> None:
+    assert "trellis-prefixes" not in {group.name for group in rules()}
+    assert len(of_prefixes()) == 1
+
+
+def checked(states: dict[str, str], competing: int = 0, at: float = 0) -> Scrapes:
+    """What a node exporter gives of a check; a promtool test begins at 0."""
+    every = {"vnet100": "as delegated", "vnet101": "as delegated", **states}
+    return {"ci:9100": prefix_metrics_text(every, {"edge1": competing}, at).decode()}
+
+
+@on_prometheus
+def test_prometheus_finds_nothing_wrong_with_what_a_check_writes() -> None:
+    text = checked({"vnet101": "lost"}, 2)["ci:9100"]
+    argv = ["promtool", "check", "metrics"]
+    ended = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout + ended.stderr) == (0, "")
+
+
+@on_prometheus
+def test_drift_fires_after_ten_minutes_however_it_changes_and_no_more_once_it_is_gone(tmp_path: Path) -> None:
+    well, groups = checked({}), of_prefixes()
+    changed, lost = checked({"vnet101": "changed"}), checked({"vnet101": "lost"})
+    wanted = [{"alertname": "TrellisPrefixDrift", "severity": "warning", "vnet": "vnet101"}]
+    assert_firing(tmp_path, groups, [(well, 20)], [])
+    assert_firing(tmp_path, groups, [(well, 5), (changed, 9)], [])
+    assert_firing(tmp_path, groups, [(well, 5), (changed, 6), (lost, 6)], wanted)
+    assert_firing(tmp_path, groups, [(changed, 15), (well, 5)], [])
+
+
+@on_prometheus
+def test_competing_routes_fire_after_ten_minutes(tmp_path: Path) -> None:
+    wanted = [{"alertname": "TrellisCompetingRoutes", "severity": "critical", "edge": "edge1", "instance": "ci:9100"}]
+    assert_firing(tmp_path, of_prefixes(), [(checked({}, 2), 9)], [])
+    assert_firing(tmp_path, of_prefixes(), [(checked({}, 2), 12)], wanted)
+
+
+@on_prometheus
+def test_a_check_that_has_not_run_for_two_hours_or_never_fires(tmp_path: Path) -> None:
+    wanted = [{"alertname": "TrellisPrefixesNotChecked", "severity": "warning"}]
+    assert_firing(tmp_path, of_prefixes(), [(checked({}), 119)], [])
+    assert_firing(tmp_path, of_prefixes(), [(checked({}), 130)], wanted)
+    assert_firing(tmp_path, of_prefixes(), [(checked({}), 119), (checked({}, at=7100), 30)], [])
+    assert_firing(tmp_path, of_prefixes(), [({"ci:9100": ""}, 4)], [])
+    assert_firing(tmp_path, of_prefixes(), [({"ci:9100": ""}, 10)], wanted)
+
+
+@on_prometheus
+def test_a_request_that_nobody_takes_fires(tmp_path: Path) -> None:
+    waiting = {**checked({}), OBSERVER: "trellis_prefix_sync_waiting 1\n"}
+    wanted = [{"alertname": "TrellisPrefixSyncWaiting", "severity": "warning", "instance": OBSERVER}]
+    assert_firing(tmp_path, of_prefixes(), [(waiting, 10)], [])
+    assert_firing(tmp_path, of_prefixes(), [(waiting, 20)], wanted)
 
 
 @on_prometheus

@@ -117,7 +117,7 @@ def test_a_router_that_does_not_end_its_answer_is_given_up(edge: Served, kind: s
     (refusal,) = refused(router(edge), ONCE).refusals
     assert time.monotonic() - started < ONCE.longest_s() + 1.5
     assert refusal.path == f"GET /rest/{path}"
-    assert refusal.rule == "an edge answers in time, both questions and the handshake together"
+    assert refusal.rule == "an edge answers in time, all questions and the handshake together"
 
 
 def test_a_handshake_that_never_ends_is_given_up() -> None:

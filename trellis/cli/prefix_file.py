@@ -61,13 +61,23 @@ class PrefixFile:
         if PrefixFile.read(self.path).content != self.content:
             raise Mistake(f"{self.path} was changed meanwhile by somebody else, and stays so; try again", exit_code=1)
         try:
-            _replace(self.path.resolve(), prefixes_text(prefixes).encode())
+            replace_whole(self.path.resolve(), prefixes_text(prefixes).encode())
         except OSError as error:
             raise Mistake(f"{self.path} can't be written, and is as it was: {error.strerror}", exit_code=1) from None
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside it, down to the disk, and rename; the mode stays, and a new file has that of other new files."""
+def replace_whole(path: Path, content: bytes) -> None:
+    """Write a file beside it, down to the disk, and rename: there is the old one or the new one at any moment.
+
+    Its mode stays; a new file has that of other new files.
+
+    Args:
+        path: The file, which may be missing.
+        content: What it shall hold.
+
+    Raises:
+        OSError: It can't be written, and is as it was.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     fresh = Path(name)
     try:

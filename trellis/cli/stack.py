@@ -51,6 +51,16 @@ def prefix_file(stack_file: Path) -> Path:
     return stack_file.with_name(f"Prefixes.{stack_file.name.removeprefix('Pulumi.')}")
 
 
+def stack_of(stack_file: Path) -> str | None:
+    """Return the name of the stack that a file is of; None where the file is called otherwise than the engine wants.
+
+    Args:
+        stack_file: The stack's file.
+    """
+    name = stack_file.name.removeprefix("Pulumi.").removesuffix(".yaml")
+    return name if name and stack_file.name == f"Pulumi.{name}.yaml" else None
+
+
 def read_prefix_file(stack_file: Path) -> bytes | None:
     """Return what the prefix file of a stack holds; None where there is none.
 

@@ -12,17 +12,15 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session as Database
 
 from trellis.observe import queries
+from trellis.observe.families import Family, family
 from trellis.observe.route_counts import Refused, route_counts
 from trellis.observe.tables import Event, EventKind, ObservedHost, Peering, PeeringState, Session
 from trellis.render import metric_names as names
-
-Family = GaugeMetricFamily | CounterMetricFamily
 
 
 def now() -> datetime:
@@ -79,7 +77,7 @@ def of_sessions(
         peerings: The peerings, also those that no host has.
     """
     each, up, unknown = (
-        _family(metric) for metric in (names.SESSION_ESTABLISHED, names.SESSION_HOSTS, names.SESSION_UNKNOWN_HOSTS)
+        family(metric) for metric in (names.SESSION_ESTABLISHED, names.SESSION_HOSTS, names.SESSION_UNKNOWN_HOSTS)
     )
     unread = {host.name for host in hosts if not host.reached}
     found: dict[int, list[bool | None]] = defaultdict(list)
@@ -107,9 +105,9 @@ def of_peerings(peerings: Iterable[Peering], accepted: Counter[int], refused: Re
         accepted: How many of a peering's routes are accepted.
         refused: How many of a peering's routes are refused, by reason.
     """
-    state, held = _family(names.PEERING_STATE), _family(names.PENALTY)
-    taken, not_taken = _family(names.PREFIXES_ACCEPTED), _family(names.PREFIXES_REJECTED)
-    reasons = _family(names.REJECTED_ROUTES)
+    state, held = family(names.PEERING_STATE), family(names.PENALTY)
+    taken, not_taken = family(names.PREFIXES_ACCEPTED), family(names.PREFIXES_REJECTED)
+    reasons = family(names.REJECTED_ROUTES)
     for peering in peerings:
         labels = _labels(peering)
         state.add_metric([*labels, peering.state], 1)
@@ -131,7 +129,7 @@ def of_hosts(hosts: Iterable[ObservedHost], at: datetime) -> Iterator[Family]:
         hosts: The hosts.
         at: The time now.
     """
-    reached, age = _family(names.HOST_REACHED), _family(names.HOST_AGE)
+    reached, age = family(names.HOST_REACHED), family(names.HOST_AGE)
     for host in hosts:
         reached.add_metric([host.name], int(host.reached))
         if host.last_read is not None:
@@ -160,7 +158,7 @@ class _EventCounter:
                 self._counts[kind] += count
             self._last = newest
             counts = Counter(self._counts)
-        shown = _family(names.EVENTS)
+        shown = family(names.EVENTS)
         for kind in EventKind:
             shown.add_metric([kind.value], counts[kind.value])
         return shown
@@ -169,8 +167,3 @@ class _EventCounter:
 def _labels(peering: Peering) -> list[str]:
     """Return the values of `names.OF_GUEST`."""
     return [peering.network_id, peering.tenant, peering.guest, peering.guest_ip]
-
-
-def _family(metric: names.Metric) -> Family:
-    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    return kind(metric.name, metric.meaning, labels=metric.labels)

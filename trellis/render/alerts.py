@@ -74,6 +74,7 @@ def alert_rules(plan: Plan) -> tuple[Group, ...]:
         Group("trellis-guests", _OF_GUESTS),
         Group("trellis-observer", _OF_OBSERVER),
         Group("trellis-fabric", _OF_FABRIC),
+        *((Group("trellis-prefixes", _OF_PREFIXES),) if _delegates(plan) else ()),
     )
 
 
@@ -139,6 +140,13 @@ def _guests(plan: Plan) -> Iterator[Recording]:
         always = len(planned.guest.loopbacks) + len(planned.guest.pods)
         if planned.guest.cluster is not None and always:
             yield Recording(names.PREFIXES_EXPECTED.name, f"vector({always})", labels)
+
+
+def _delegates(plan: Plan) -> bool:
+    """Whether prefixes are delegated to the site, so that somebody must compare them."""
+    return any(vnet.delegated for vnet in plan.vnets) or any(
+        edge.routeros and edge.routeros.pools for edge in plan.edges
+    )
 
 
 def _labels(planned: GuestPlan) -> tuple[tuple[str, str], ...]:
@@ -282,5 +290,47 @@ _OF_FABRIC = (
         "critical",
         "the exporter on {{ $labels.instance }} can't read bgpd ({{ $labels.collector }})",
         "bgpd does not run or does not answer; the host's other sessions may be down without an alert.",
+    ),
+)
+
+UNCHECKED_S = 7200
+"""Seconds without a check after which nobody knows whether prefixes drift; checks may fail for as long as it takes to
+replace an edge."""
+
+_OF_PREFIXES = (
+    Alert(
+        "TrellisPrefixDrift",
+        f"max by (vnet) ({names.PREFIX_DRIFT.name}) == 1",
+        "10m",
+        "warning",
+        "the prefix of {{ $labels.vnet }} in the prefix file is not what its edge has",
+        "`trellis prefixes check` shows both; `trellis prefixes sync` takes over what the edge has. Until then guests "
+        "have addresses that nobody routes to them.",
+    ),
+    Alert(
+        "TrellisCompetingRoutes",
+        f"{names.COMPETING_ROUTES.name} > 0",
+        "10m",
+        "critical",
+        "{{ $value }} routes of {{ $labels.edge }} take what is sent to VNets",
+        "`trellis prefixes check` names them: addresses of an old VLAN, static routes, a DHCPv6 client's own. They "
+        "beat BGP, so that guests are looked for elsewhere.",
+    ),
+    Alert(
+        "TrellisPrefixesNotChecked",
+        f"time() - max({names.PREFIXES_CHECKED.name}) > {UNCHECKED_S} or absent({names.PREFIXES_CHECKED.name})",
+        "5m",
+        "warning",
+        "whether delegated prefixes have drifted is not known",
+        "`trellis prefixes check --metrics` has not run to its end for two hours, or its file is not scraped: see its "
+        "unit's journal; an edge that does not answer is named there.",
+    ),
+    Alert(
+        "TrellisPrefixSyncWaiting",
+        f"{names.SYNC_WAITING.name} == 1",
+        "15m",
+        "warning",
+        "a sync of delegated prefixes was requested, and nobody does it",
+        "`trellis prefixes sync --if-requested` takes requests; see the unit or the pipeline that runs it.",
     ),
 )

@@ -107,6 +107,41 @@ OURS = (
 )
 """What ``/metrics`` prints."""
 
+PREFIX_DRIFT = Metric(
+    "trellis_prefix_drift",
+    "gauge",
+    ("vnet", "state"),
+    "1 for how the VNet's prefix in the prefix file differs from what its edge has (changed, lost, new), else 0.",
+)
+COMPETING_ROUTES = Metric(
+    "trellis_competing_routes",
+    "gauge",
+    ("edge",),
+    "How many of the edge's routes take what is sent to VNets and are not by BGP from a host; absent if not asked.",
+)
+PREFIXES_CHECKED = Metric(
+    "trellis_prefixes_checked_timestamp_seconds",
+    "gauge",
+    (),
+    "When every edge last answered `trellis prefixes check`, in seconds since 1970.",
+)
+
+OF_CHECK = (PREFIX_DRIFT, COMPETING_ROUTES, PREFIXES_CHECKED)
+"""What `trellis prefixes check --metrics` writes for the node exporter's textfile collector."""
+
+SYNC_REQUESTS = Metric(
+    "trellis_prefix_sync_requests_total",
+    "counter",
+    ("outcome",),
+    "Calls of the webhook since this program began to count: requested, deferred, already (requested), refused, wrong.",
+)
+SYNC_WAITING = Metric(
+    "trellis_prefix_sync_waiting", "gauge", (), "1 while a requested sync of prefixes waits to be taken, else 0."
+)
+
+OF_WEBHOOK = (SYNC_REQUESTS, SYNC_WAITING)
+"""What ``/metrics`` prints, too, where the webhook is served."""
+
 _OF_PEER = ("afi", "local_as", "peer", "peer_as", "safi", "vrf")
 
 PEER_STATE = Metric(
@@ -158,4 +193,4 @@ PEER_EXPECTED = Metric(
 RECORDED = (GUEST_EXPECTED, PREFIXES_EXPECTED, HOST_EXPECTED, PEER_EXPECTED)
 """What recording rules make of the plan, so that each alert is one rule for all guests and knows whom to expect."""
 
-ALL = (*OURS, *OF_EXPORTER, *RECORDED)
+ALL = (*OURS, *OF_CHECK, *OF_WEBHOOK, *OF_EXPORTER, *RECORDED)

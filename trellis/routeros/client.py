@@ -1,7 +1,8 @@
-"""Asks a RouterOS edge over its REST API what it was delegated: two questions, read-only, and an end to each wait.
+"""Asks a RouterOS edge over its REST API: a few questions, read-only, and an end to each wait.
 
-What the answers mean is ``trellis.routeros.delegations``'.  MikroTik's own description of the API:
-https://help.mikrotik.com/docs/spaces/ROS/pages/47579162/REST+API (a list of objects, all of whose values are text).
+What the answers mean is ``trellis.routeros.delegations``' and ``trellis.routeros.routes``'.  MikroTik's own description
+of the API: https://help.mikrotik.com/docs/spaces/ROS/pages/47579162/REST+API (a list of objects, all of whose values
+are text; ``.proplist`` names those that are wanted).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ from trellis.site.refusal import Refusal
 POOLS, CLIENTS = "/rest/ipv6/pool", "/rest/ipv6/dhcp-client"
 
 _MOST_BYTES = 4_000_000
-"""Of an answer; a router with 10,000 pools has 1.5 MB."""
+"""Of an answer; a router with 10,000 pools has 1.5 MB, one with 20,000 routes 4."""
 _MOST_OF_A_MESSAGE = 200
 
 _KEPT = "the prefix file stays as it is: a guess would take the addresses of every guest"
@@ -53,7 +54,7 @@ class Patience:
     """How long is waited.
 
     Attributes:
-        attempt_s: Seconds for one attempt, both questions and the handshake in it.
+        attempt_s: Seconds for one attempt, all questions and the handshake in it.
         attempts: Attempts in all, where the reason may pass.
         pause_s: Seconds before the second; each later pause is twice the one before.
     """
@@ -86,12 +87,23 @@ class Answers:
     clients: tuple[dict[str, str], ...]
 
 
+Objects = tuple[dict[str, str], ...]
+"""An answer."""
+
+
 def ask(router: Router, patience: Patience) -> Answers:
-    """Ask both questions, once.
+    """Ask what was delegated, once; see `answers` for the arguments and what is raised."""
+    pools, clients = answers(router, patience, (POOLS, CLIENTS))
+    return Answers(pools, clients)
+
+
+def answers(router: Router, patience: Patience, paths: Iterable[str]) -> tuple[Objects, ...]:
+    """Ask questions, one after the other over one connection, once.
 
     Args:
         router: Whom.
         patience: How long is waited; attempts are the caller's.
+        paths: The questions.
 
     Raises:
         RouterosProblem: It can't be reached, is another router, refuses, or says what is no answer.
@@ -107,7 +119,7 @@ def ask(router: Router, patience: Patience) -> Answers:
         trust_env=False,  # no proxy, and no ~/.netrc
     )
     with client:
-        return Answers(_asked(router, client, pin, POOLS), _asked(router, client, pin, CLIENTS))
+        return tuple(_asked(router, client, pin, path) for path in paths)
 
 
 def _asked(router: Router, client: httpx.Client, pin: Pin, path: str) -> tuple[dict[str, str], ...]:
@@ -133,7 +145,7 @@ def _body(router: Router, path: str, answer: httpx.Response) -> bytes:
         body += chunk
         if len(body) > _MOST_BYTES:
             rule = f"an answer has at most {_MOST_BYTES} bytes"
-            remedy = f"look at what answers at {router.endpoint}: no router has so many pools"
+            remedy = f"look at what answers at {router.endpoint}; with --no-routes `check` does without its routes"
             raise _problem(router, f"GET {path}", f"more than {_MOST_BYTES} bytes", rule, remedy)
     return body
 
@@ -192,7 +204,7 @@ def _unreachable(router: Router, said: str) -> RouterosProblem:
 
 
 def _silent(router: Router, path: str) -> RouterosProblem:
-    rule = "an edge answers in time, both questions and the handshake together"
+    rule = "an edge answers in time, all questions and the handshake together"
     remedy = "see what the router is busy with: `/tool/profile`; or give it longer: --wait"
     return _problem(router, f"GET {path}", f"no whole answer from {router.endpoint}", rule, remedy, passing=True)
 

@@ -1,4 +1,4 @@
-"""Whom a site asks for its delegated prefixes, and what each VNet was answered."""
+"""Whom a site asks for its delegated prefixes and for routes, and what each VNet was answered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from ipaddress import IPv6Network
 from trellis.routeros.client import Patience, Router
 from trellis.routeros.merging import Answered
 from trellis.routeros.problem import RouterosProblem
-from trellis.routeros.reading import read
+from trellis.routeros.reading import read, read_routes
+from trellis.routeros.routes import Route
 from trellis.site import Site
 from trellis.site.advertising import RouterAdvertisements
 from trellis.site.refusal import Refusal
@@ -77,6 +78,14 @@ def asked(
         found |= {(edge, pool): prefix for pool, prefix in answered.items()}
     lasting = lifetimes(site)
     return {one.vnet: Answered(found[one.edge, one.pool], lasting[one.vnet]) for one in wanted}
+
+
+def routes_of_edges(
+    site: Site, password_of: Callable[[str], str], patience: Patience, say: Callable[[str], None]
+) -> dict[str, tuple[Route, ...]]:
+    """Ask each edge that says where it is asked for the routes by which it forwards; see `asked` for the arguments."""
+    edges = sorted(name for name, edge in site.edges.items() if edge.rest_api is not None)
+    return {edge: read_routes(_router(site, edge, password_of(edge)), patience, say) for edge in edges}
 
 
 def _without_rest_api(site: Site, edges: list[str]) -> Iterator[Refusal]:

@@ -38,6 +38,34 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """A route of its tables.
+
+    Attributes:
+        destination: Where to, as a prefix; its family says in which table it is.
+        gateway: By whom: an address or an interface.
+        distance: How near.
+        flags: RouterOS's own, as ``connect``, ``static``, ``bgp``, ``dhcp``, ``blackhole``; each is "true".
+        active: Whether it is taken.
+    """
+
+    destination: str
+    gateway: str
+    distance: int
+    flags: tuple[str, ...]
+    active: bool = True
+
+
+UPLINK = (
+    RouteEntry("0.0.0.0/0", "192.0.2.1", 1, ("dhcp", "dynamic")),
+    RouteEntry("192.0.2.0/24", "ether1", 0, ("connect", "dynamic")),
+    RouteEntry("::/0", "fe80::1%ether1", 1, ("slaac", "dynamic")),
+    RouteEntry("fe80::%ether1/64", "ether1", 0, ("connect", "dynamic")),
+)
+"""What a router has that is on the internet and knows of no VNet."""
+
+
+@dataclass(frozen=True, slots=True)
 class FaceFault:
     """How an answer fails.
 
@@ -62,6 +90,7 @@ class Face:
         user: Who may read.
         password: Their password.
         leases: Its DHCPv6 clients.
+        routes: Its routes, of both families.
         entries: Whole answers by path, in place of those that follow from the leases.
         fault: How it fails now.
     """
@@ -69,6 +98,7 @@ class Face:
     user: str = "trellis"
     password: str = field(default="", repr=False)
     leases: tuple[Lease, ...] = ()
+    routes: tuple[RouteEntry, ...] = UPLINK
     entries: dict[str, Any] = field(default_factory=dict)
     fault: FaceFault | None = None
 
@@ -79,6 +109,8 @@ class Face:
         answers: dict[str, Callable[[], list[dict[str, str]]]] = {
             "ipv6/pool": self._pools,
             "ipv6/dhcp-client": self._clients,
+            "ipv6/route": lambda: self._routes(6),
+            "ip/route": lambda: self._routes(4),
         }
         return answers[path]() if path in answers else None
 
@@ -115,6 +147,23 @@ class Face:
                 }
             )
         return found
+
+    def _routes(self, version: int) -> list[dict[str, str]]:
+        found = [one for one in self.routes if (":" in one.destination) == (version == 6)]
+        return [
+            {
+                ".id": f"*{number:X}",
+                **({"active": "true"} if one.active else {"inactive": "true"}),
+                "disabled": "false",
+                "distance": str(one.distance),
+                "dst-address": one.destination,
+                "gateway": one.gateway,
+                "immediate-gw": one.gateway,
+                "routing-table": "main",
+                **dict.fromkeys(one.flags, "true"),
+            }
+            for number, one in enumerate(found, start=1)
+        ]
 
     def lets_in(self, authorization: str | None) -> bool:
         """Whether a request's Authorization is the user's."""
@@ -187,8 +236,9 @@ def read(file: Path) -> Face:
     try:
         found = json.loads(file.read_text())
         leases = tuple(Lease(**{**one, "prefixes": tuple(one["prefixes"])}) for one in found.pop("leases"))
+        routes = tuple(RouteEntry(**{**one, "flags": tuple(one["flags"])}) for one in found.pop("routes", ()))
         fault = found.pop("fault")
-        return Face(leases=leases, fault=FaceFault(**fault) if fault else None, **found)
+        return Face(leases=leases, routes=routes, fault=FaceFault(**fault) if fault else None, **found)
     except (OSError, ValueError, TypeError, KeyError) as error:
         remedy = "write it with trellis.lab.routeros.router.write"
         raise LabError(f"the router's face {file}", why=f"{type(error).__name__}: {error}", remedy=remedy) from None

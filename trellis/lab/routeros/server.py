@@ -13,7 +13,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -91,11 +91,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a question, or fail as the face does."""
-        path = urlsplit(self.path).path.removeprefix("/rest/").strip("/")
+        asked = urlsplit(self.path)
+        path = asked.path.removeprefix("/rest/").strip("/")
         face = self.server.face.now()
         fault = self.server.face.fault_of(path)
         status, content = _answer(face.lets_in(self.headers.get("Authorization")), face.answer(path))
         self.server.face.asked.append(f"GET {path} {fault.kind if fault else status}")
+        wanted = parse_qs(asked.query).get(".proplist")
+        if status == HTTPStatus.OK and wanted and isinstance(content, list):
+            names = set(wanted[0].split(","))
+            content = [{name: value for name, value in one.items() if name in names} for one in content]
         body = json.dumps(content, separators=(",", ":")).encode()
         if fault is None:
             self._send(status, body)
