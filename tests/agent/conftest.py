@@ -43,6 +43,9 @@ def with_line(old: str, new: str) -> list[str]:
 # The lines of frr.service that matter here, and a trace of what was asked for.
 _SYSTEMCTL = """#!/bin/sh
 echo "$*" >> /run/systemctl.log
+[ "$1" != --no-block ] || shift
+for unit; do :; done
+[ "$unit" != radvd.service ] || exec /usr/bin/radvd-unit "$1"
 case "$1" in
   reload) exec /usr/lib/frr/frrinit.sh reload ;;
   restart) exec /usr/lib/frr/frrinit.sh restart ;;
@@ -61,6 +64,23 @@ case "$1" in
   disable) [ -e "/etc/systemd/system/$2" ] && rm "/run/units/enabled/$2" ;;
   stop) [ "$2" = trellis-take-back.timer ] && rm -f /run/timer || rm "/run/units/active/$2" ;;
   reset-failed) exit 1 ;;
+esac
+"""
+
+# What Debian's radvd.service does, with the real radvd; it, too, starts where there is a file and nowhere else.
+_RADVD = """#!/bin/bash
+conf=/etc/radvd.conf pid=$(cat /run/radvd.pid 2>/dev/null) enabled=/run/units/enabled/radvd.service
+running() { [ -n "$pid" ] && [ -e "/proc/$pid" ]; }
+test_config() { radvd --logmethod stderr_clean --configtest; }
+case "$1" in
+  show)
+    [ -e $enabled ] && echo UnitFileState=enabled || echo UnitFileState=disabled
+    running && echo ActiveState=active || echo ActiveState=inactive ;;
+  enable) mkdir -p "${enabled%/*}" && touch $enabled ;;
+  disable) rm $enabled ;;
+  start) running || [ ! -e $conf ] || { test_config && radvd --logmethod stderr_clean; } ;;
+  stop) ! running || { kill "$pid"; while running; do sleep 0.02; done; } ;;
+  reload-or-restart) running || exec "$0" start; test_config && kill -HUP "$pid" ;;
 esac
 """
 
@@ -115,6 +135,7 @@ class Host:
         self.frr = frr
         frr.run(["rm", "-f", "/usr/bin/systemctl"])
         frr.write("/usr/bin/systemctl", _SYSTEMCTL, 0o755)
+        frr.write("/usr/bin/radvd-unit", _RADVD, 0o755)
         frr.write("/usr/bin/systemd-run", _SYSTEMD_RUN, 0o755)
         frr.write(AGENT_PATH, agent_text(), 0o755)
 

@@ -29,7 +29,7 @@ class Backup:
     Attributes:
         running: FRR's running configuration as FRR printed it.
         sysctls: Kernel parameters by key.
-        outside: Loopbacks, firewall and units, as `trellis.agent.outside` saw them.
+        outside: Loopbacks, firewall and units, as `trellis.agent.outside` saw them, and which unit reads what.
     """
 
     number: int

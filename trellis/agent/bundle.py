@@ -43,6 +43,7 @@ MODULES = (
     "preconditions",
     "loopbacks",
     "firewall",
+    "advertising",
     "units",
     "outside",
     "host",

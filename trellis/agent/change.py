@@ -69,7 +69,7 @@ class Change:
         found = outside.before(self.manifest)
         if self.target.loopbacks is not None:
             found["loopbacks"] = outside.loopbacks_now(self.target.loopbacks)
-        found["units"] |= units.lacking(self.target.units_off)
+        found["units"] |= units.lacking(tuple(self.target.units_off))
         why = f"{self.target.why}: before {self.manifest.digest}"
         return backups.take(actual, ran, sysctl.earlier(self._sysctls), found, why)
 
@@ -105,8 +105,7 @@ class Change:
         New daemons start under the old frr.conf. Under a new one they alone would get its `frr defaults`, FRR would
         print both profiles, and frr-reload.py would see nothing to do (measured with FRR 10.3).
         """
-        for unit in self.target.units_off:
-            units.put_back({unit: [units.NOT_ENABLED, units.NOT_ACTIVE]})
+        units.put_back({unit: list(lacks) for unit, lacks in self.target.units_off.items()})
         files.publish([file for file in self.changed if _about_daemons(file.path)])
         files.remove(path for path in self.absent if _about_daemons(path))
         recovery.reread_units(self.paths)
@@ -151,9 +150,22 @@ class Change:
             why = "ended after it got the new configuration, and was started again"
             raise Fault(f"{', '.join(crashed)} crashed", why, "see `journalctl -u frr`; report the crash to FRR")
 
-    def units_to_reload(self) -> list[str]:
-        """Units that read one of the files that changed."""
-        return [reload.unit for reload in self.manifest.units_changed_reload if set(reload.paths) & set(self.paths)]
+    @property
+    def readers(self) -> list[str]:
+        """The units that read files of ours."""
+        return [reader.unit for reader in self.manifest.units_changed_reload]
+
+    def have_read(self, unit: str) -> str:
+        """Have a unit run on the files that it reads: come up, or read them again where one has changed.
+
+        Guests are told of a prefix after FRR has its routes, and not before.
+        """
+        [paths] = [reader.paths for reader in self.manifest.units_changed_reload if reader.unit == unit]
+        done = units.bring_up((unit,))
+        if f"start {unit}" not in done and set(paths) & set(self.paths):
+            units.reload(unit)
+            done.append(f"reload {unit}")
+        return "; ".join(done) or "as it was"
 
     def refuse_other_configuration(self) -> str:
         """Raise a Fault unless FRR runs what is intended, and nothing else."""

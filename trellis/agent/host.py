@@ -85,7 +85,7 @@ def differences_outside(manifest: Manifest, found: Differences) -> None:
     if manifest.loopbacks:
         found.loopbacks = loopbacks.differences(manifest.loopbacks, manifest.kind)
     found.firewall = firewall.differences(outside.table(manifest))
-    found.units = units.differences(manifest.units)
+    found.units = units.differences(manifest.up)
 
 
 def file_differences(manifest: Manifest, file: ManagedFile) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from trellis.agent import ground
 from trellis.agent.ground import NOTHING_NEEDED, Loopbacks, Preconditions
 from trellis.agent.harmless import orders
-from trellis.agent.report import SCHEMA_VERSION
+from trellis.agent.report import SCHEMA_VERSION, some
 from trellis.agent.shape import UNPRINTABLE, Types, field_problems, text_problems
 
 HEADING = f"trellis-manifest {SCHEMA_VERSION}\n"
@@ -33,7 +33,7 @@ ALLOWED_PATHS = (
 """The only files that a manifest may name, as regular expressions."""
 
 ALLOWED_UNITS = ("radvd.service",)
-"""The only units that a manifest may have reloaded; FRR and the firewall have steps of their own."""
+"""The only units that a manifest may have read its files; FRR and the firewall have steps of their own."""
 
 ALLOWED_TO_ENABLE = ("trellis-firewall.service",)
 """The only units that a manifest may have enabled."""
@@ -92,7 +92,7 @@ class ManagedFile:
 
 @dataclass(frozen=True, slots=True)
 class UnitReload:
-    """A unit to be reloaded or restarted when one of the files that it reads has changed."""
+    """A unit that runs for as long as a file is there that it reads, and is told when one of them changes."""
 
     unit: str
     paths: tuple[str, ...]
@@ -135,6 +135,11 @@ class Manifest:
     def file(self, path: str) -> ManagedFile:
         """The file of that path, which must be one of the manifest's."""
         return next(file for file in self.files if file.path == path)
+
+    @property
+    def up(self) -> tuple[str, ...]:
+        """All units that are to come up at boot, and to be up now."""
+        return (*self.units, *(reader.unit for reader in self.units_changed_reload))
 
     @property
     def intent(self) -> str:
@@ -372,6 +377,8 @@ def _word_problems(manifest: Manifest) -> list[str]:
     for reload in manifest.units_changed_reload:
         if reload.unit not in ALLOWED_UNITS:
             problems.append(f"units_changed_reload: {reload.unit!r} is none of {', '.join(ALLOWED_UNITS)}")
+        elif not reload.paths or not {*reload.paths} <= {file.path for file in manifest.files}:
+            problems.append(f"units_changed_reload: {reload.unit} is to read {some(list(reload.paths))}: not our files")
     for unit in manifest.units:
         if unit not in ALLOWED_TO_ENABLE or f"/etc/systemd/system/{unit}" not in [file.path for file in manifest.files]:
             problems.append(f"units: {unit!r} is none of {', '.join(ALLOWED_TO_ENABLE)} with a file of its own")

@@ -7,7 +7,7 @@ from typing import Any
 from trellis.agent import firewall, loopbacks, manifest, preconditions, state, units
 from trellis.agent.devices import devices
 from trellis.agent.ground import Loopbacks, Preconditions
-from trellis.agent.manifest import ManagedFile, Manifest
+from trellis.agent.manifest import ALLOWED_UNITS, ManagedFile, Manifest
 from trellis.agent.report import Refusal, Refused
 
 
@@ -55,7 +55,8 @@ def before(wanted: Manifest) -> dict[str, Any]:
     return {
         "loopbacks": loopbacks.before(wanted.loopbacks) if wanted.loopbacks else None,
         "firewall": firewall.loaded(),
-        "units": units.lacking(wanted.units),
+        "units": units.lacking(wanted.up),
+        "reads": {reader.unit: list(reader.paths) for reader in wanted.units_changed_reload},
     }
 
 
@@ -86,6 +87,25 @@ def put_back_loopbacks(earlier: dict[str, Any]) -> None:
     """Put back the device of the loopbacks as `before` saw it."""
     if earlier.get("loopbacks"):
         loopbacks.put_back(earlier["loopbacks"])
+
+
+def bring_units_back(earlier: dict[str, Any]) -> None:
+    """Enable and start again the units that were up before and read no file of ours."""
+    units.bring_back({unit: what for unit, what in earlier.get("units", {}).items() if unit not in ALLOWED_UNITS})
+
+
+def bring_readers_back(earlier: dict[str, Any], back: list[str]) -> None:
+    """Have the units that read files of ours run on those of before.
+
+    Args:
+        earlier: What `before` saw.
+        back: The files that had to be put back.
+    """
+    were = {unit: what for unit, what in earlier.get("units", {}).items() if unit in ALLOWED_UNITS}
+    started = units.bring_back(were)
+    for unit, paths in earlier.get("reads", {}).items():
+        if units.NOT_ACTIVE not in were[unit] and unit not in started and set(paths) & set(back):
+            units.reload(unit)
 
 
 def put_back_table(earlier: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ _PROVIDES = {
 _WHY_PACKAGE = {
     "frr": "nothing routes without it",
     "frr-pythontools": "it brings frr-reload.py, without which a change of configuration ends every session",
+    "radvd": "guests hear of no prefix and of no default router on VNets that it advertises on",
     "nftables": "without the host's table a guest reaches every port of the host, and other zones by way of it (R12)",
 }
 

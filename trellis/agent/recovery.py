@@ -67,7 +67,7 @@ def restore(paths: list[str], before: backups.Backup) -> None:
     problems += _failures(lambda: back.extend(put_files_back(paths, before)), vault.reread)
     problems += _failures(
         lambda: reread_units(back),
-        lambda: units.bring_back(earlier),
+        lambda: outside.bring_units_back(before.outside),
         lambda: sysctl.put_back(before.sysctls),
         lambda: outside.put_back_loopbacks(before.outside),
         lambda: outside.put_back_table(before.outside),
@@ -77,6 +77,8 @@ def restore(paths: list[str], before: backups.Backup) -> None:
         _failures(lambda: frr.start_missing(RELOAD_BACK_S))
     alive = not _failures(lambda: frr.wait_alive(frr.needed(()), frr.CRASHED_DAEMON_S))
     problems += _run_as_before(before.running, alive=alive)
+    # Guests are told again when FRR has its routes again, as they were told.
+    problems += _failures(lambda: outside.bring_readers_back(before.outside, back))
     if problems:
         raise Fault(
             "the host is not as it was",
@@ -220,14 +222,12 @@ def at_boot() -> str:
     if change.boot == state.this_boot():
         return "a change of this boot is under way: its agent or its timer ends it"
     before = backups.read(change.backup)
-    new = [unit for unit, lacked in before.outside.get("units", {}).items() if units.NOT_ENABLED in lacked]
-    for unit in new:
-        # Its file is about to go, and systemd may not be ready to be asked so early.
-        with contextlib.suppress(Fault):
-            units.systemctl("disable", unit)
+    earlier = before.outside.get("units", {})
+    units.put_back_at_boot(earlier)
     back = put_files_back(change.paths, before)
     with contextlib.suppress(Fault):
         reread_units(back)
+    units.bring_back_at_boot(earlier)
     state.end()
     return f"the change to {change.digest[:12]} was cut off by a boot; put back: {', '.join(back) or 'nothing'}"
 

@@ -16,12 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trellis.agent import backups, files, frr, loopbacks, state, vault
+from trellis.agent import backups, files, frr, loopbacks, state, units, vault
 from trellis.agent.backups import Backup
 from trellis.agent.files import Found, write_whole
 from trellis.agent.ground import NOTHING_NEEDED, Loopbacks
 from trellis.agent.interfaces import stanza_of, with_stanza
-from trellis.agent.manifest import ManagedFile, Manifest, parse
+from trellis.agent.manifest import ManagedFile, Manifest, UnitReload, parse
 from trellis.agent.report import Fault
 from trellis.agent.target import Target
 
@@ -69,6 +69,7 @@ def target() -> Target:
     ground = _ground()
     given_back = [found.as_wanted(path) for path, found in was.items() if found is not None]
     given_back += _interfaces(manifest, ground)
+    readers = _readers(manifest, kept, was)
     device = ground["device"] if ground else first.outside.get("loopbacks")
     return Target(
         replace(
@@ -80,7 +81,7 @@ def target() -> Target:
             files=tuple(given_back),
             running=first.running,
             sysctls=None,
-            units_changed_reload=(),
+            units_changed_reload=readers,
             nftables=None,
             units=(),
             preconditions=NOTHING_NEEDED,
@@ -93,7 +94,12 @@ def target() -> Target:
         text=None,
         why="release",
         absent=tuple(path for path, found in was.items() if found is None),
-        units_off=manifest.units,
+        units_off=dict.fromkeys(manifest.units, units.OFF)
+        | {
+            reader.unit: tuple(_earliest_units(kept).get(reader.unit, units.OFF))
+            for reader in manifest.units_changed_reload
+            if reader not in readers
+        },
         over_drift=True,
         sysctls=_earliest_sysctls(kept),
         loopbacks=device,
@@ -110,6 +116,24 @@ def _earliest_files(kept: list[Backup], manifest: Manifest) -> dict[str, Found |
     for file in manifest.files:
         was.setdefault(file.path, None)
     return was
+
+
+def _readers(manifest: Manifest, kept: list[Backup], was: Mapping[str, Found | None]) -> tuple[UnitReload, ...]:
+    """Units that read files before the first deploy, too, and go on with those."""
+    earlier = _earliest_units(kept)
+    return tuple(
+        reader
+        for reader in manifest.units_changed_reload
+        if earlier.get(reader.unit) == [] and all(was.get(path) is not None for path in reader.paths)
+    )
+
+
+def _earliest_units(kept: list[Backup]) -> dict[str, list[str]]:
+    """What each unit was not, as the oldest backup that knows it has it."""
+    found: dict[str, list[str]] = {}
+    for backup in kept:
+        found = {**backup.outside.get("units", {}), **found}
+    return found
 
 
 def _earliest_sysctls(kept: list[Backup]) -> dict[str, str]:

@@ -164,12 +164,12 @@ def mend(manifest: Manifest, finding: Finding) -> tuple[list[str], list[str]]:
     if found.firewall:
         work.attempt(lambda: f"firewall: {outside.load_table(manifest)}")
     if found.units:
-        work.attempt(lambda: "; ".join(units.bring_up(manifest.units)))
+        work.attempt(lambda: "; ".join(units.bring_up(manifest.up)))
     if finding.running.is_ours or found.daemons:
         work.attempt(lambda: _tell(manifest, finding))
     for reload in manifest.units_changed_reload:
         if set(reload.paths) & {file.path for file in finding.files}:
-            work.attempt(lambda unit=reload.unit: _reload(unit))  # type: ignore[misc]
+            work.attempt(lambda unit=reload.unit: _told_anew(unit))  # type: ignore[misc]
     return work.done, work.problems
 
 
@@ -253,6 +253,6 @@ def _drop_displaced(manifest: Manifest, before: str) -> None:
         _mend_file(manifest, config, displaced)
 
 
-def _reload(unit: str) -> str:
-    units.systemctl("reload-or-restart", unit)
+def _told_anew(unit: str) -> str:
+    units.reload(unit)
     return f"reloaded {unit}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trellis.agent import state
+from trellis.agent import state, units
 from trellis.agent.manifest import BadManifest, Manifest, parse
 
 
@@ -19,7 +19,8 @@ class Target:
         text: What is recorded as committed; None where nothing of ours holds any more (a release).
         why: The command that asked for it, for history and journal.
         absent: Files that must be gone.
-        units_off: Units that must not run any more; stopped before their files go.
+        units_off: Units that must not run any more, or not come up at boot any more: which of it, of each. They are
+            stopped before their files go.
         over_drift: Overwrite what somebody edited by hand instead of refusing.
         sysctls: Kernel parameters to put back, by key, beside what the manifest sets.
         loopbacks: The loopbacks' device as a backup saw it, to be put back; None leaves it to the manifest.
@@ -30,7 +31,7 @@ class Target:
     text: str | None
     why: str = "commit"
     absent: tuple[str, ...] = ()
-    units_off: tuple[str, ...] = ()
+    units_off: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     over_drift: bool = False
     sysctls: Mapping[str, str] = field(default_factory=dict)
     loopbacks: dict[str, Any] | None = None
@@ -55,5 +56,5 @@ def deploy(manifest: Manifest, text: str, why: str = "commit", *, over_drift: bo
         return Target(manifest, text, why, over_drift=over_drift)
     kept = {file.path for file in manifest.files}
     absent = tuple(file.path for file in earlier.files if file.path not in kept)
-    off = tuple(unit for unit in earlier.units if unit not in manifest.units)
+    off = {unit: units.OFF for unit in earlier.up if unit not in manifest.up}
     return Target(manifest, text, why, absent, off, over_drift)

@@ -15,6 +15,7 @@ from types import FrameType
 
 from trellis.agent import (
     adopt,
+    advertising,
     backups,
     confirm,
     drift,
@@ -27,7 +28,6 @@ from trellis.agent import (
     recovery,
     state,
     timer,
-    units,
     vault,
 )
 from trellis.agent.change import Change
@@ -138,6 +138,7 @@ class _Transaction:
             frr.check_syntax(self.manifest.intent)
             if (table := outside.table(self.manifest)) is not None:
                 firewall.check(table)
+            advertising.check(self.manifest)
         with self.report.step("preflight") as step:
             others = {file.path: file.text for file in self.manifest.files if file.path in frr.DAEMON_FILES}
             step.detail = preflight.refuse_unless_loaded(
@@ -182,9 +183,9 @@ class _Transaction:
         for name, move in moves.items():
             with self.report.step(name) as step:
                 step.detail = move() or ""
-        for unit in self.change.units_to_reload():
-            with self.report.step(f"reload {unit}"):
-                units.systemctl("reload-or-restart", unit)
+        for unit in self.change.readers:
+            with self.report.step(unit) as step:
+                step.detail = self.change.have_read(unit)
 
     def _verify(self, before: backups.Backup) -> None:
         with self.report.step("running configuration") as step:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from trellis.agent.process import run
 from trellis.agent.report import Fault, some
 
@@ -13,6 +15,9 @@ ANSWER_S = 90.0
 
 NOT_ENABLED = "not enabled"
 NOT_ACTIVE = "not active"
+
+OFF = (NOT_ENABLED, NOT_ACTIVE)
+"""What a unit is that is nobody's any more."""
 
 
 def systemctl(*words: str) -> str:
@@ -53,6 +58,15 @@ def bring_up(units: tuple[str, ...]) -> list[str]:
     return [" ".join(order) for order in orders]
 
 
+def reload(unit: str) -> None:
+    """Have a unit read its files again, or start where it is down.
+
+    Raises:
+        Fault: It refuses them.
+    """
+    systemctl("reload-or-restart", unit)
+
+
 def put_back(earlier: dict[str, list[str]]) -> None:
     """Take back what `bring_up` did; call it before the units' files go.
 
@@ -69,17 +83,50 @@ def put_back(earlier: dict[str, list[str]]) -> None:
             systemctl("disable", unit)
 
 
-def bring_back(earlier: dict[str, list[str]]) -> None:
+def bring_back(earlier: dict[str, list[str]]) -> list[str]:
     """Enable and start again what was, and is not now; call it when the units' files are back.
 
     Args:
         earlier: What `lacking` said before.
 
+    Returns:
+        The units that had to be started.
+
     Raises:
         Fault: systemd refuses.
     """
+    started = []
     for unit, what in lacking(tuple(earlier)).items():
         if NOT_ENABLED in what and NOT_ENABLED not in earlier[unit]:
             systemctl("enable", unit)
         if NOT_ACTIVE in what and NOT_ACTIVE not in earlier[unit]:
             systemctl("start", unit)
+            started.append(unit)
+    return started
+
+
+def put_back_at_boot(earlier: dict[str, list[str]]) -> None:
+    """Have this boot, too, not start what was not to come up; call it before the units' files go.
+
+    The boot has queued its jobs already, and systemd may not be ready to be asked so early: all of it is tried.
+
+    Args:
+        earlier: What `lacking` said before.
+    """
+    for unit in (unit for unit, what in earlier.items() if NOT_ENABLED in what):
+        for order in (("disable", unit), ("--no-block", "stop", unit)):
+            with contextlib.suppress(Fault):
+                systemctl(*order)
+
+
+def bring_back_at_boot(earlier: dict[str, list[str]]) -> None:
+    """Have this boot, too, start what was to come up, in its own place; call it when the units' files are back.
+
+    Args:
+        earlier: What `lacking` said before.
+    """
+    for unit, was in earlier.items():
+        with contextlib.suppress(Fault):
+            if NOT_ENABLED not in was and NOT_ENABLED in lacking((unit,))[unit]:
+                systemctl("enable", unit)
+                systemctl("--no-block", "start", unit)

@@ -90,7 +90,7 @@ class Bundle:
         sysctls: Path of the file of kernel settings.
         nftables: Path of the file with the host's table, if it gets one.
         units: Units among the files that are enabled.
-        read_by: Units that read files of it, each with these; they are told when one changes.
+        read_by: Units that read files of it, each with these; they run with them, and are told when one changes.
         frr_advertises_on: VNets on which FRR advertises the host to guests.
         preconditions: What the host must have already.
         loopbacks: The interface of the host's loopbacks; None where they are not ours to make.
