@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
+from tests import sites
 from tests.lab.main_job.standing import REPOSITORY, STACK, say
 from trellis.lab import main_job, twin
 from trellis.lab.main_job import Outcome
 from trellis.lab.twin import Twin
-from trellis.site import site_data_of_stack
 
 
 @pytest.fixture(scope="package")
 def site_data() -> dict[str, Any]:
-    return site_data_of_stack((REPOSITORY / "Pulumi.dev.yaml").read_text())
+    return sites.site_data("homelab")
 
 
 @pytest.fixture(scope="package")
