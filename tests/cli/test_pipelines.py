@@ -68,6 +68,22 @@ def test_each_call_of_trellis_is_one_that_it_takes() -> None:
     assert called == ["prefixes expire", "prefixes sync", "plan", "prefixes check", "prefixes sync"]
 
 
+def test_each_call_in_the_page_for_operators_is_one_that_trellis_takes() -> None:
+    page = (EXAMPLES.parents[1] / "docs" / "prefixes.md").read_text().replace("\\\n", "")
+    called = [understood(shlex.split(line)) for line in re.findall(r"^(?:\$ )?trellis (.+)$", page, re.MULTILINE)]
+    assert called == ["prefixes sync", "prefixes check", "observe serve"]
+    options = set(re.findall(r"`(--[a-z-]+)", page)) - {"--up", "--yes"}
+    known = {option for line in called for option in _options(line.split())}
+    assert options <= known | {"--format"}, options - known
+
+
+def _options(path: list[str]) -> set[str]:
+    command: Any = typer.main.get_command(app)
+    for name in path:
+        command = command.commands[name]
+    return {option for parameter in command.params for option in parameter.opts}
+
+
 def test_a_call_that_trellis_does_not_take_would_be_noticed() -> None:
     with pytest.raises(Exception, match="--never"):
         understood(["prefixes", "sync", "--never"])
