@@ -95,9 +95,26 @@ def test_an_engine_that_fails_leaves_the_new_file_and_says_what_to_do(stack: Sta
     code, _, said = stack.run("sync", "--up", "--yes")
     assert code == 1
     assert "ended with 255" in said
-    assert "pulumi up --stack home" in said
+    assert "run this again" in said
     assert "git checkout -- Prefixes.home.yaml" in said
     assert str(stack.prefixes().vnets["vnet101"].current) == OTHER
+
+
+def test_an_engine_that_failed_is_run_again_by_the_next_sync_and_then_no_more(stack: Stack) -> None:
+    stack.served.face.become(with_pool("pd-v101", OTHER))
+    (stack.folder / "status").write_text("255")
+    assert stack.run("sync", "--up", "--yes")[0] == 1
+    (stack.folder / "calls").unlink()
+    assert stack.run("sync")[0] == 0
+    assert calls(stack) == [], "without --up nothing is run"
+    (stack.folder / "status").write_text("0")
+    code, printed, said = stack.run("sync", "--up", "--yes")
+    assert (code, "once more" in said, "applied" in said) == (0, True, True)
+    assert "current" not in printed
+    assert calls(stack)[1] == "up --stack home --yes"
+    (stack.folder / "calls").unlink()
+    assert "nothing to do" in stack.run("sync", "--up", "--yes")[2]
+    assert calls(stack) == []
 
 
 @pytest.mark.parametrize("how", ["cut", "truncate", "status"])

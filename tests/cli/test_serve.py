@@ -13,12 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import create_engine
 
 from tests.cli.command_line import REPOSITORY, trellis
 from tests.observe.shown import homelab_store
 from tests.sites import site_of
 from trellis.cli.console import Mistake
-from trellis.cli.serve import ready, serving
+from trellis.cli.serve import Hook, ready, serving
 
 TOKEN = "only-for-this-test-0123456789"
 
@@ -57,6 +58,10 @@ def test_it_serves_on_loopback_until_it_is_told_to_end(store: str) -> None:
         (["--listen", "::1:8179"], 2, "it is ADDRESS:PORT"),
         (["--listen", "127.0.0.1:99999"], 2, "it is ADDRESS:PORT"),
         (["--token-file", "/nonexistent"], 2, "/nonexistent: No such file or directory"),
+        (["--request-file", "/tmp/x"], 2, "it needs --webhook-token-file"),
+        (["--webhook-token-file", "/nonexistent"], 2, "/nonexistent: No such file or directory"),
+        (["--token-file", "TOKEN", "--webhook-token-file", "TOKEN"], 2, "this is the token for reading"),
+        (["--webhook-token-file", "TOKEN", "--request-file", "/proc/x"], 2, "nothing can be written there"),
         (["--listen", "192.0.2.1:0", "--token-file", "TOKEN"], 1, "can't listen at 192.0.2.1 port 0"),
     ],
 )
@@ -80,6 +85,27 @@ def test_a_collector_that_may_not_listen_reads_no_host(store: str, tmp_path: Pat
     assert ended.returncode == 2
     assert "beyond loopback" in ended.stderr
     assert "reading" not in ended.stderr
+
+
+def test_a_collector_that_does_not_listen_serves_no_webhook(store: str, tmp_path: Path) -> None:
+    ended = trellis("observe", "run", "--store", store, "--webhook-token-file", str(tmp_path / "token"))
+    assert (ended.returncode, "say where it listens with --listen" in ended.stderr) == (2, True)
+
+
+def test_what_the_webhook_is_told_reaches_the_sync_of_the_same_stack(store: str, tmp_path: Path) -> None:
+    token, file = tmp_path / "token", tmp_path / "state" / "requested"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    engine = create_engine(store)
+    server = ready(site_of("homelab"), engine, "127.0.0.1:0", None, Hook(token, file))
+    url = f"http://127.0.0.1:{server.bound.getsockname()[1]}/webhooks/prefixes"
+    with serving(server):
+        assert httpx.post(url, timeout=20).status_code == 401
+        told = httpx.post(url, json={"edge": "edge1"}, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20)
+    engine.dispose()
+    assert (told.status_code, told.json()["outcome"]) == (202, "requested")
+    ended = trellis("prefixes", "sync", "--if-requested", "--request-file", str(file))
+    assert "a sync was requested by edge1" in ended.stderr
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -266,6 +266,7 @@ def test_the_router_has_nat66_on_while_a_pool_has_no_prefix() -> None:
 
 def test_a_delegation_that_changed_requests_a_sync_and_tells_nothing_else() -> None:
     made = imported(site())
+    made.table("system/script").append({"name": "trellis-webhook-token", "source": "s3cret"})
     made.table("ipv6/pool")[0]["prefix"] = "2600:1700:ab1a:500f::/64"
     assert made.fetched == []
     list(made.run(HOOK))
@@ -273,14 +274,21 @@ def test_a_delegation_that_changed_requests_a_sync_and_tells_nothing_else() -> N
     assert (made.fetched[0]["http-method"], made.fetched[0]["http-data"]) == ("post", "")
     assert made.fetched[0]["check-certificate"] == "yes"
     assert "500f" not in str(made.fetched)
-    made.table("system/script").append({"name": "trellis-webhook-token", "source": "s3cret"})
-    list(made.run(HOOK))
-    assert made.fetched[1]["http-header-field"] == "Authorization: Bearer s3cret"
+    assert made.fetched[0]["http-header-field"] == "Authorization: Bearer s3cret"
+    assert "s3cret" not in script(site())
     assert list(made.run(script(site()))) == []
+
+
+def test_without_the_webhooks_token_nothing_is_called_and_the_log_says_why() -> None:
+    made = imported(site())
+    list(made.run(HOOK))
+    assert made.fetched == []
+    assert "there is no script trellis-webhook-token" in made.logged[-1]
 
 
 def test_a_webhook_that_does_not_answer_is_logged_after_nat66_was_switched() -> None:
     made = imported(site())
+    made.table("system/script").append({"name": "trellis-webhook-token", "source": "s3cret"})
     made.variables["unreachable"] = True
     made.table("ipv6/pool").clear()
     list(made.run(HOOK))

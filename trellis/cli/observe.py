@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trellis.cli.console import out, say
+from trellis.cli.console import Mistake, out, say
 from trellis.cli.hosts import IdentityOption, logins
-from trellis.cli.serve import ListenOption, TokenOption, ready, serving
-from trellis.cli.stack import FileOption, StackOption, read_site
+from trellis.cli.serve import Hook, ListenOption, RequestsOption, TokenOption, WebhookOption, ready, serving
+from trellis.cli.stack import FileOption, StackOption, read_site, stack_file
 from trellis.cli.store import StoreOption, opened
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def run(
     ] = 30.0,
     listen: ListenOption = None,
     token_file: TokenOption = None,
+    webhook_token_file: WebhookOption = None,
+    request_file: RequestsOption = None,
 ) -> None:
     """Read all hosts, each over one SSH connection that stays, until SIGTERM or SIGINT. No host is changed.
 
@@ -63,13 +65,17 @@ def run(
 
       TRELLIS_STORE=postgresql+psycopg://trellis@db/guests trellis observe run --user trellis-observe
     """
+    hook = Hook.given(webhook_token_file, request_file, stack_file(stack, file))
+    if hook is not None and listen is None:
+        raise Mistake("--webhook-token-file is for a server; say where it listens with --listen")
     site = read_site(stack, file)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s", force=True)
     for chatty in ("alembic", "paramiko"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     engine = opened(store)
     collector = collector_of(site, engine, identity, user, retention_days)
-    server = ready(site, engine, listen, token_file) if listen else None  # refused, if it is, before a host is asked
+    # Refused, if it is, before a host is asked.
+    server = ready(site, engine, listen, token_file, hook) if listen else None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: collector.stop())
     say(f"reading {', '.join(login.host for login in collector.logins)}")

@@ -24,6 +24,7 @@ from trellis.cli.stack import FileOption, StackOption, stack_file, stack_of
 
 if TYPE_CHECKING:
     from trellis.observe.sync_request import SyncRequests
+    from trellis.site.delegated import Prefixes
 
 RequestOption = Annotated[
     Path | None,
@@ -112,7 +113,7 @@ def sync(
     """Ask the edge, judge what it says, show how the prefix file changes, write it; --up also puts it on the hosts.
 
     Where nothing changed nothing is written and nothing run. On any error the last good file stays; if only `pulumi up`
-    fails the file is the new one, and the exit code 1.
+    fails the file is the new one, the exit code 1, and the next `sync --up` runs it again.
 
     Examples:
 
@@ -160,21 +161,36 @@ def synced(asking: Asking, means: Means, applying: Applying | None, *, json: boo
     done, known = Done(), asking.file.prefixes()
     answered = done.step("asked", ", ".join(_edges(asking)) or "nobody", lambda: asking.asked(means))
     wanted = done.step("judged", "what follows", lambda: asking.wanted(answered))
-    if wanted == known:
+    if wanted == known and (applying is None or not _unapplied(asking).exists()):
         say(f"{asking.file.path} says so already: nothing to do")
         return done
     engine = _engine() if applying is not None else None  # a missing one is told before anything is written
-    done.difference = asking.difference(wanted)
-    if not json:
-        out.print(done.difference, markup=False, end="")
-    done.step("written", str(asking.file.path), lambda: asking.file.replace(wanted))
+    if wanted == known:
+        say(f"{asking.file.path} says so already, and `pulumi up` did not end well for it: once more")
+    else:
+        done.difference = asking.difference(wanted)
+        if not json:
+            out.print(done.difference, markup=False, end="")
+        done.step("written", str(asking.file.path), lambda: _write(asking, wanted, applies=applying is not None))
     if applying is not None and engine is not None:
         status = done.step("ran", "pulumi up", lambda: _run([str(engine), *applying.arguments], applying.folder, json))
         done.applied = status == 0
         if not done.applied:
             raise Mistake(_not_applied(asking, applying, status), exit_code=1)
+        _unapplied(asking).unlink(missing_ok=True)
         say(f"applied {asking.file.path.name} to the hosts of {applying.stack}")
     return done
+
+
+def _write(asking: Asking, wanted: Prefixes, *, applies: bool) -> None:
+    if applies:  # first, so that no end of this process leaves a file that looks as if it were on the hosts
+        _unapplied(asking).touch()
+    asking.file.replace(wanted)
+
+
+def _unapplied(asking: Asking) -> Path:
+    """A file that is there while the prefix file was written and `pulumi up` has not ended well for it."""
+    return asking.file.path.with_name(f".{asking.file.path.name}.unapplied")
 
 
 def _edges(asking: Asking) -> list[str]:
@@ -216,8 +232,8 @@ def _not_applied(asking: Asking, applying: Applying, status: int) -> str:
     name = asking.file.path.name
     return (
         f"`pulumi up --stack {applying.stack}` ended with {status}; {name} is new, and hosts may have it or not\n"
-        f"  remedy: read what it said, and run it again: `cd {applying.folder} && pulumi up --stack {applying.stack}`\n"
-        f"  or have what was there before: `git checkout -- {name}`, and run it then"
+        "  remedy: read what it said, and run this again, which runs it again; or have the old file back by\n"
+        f"  `git checkout -- {name}` in {applying.folder}, and run `pulumi up --stack {applying.stack}`"
     )
 
 

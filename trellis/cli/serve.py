@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trellis.cli.console import Mistake, say
-from trellis.cli.stack import FileOption, StackOption, read_site
+from trellis.cli.stack import FileOption, StackOption, read_site, stack_file, stack_of
 from trellis.cli.store import StoreOption, opened
 
 if TYPE_CHECKING:
     import uvicorn
     from sqlalchemy import Engine
 
+    from trellis.observe.webhook import Webhook
     from trellis.site import Site
 
 LISTEN = "127.0.0.1:8179"
@@ -33,6 +35,18 @@ TokenOption = Annotated[
         "--token-file",
         help="A file (mode 0600) with the token that clients show; else TRELLIS_API_TOKEN. Needed beyond loopback.",
     ),
+]
+
+WebhookOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--webhook-token-file",
+        help="A file (mode 0600) with the token of POST /webhooks/prefixes; without it there is no such path.",
+    ),
+]
+RequestsOption = Annotated[
+    Path | None,
+    typer.Option("--request-file", help="Where the webhook leaves requests; else a file of this user and stack."),
 ]
 
 _AT_ONCE = 200
@@ -53,6 +67,29 @@ class Ready:
         self.server.run(sockets=[self.bound])
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook that is to be served: the file of its token, and where its requests are left."""
+
+    token_file: Path
+    request_file: Path
+
+    @classmethod
+    def given(cls, token_file: Path | None, request_file: Path | None, stack_file: Path) -> Hook | None:
+        """What the options say; None for no webhook.
+
+        Raises:
+            Mistake: There is a place for requests that nobody can make.
+        """
+        from trellis.observe.sync_request import default_file
+
+        if token_file is not None:
+            return cls(token_file, request_file or default_file(stack_of(stack_file) or stack_file.stem))
+        if request_file is not None:
+            raise Mistake("--request-file is where the webhook leaves requests; it needs --webhook-token-file")
+        return None
+
+
 def add_to(app: typer.Typer) -> None:
     """Add this module's command to ``app``."""
     app.command()(serve)
@@ -64,28 +101,34 @@ def serve(
     store: StoreOption = None,
     listen: ListenOption = LISTEN,
     token_file: TokenOption = None,
+    webhook_token_file: WebhookOption = None,
+    request_file: RequestsOption = None,
 ) -> None:
     """Serve the API (/openapi.json), the page and /metrics over a store; hosts are not asked, nothing can be changed.
 
     Beyond loopback it needs a token, which clients show as `Authorization: Bearer TOKEN`, and speaks HTTP without TLS:
-    put a proxy before it that does.
+    put a proxy before it that does. With --webhook-token-file a router may request a sync of delegated prefixes by
+    POST, which `trellis prefixes sync --if-requested` takes.
 
     Examples:
 
       trellis observe serve
 
       trellis observe serve --listen 10.10.0.5:8179 --token-file /etc/trellis/api-token
+
+      trellis observe serve --webhook-token-file /etc/trellis/webhook-token --request-file /var/lib/trellis/prefixes
     """
+    hook = Hook.given(webhook_token_file, request_file, stack_file(stack, file))
     site = read_site(stack, file)
     _must_be_there(store)
     engine = opened(store)
     try:
-        ready(site, engine, listen or LISTEN, token_file).run()
+        ready(site, engine, listen or LISTEN, token_file, hook).run()
     finally:
         engine.dispose()
 
 
-def ready(site: Site, engine: Engine, listen: str, token_file: Path | None) -> Ready:
+def ready(site: Site, engine: Engine, listen: str, token_file: Path | None, hook: Hook | None = None) -> Ready:
     """Return a server that already has its port.
 
     Args:
@@ -93,6 +136,7 @@ def ready(site: Site, engine: Engine, listen: str, token_file: Path | None) -> R
         engine: The store.
         listen: Where to listen, as ADDRESS:PORT.
         token_file: A file with the token.
+        hook: The webhook, if there is to be one.
 
     Raises:
         Mistake: If it may not or can't listen there.
@@ -108,9 +152,10 @@ def ready(site: Site, engine: Engine, listen: str, token_file: Path | None) -> R
     try:
         token = read_token(token_file)
         must_have_token(host, token)
+        webhook = _webhook(hook, site, token) if hook is not None else None
     except Refused as refused:
         raise Mistake(str(refused)) from None
-    app = create_app(engine, live_map(site, plan(site)), token)
+    app = create_app(engine, live_map(site, plan(site)), token, webhook)
     bound = _bound(host, port)
     config = uvicorn.Config(
         app,
@@ -125,6 +170,22 @@ def ready(site: Site, engine: Engine, listen: str, token_file: Path | None) -> R
     shown = f"[{host}]" if ":" in host else host
     say(f"serving http://{shown}:{bound.getsockname()[1]}/{' to who shows the token' if token else ''}")
     return Ready(uvicorn.Server(config), bound)
+
+
+def _webhook(hook: Hook, site: Site, token: str | None) -> Webhook:
+    """The webhook, whose requests can be kept."""
+    from trellis.observe.guard import read_webhook_token
+    from trellis.observe.sync_request import SyncRequests
+    from trellis.observe.webhook import Webhook
+
+    own, folder = read_webhook_token(hook.token_file, token), hook.request_file.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Mistake(f"--request-file {hook.request_file}: {error.strerror}; nothing can be written there") from None
+    return Webhook(own, SyncRequests(hook.request_file), frozenset(site.edges))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The read-only HTTP server: lists of what the store holds, metrics, and the page that shows them.
 
-It reads the store and answers GET; nothing that it is asked changes anything.  Who may ask: `trellis.observe.guard`.
+It reads the store and answers GET; nothing that it is asked changes anything, but for the webhook, which leaves a note
+for others where there is one (`trellis.observe.webhook`).  Who may ask: `trellis.observe.guard`.
 """
 
 from __future__ import annotations
@@ -20,23 +21,27 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session as Database
 
-from trellis.observe import answers, guard, problems, queries
+from trellis.observe import answers, guard, problems, queries, webhook
 from trellis.observe.live_map import LiveMap
 from trellis.observe.metrics import StoreMetrics
 from trellis.observe.route_counts import route_counts
+from trellis.observe.webhook import Webhook
 
 LISTS = "/api/v1"
 _TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def create_app(engine: Engine, picture: LiveMap | None = None, token: str | None = None) -> FastAPI:
+def create_app(
+    engine: Engine, picture: LiveMap | None = None, token: str | None = None, hook: Webhook | None = None
+) -> FastAPI:
     """Return the server as an ASGI application.
 
     Args:
         engine: The store, with its tables made.
         picture: The fabric's picture; without it the page has no map.
         token: What clients must show; None answers everyone on this machine.
+        hook: What requests a sync of delegated prefixes; None for no such path.
     """
     app = FastAPI(
         title="Trellis: guests' BGP sessions and routes",
@@ -56,7 +61,8 @@ def create_app(engine: Engine, picture: LiveMap | None = None, token: str | None
     @app.get("/metrics", operation_id="getMetrics", response_class=Response, responses=responses)
     def get_metrics() -> Response:
         """What Prometheus scrapes."""
-        return Response(metrics.text(), headers={"Content-Type": _METRICS_TYPE})
+        more = hook.metrics() if hook is not None else b""
+        return Response(metrics.text() + more, headers={"Content-Type": _METRICS_TYPE})
 
     @app.get("/healthz", operation_id="getHealth", responses={503: _PROBLEM})
     def get_health() -> answers.Health:
@@ -66,7 +72,9 @@ def create_app(engine: Engine, picture: LiveMap | None = None, token: str | None
         return answers.Health(status="ok")
 
     app.openapi = partial(_document, app, app.openapi)  # type: ignore[method-assign]
-    app.add_middleware(guard.Guard, token=token, headers=guard.headers_of((picture.style_hash,) if picture else ()))
+    webhook.add_to(app, hook)
+    headers = guard.headers_of((picture.style_hash,) if picture else ())
+    app.add_middleware(guard.Guard, token=token, headers=headers, webhook=hook)
     return app
 
 

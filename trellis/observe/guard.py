@@ -1,5 +1,7 @@
 """Who may ask: a token beyond loopback, the server's own name on it, and what browsers are told to refuse.
 
+The webhook has a token of its own, which opens that alone; no other one opens it, nor the lack of one on loopback.
+
 Without a token the server is for this machine alone.  A page elsewhere could still make a browser here ask it, by a
 name that it points to 127.0.0.1 (DNS rebinding); so such a server answers to loopback's own names only.
 """
@@ -12,11 +14,15 @@ import os
 import stat
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trellis.observe.problems import problem
+
+if TYPE_CHECKING:
+    from trellis.observe.webhook import Webhook
 
 TOKEN_VARIABLE = "TRELLIS_API_TOKEN"  # noqa: S105 (the name, not the token)
 FEWEST_LETTERS = 20
@@ -24,6 +30,7 @@ FEWEST_LETTERS = 20
 
 PAGE = ("page.html", "icon.svg", "map.css", "map.js", "page.css", "page.js", "server.js", "table.js", "words.js")
 """The page's files; they hold nothing of the site and ask for the token themselves, so they are given without one."""
+WEBHOOK = "/webhooks/prefixes"
 _OPEN = frozenset(("/", "/healthz", *(f"/{name}" for name in PAGE[1:])))
 
 
@@ -50,9 +57,29 @@ def read_token(file: Path | None) -> str | None:
     Raises:
         Refused: If the file can't be read or others can read it, or the token is too short.
     """
-    token, where = (_of_file(file), str(file)) if file else (os.environ.get(TOKEN_VARIABLE), TOKEN_VARIABLE)
-    if token is None:
-        return None
+    if file is not None:
+        return _usable(_of_file(file), str(file))
+    token = os.environ.get(TOKEN_VARIABLE)
+    return _usable(token, TOKEN_VARIABLE) if token is not None else None
+
+
+def read_webhook_token(file: Path, token: str | None) -> str:
+    """Return the token that whoever calls the webhook must show.
+
+    Args:
+        file: A file that holds it, readable by its owner alone.
+        token: The token for reading, which it must not be.
+
+    Raises:
+        Refused: If the file can't be read or others can read it, or the token is too short or the one for reading.
+    """
+    own = _usable(_of_file(file), str(file))
+    if own == token:
+        raise Refused(f"{file}: this is the token for reading, which a router needs no right to; make another one")
+    return own
+
+
+def _usable(token: str, where: str) -> str:
     token = token.strip()
     if len(token) < FEWEST_LETTERS or not token.isascii() or not token.isprintable() or " " in token:
         raise Refused(
@@ -118,11 +145,14 @@ def headers_of(style_hashes: tuple[str, ...]) -> dict[str, str]:
 class Guard:
     """ASGI middleware: refuses whoever may not ask, and puts the headers on every answer."""
 
-    def __init__(self, app: ASGIApp, token: str | None, headers: dict[str, str]) -> None:
+    def __init__(
+        self, app: ASGIApp, token: str | None, headers: dict[str, str], webhook: Webhook | None = None
+    ) -> None:
         self._app = app
-        # Digests are of one length, so that comparing them tells nothing of the token's.
-        self._digest = hashlib.sha256(token.encode()).digest() if token is not None else None
+        self._digest = _digest(token) if token is not None else None
         self._headers = headers
+        self._webhook = webhook
+        self._webhooks = _digest(webhook.token) if webhook is not None else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -141,21 +171,31 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers = Headers(scope=scope)
+        if self._webhook is not None and scope["path"] == WEBHOOK:
+            if _shows(self._webhooks, headers):
+                return None
+            self._webhook.count("refused")
+            return _unknown()
         if self._digest is None:
             if is_loopback(_name_of(headers.get("host", ""))):
                 return None
             return problem(421, "without a token it answers to localhost, 127.0.0.1 and [::1] only")
-        if scope["path"] in _OPEN or self._shows_token(headers.get("authorization", "")):
-            return None
-        return problem(
-            401, "send it as `Authorization: Bearer TOKEN`", headers={"WWW-Authenticate": 'Bearer realm="trellis"'}
-        )
+        return None if scope["path"] in _OPEN or _shows(self._digest, headers) else _unknown()
 
-    def _shows_token(self, authorization: str) -> bool:
-        assert self._digest is not None
-        scheme, _, shown = authorization.partition(" ")
-        digest = hashlib.sha256(shown.strip().encode("utf-8", "surrogateescape")).digest()
-        return hmac.compare_digest(digest, self._digest) and scheme.lower() == "bearer"
+
+def _unknown() -> ASGIApp:
+    headers = {"WWW-Authenticate": 'Bearer realm="trellis"'}
+    return problem(401, "send it as `Authorization: Bearer TOKEN`", headers=headers)
+
+
+def _digest(token: str) -> bytes:
+    """Return what a token is compared by: of one length, so that comparing tells nothing of the token's."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def _shows(digest: bytes, headers: Headers) -> bool:
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    return hmac.compare_digest(_digest(shown.strip()), digest) and scheme.lower() == "bearer"
 
 
 def _name_of(host: str) -> str:

@@ -19,7 +19,8 @@ _TITLES = {
     400: "The question is wrong",
     401: "A token is needed",
     404: "There is no such page",
-    405: "This server only answers GET",
+    405: "This is not asked so",
+    413: "That is too much",
     421: "This server is asked by its own name alone",
     503: "The store can't be read",
 }
@@ -77,6 +78,8 @@ async def _failed(request: Request, failed: Exception) -> JSONResponse:
     assert isinstance(failed, HTTPException)
     headers = dict(failed.headers or {})
     if failed.status_code == 405:
+        if headers.get("Allow") == "POST":
+            return problem(405, "a sync is requested by POST, and there is nothing to read", headers={"Allow": "POST"})
         return problem(405, f"{request.method} is not answered: nothing can be changed here", headers={"Allow": "GET"})
     if failed.status_code == 404:
         return problem(404, "see /openapi.json for what there is")

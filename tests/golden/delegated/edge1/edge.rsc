@@ -1,7 +1,8 @@
 # edge1: everything that this RouterOS (7.20 or later) runs for the fabric. Import it again after each change of
 # the site: what is as it was is left alone, and a second import changes nothing. An entry of ours is known by its
 # comment; to have one made anew that was changed by hand, remove it and import.
-# Who receives the webhook asks for its token. Give it to the router once:
+# Who receives the webhook asks for its token, as `trellis observe serve --webhook-token-file` has it. Give it to the router
+# once, and have the router trust the receiver's certificate; until then no sync is requested, and the log says so:
 #   /system script add name=trellis-webhook-token policy="" source="..."
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
@@ -514,33 +515,39 @@
     " comment="trellis:55a21559 c6864b8a trellis-nat66"
   }
 }
-:set kept ($kept . "trellis:0f1b6a4f 3cdae8a0 trellis-delegation;")
+:set kept ($kept . "trellis:0f1b6a4f 17a60f7a trellis-delegation;")
 :set found [/system script find where comment~"^trellis:0f1b6a4f "]
 :if ([:len $found] = 0) do={
   /system script add name="trellis-delegation" policy=ftp,read,write,test dont-require-permissions=yes source="# A DHCPv6 client runs this when its prefix comes or goes; the client itself is done a moment later.\n\
     :delay 2s\n\
     /system script run trellis-nat66\n\
     # This requests a sync and tells nothing: who receives it asks the router for the prefixes.\n\
-    :local header \"\"\n\
     :local token [/system script find where name=\"trellis-webhook-token\"]\n\
-    :if ([:len \$token] > 0) do={ :set header (\"Authorization: Bearer \" . [/system script get [:pick \$token 0] source]) }\n\
+    :if ([:len \$token] = 0) do={\n\
+    /log warning \"trellis: no sync was requested, since there is no script trellis-webhook-token with the webhook's token\"\n\
+    } else={\n\
+    :local header (\"Authorization: Bearer \" . [/system script get [:pick \$token 0] source])\n\
     :do {\n\
-    /tool fetch url=\"https://homeops-webhook.example.com/update-prefix\" http-method=post http-data=\"\" http-header-field=\$header output=none check-certificate=yes duration=10s\n\
+    /tool fetch url=\"https://homeops-webhook.example.com/webhooks/prefixes\" http-method=post http-data=\"\" http-header-field=\$header output=none check-certificate=yes duration=10s\n\
     } on-error={ /log warning \"trellis: no sync could be requested; the next scheduled check finds the change\" }\n\
-    " comment="trellis:0f1b6a4f 3cdae8a0 trellis-delegation"
+    }\n\
+    " comment="trellis:0f1b6a4f 17a60f7a trellis-delegation"
 } else={
-  :if ([/system script get [:pick $found 0] comment] != "trellis:0f1b6a4f 3cdae8a0 trellis-delegation") do={
+  :if ([/system script get [:pick $found 0] comment] != "trellis:0f1b6a4f 17a60f7a trellis-delegation") do={
     /system script set [:pick $found 0] name="trellis-delegation" policy=ftp,read,write,test dont-require-permissions=yes source="# A DHCPv6 client runs this when its prefix comes or goes; the client itself is done a moment later.\n\
     :delay 2s\n\
     /system script run trellis-nat66\n\
     # This requests a sync and tells nothing: who receives it asks the router for the prefixes.\n\
-    :local header \"\"\n\
     :local token [/system script find where name=\"trellis-webhook-token\"]\n\
-    :if ([:len \$token] > 0) do={ :set header (\"Authorization: Bearer \" . [/system script get [:pick \$token 0] source]) }\n\
+    :if ([:len \$token] = 0) do={\n\
+    /log warning \"trellis: no sync was requested, since there is no script trellis-webhook-token with the webhook's token\"\n\
+    } else={\n\
+    :local header (\"Authorization: Bearer \" . [/system script get [:pick \$token 0] source])\n\
     :do {\n\
-    /tool fetch url=\"https://homeops-webhook.example.com/update-prefix\" http-method=post http-data=\"\" http-header-field=\$header output=none check-certificate=yes duration=10s\n\
+    /tool fetch url=\"https://homeops-webhook.example.com/webhooks/prefixes\" http-method=post http-data=\"\" http-header-field=\$header output=none check-certificate=yes duration=10s\n\
     } on-error={ /log warning \"trellis: no sync could be requested; the next scheduled check finds the change\" }\n\
-    " comment="trellis:0f1b6a4f 3cdae8a0 trellis-delegation"
+    }\n\
+    " comment="trellis:0f1b6a4f 17a60f7a trellis-delegation"
   }
 }
 :foreach entry in=[/system script find where comment~"^trellis:"] do={
