@@ -6,7 +6,7 @@
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
 {
-:local generation "a750a10b"
+:local generation "36611cdf"
 :if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-in"]] = 0) do={
   /routing filter rule remove [find where comment="trellis:filter $generation trellis-in"]
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.10.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
@@ -45,7 +45,26 @@
     /routing filter rule add chain="trellis-out" rule="jump trellis-out-$generation" comment="trellis:filter $generation active trellis-out"
   }
 }
+:if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-dynamic"]] = 0) do={
+  /routing filter rule remove [find where comment="trellis:filter $generation trellis-dynamic"]
+  /routing filter rule add chain="trellis-dynamic-$generation" rule="if (dst in 2600:1700:ab1a:4000::/51 && dst-len == 64) {set distance 254; accept}" comment="trellis:filter $generation trellis-dynamic"
+  /routing filter rule add chain="trellis-dynamic-$generation" rule="accept" comment="trellis:filter $generation trellis-dynamic"
+  :local first [/routing filter rule find where chain="trellis-dynamic"]
+  :if ([:len $first] > 0) do={
+    /routing filter rule add chain="trellis-dynamic" rule="jump trellis-dynamic-$generation" comment="trellis:filter $generation active trellis-dynamic" place-before=[:pick $first 0]
+  } else={
+    /routing filter rule add chain="trellis-dynamic" rule="jump trellis-dynamic-$generation" comment="trellis:filter $generation active trellis-dynamic"
+  }
+}
 /routing filter rule remove [find where comment~"^trellis:filter " and !(comment~"^trellis:filter $generation ")]
+}
+
+# RouterOS makes what is delegated to it unreachable, with distance 1, which beats BGP's 20: for a VNet's /64 that route
+# is to stand behind the one that hosts announce.
+{
+:local runs [/routing settings get dynamic-in-chain]
+:if ([:len $runs] = 0) do={ /routing settings set dynamic-in-chain=trellis-dynamic }
+:if ([:len $runs] > 0 and $runs != "trellis-dynamic") do={ /log warning "trellis: dynamic routes go through a chain of somebody else's; have it jump to trellis-dynamic, too" }
 }
 
 # The loopback's address, ip.
@@ -376,7 +395,7 @@
 # Trellis owns every entry whose comment begins with "trellis "; import this file again after each change of the site.
 # What is new stands before what is old goes, and a second import changes nothing. RouterOS 7; no connection tracking.
 {
-:local generation "d8d7c1a8"
+:local generation "e7f7b751"
 :if ([:len [/ip firewall raw find where comment="trellis $generation active"]] = 0) do={
   /ip firewall raw remove [find where comment~"^trellis $generation "]
   /ip firewall address-list remove [find where comment~"^trellis $generation "]
@@ -412,6 +431,10 @@
 :if ([:len [/ipv6 firewall raw find where comment="trellis $generation active"]] = 0) do={
   /ipv6 firewall raw remove [find where comment~"^trellis $generation "]
   /ipv6 firewall address-list remove [find where comment~"^trellis $generation "]
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:400e::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:5008::/63 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:500b::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-tenants" address=2600:1700:ab1a:500e::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:100::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:101::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-tenants" address=fd00:102::/64 comment="trellis $generation list"
@@ -419,11 +442,24 @@
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fc00:20::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fd00:0:0:ffff::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-infrastructure" address=fd00:10::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:400e::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:5008::/63 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:500b::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=2600:1700:ab1a:500e::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:100::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:101::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:102::/64 comment="trellis $generation list"
   /ipv6 firewall address-list add list="trellis-$generation-zone-evpnz1" address=fd00:103::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-from" address=2600:1700:ab1a:400e::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-from" address=2600:1700:ab1a:5009::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-from" address=2600:1700:ab1a:500b::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-from" address=2600:1700:ab1a:500e::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-from" address=fd00:100::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-from" address=fd00:101::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-from" address=fd00:102::/64 comment="trellis $generation list"
+  /ipv6 firewall address-list add list="trellis-$generation-pass-1-to" address=fd00:10::53/128 comment="trellis $generation list"
   /ipv6 firewall raw add chain="trellis-$generation" src-address-list="trellis-$generation-zone-evpnz1" dst-address-list="trellis-$generation-zone-evpnz1" action=return comment="trellis $generation within a zone"
+  /ipv6 firewall raw add chain="trellis-$generation" src-address-list="trellis-$generation-pass-1-from" dst-address-list="trellis-$generation-pass-1-to" protocol=udp dst-port=53 action=return comment="trellis $generation service dns"
   /ipv6 firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-tenants" action=drop comment="trellis $generation R12 other zone"
   /ipv6 firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" protocol=tcp tcp-flags=ack action=return comment="trellis $generation answers"
   /ipv6 firewall raw add chain="trellis-$generation" dst-address-list="trellis-$generation-infrastructure" protocol=tcp tcp-flags=rst action=return comment="trellis $generation answers"
