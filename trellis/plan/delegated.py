@@ -26,6 +26,11 @@ class DelegatedSubnet:
     gateway: str
     deprecated: bool = False
 
+    @property
+    def state(self) -> Literal["current", "deprecated"]:
+        """What it is, in a word."""
+        return "deprecated" if self.deprecated else "current"
+
 
 @dataclass(frozen=True, slots=True)
 class AdvertisedPrefix:
