@@ -6,13 +6,15 @@ radvd is the real one; what it says on the wire is `tests/golden/test_slaac.py`'
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.agent.conftest import BASE, WITH_ROUTE, Host, confirmed
 from tests.agent.documents import document, file
-from trellis.agent.manifest import sealed
+from trellis.agent import advertising
+from trellis.agent.manifest import parse, sealed
 
 pytestmark = pytest.mark.frr
 
@@ -205,3 +207,52 @@ def test_a_release_gives_back_what_was_advertised_before_the_first_deploy(bare_h
     status, report = confirmed(host, "release")
     assert (status, report["outcome"]) == (0, "applied"), report["error"]
     assert (_state(host), _orders(host)) == (found, [f"reload-or-restart {UNIT}"])
+
+
+SENDS = ["interface vnet101", " no ipv6 nd suppress-ra", "exit", "!"]
+"""Of a frr.conf that has FRR advertise on a VNet."""
+
+
+def test_somebodys_own_radvd_is_not_joined_and_not_replaced_unawares(host: Host) -> None:
+    host.frr.write(CONF, "\n".join(_text(ULA)) + "\n")
+    by_frr = document([*BASE[:-1], *SENDS, "end"])
+    for wanted, value in ((by_frr, "vnet101: no deploy of ours has written it"), (_told(GUA), "vnet101: no deploy")):
+        run = host.commit(wanted)
+        assert (run.status, run.outcome, run.failed_step) == (3, "refused", "preconditions"), run.report
+        [refusal] = run.report["refusals"]
+        assert refusal["path"] == CONF
+        assert refusal["value"].startswith(value)
+        assert refusal["rule"] == "guests of a VNet hear one sender of router advertisements"
+        check = host.agent("check", "--manifest", stdin=json.dumps(sealed(wanted)))
+        assert check.report["lacking"] == run.report["refusals"]
+    host.frr.run(["rm", CONF])
+    assert host.commit(_told(GUA)).outcome == "applied"
+    # What is ours may be left to FRR.
+    assert host.commit(by_frr).outcome == "applied"
+    assert _state(host) == GONE
+
+
+_GENERATED = "\n".join(["interface vnet102", " no ipv6 nd suppress-ra", "exit", "!"])
+_OURS = "\n".join(SENDS)
+
+
+@pytest.mark.parametrize(
+    ("frr_conf", "local", "told", "refused"),
+    [
+        (_GENERATED, "", ["vnet102"], ["vnet102: Proxmox's part of it advertises there"]),
+        (_GENERATED, "", ["vnet101"], []),
+        (_OURS, _OURS, ["vnet101"], []),
+        (_OURS + "\n" + _GENERATED, _OURS, ["vnet101", "vnet102"], ["vnet102: Proxmox's part of it advertises there"]),
+    ],
+)
+def test_what_proxmox_advertises_by_itself_is_no_business_of_ours(
+    frr_conf: str, local: str, told: list[str], refused: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {"/etc/frr/frr.conf": frr_conf, "/etc/frr/frr.conf.local": local}
+    monkeypatch.setattr(advertising, "_found", lambda path: there.get(path, ""))
+    monkeypatch.setattr(advertising, "_is_ours", lambda _: False)
+    monkeypatch.setattr(advertising.state, "committed", lambda: None)
+    lines = [line for vnet in told for line in (f"interface {vnet} {{", "};")]
+    manifest = parse(json.dumps(sealed(document(BASE, file(CONF, lines), kind="pve"))))
+    assert [refusal.value for refusal in advertising.second_senders(manifest)] == refused
+    assert advertising.second_senders(replace(manifest, kind="frr")) == []

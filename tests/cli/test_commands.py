@@ -28,6 +28,18 @@ def test_plan_shows_hosts_vnets_and_guests_with_their_numbers() -> None:
     assert "\x1b" not in done.stdout  # colour only on a terminal
 
 
+def test_plan_shows_delegated_subnets_and_who_advertises_them() -> None:
+    done = trellis(
+        "plan", "--file", str(REPOSITORY / "examples/delegated/Pulumi.delegated.yaml"), "--stack", "delegated"
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in done.stdout.splitlines()]
+    gone = "2600:1700:ab1a:400e:"
+    assert ["vnet101", "fd00:101::/64", "fd00:101::fffe", "the VNet's own", "radvd"] in rows
+    assert ["vnet101", f"{gone}:/64", f"{gone}:fffe", "delegated, deprecated", "radvd"] in rows
+    assert "What guests are told" not in trellis("plan").stdout
+
+
 def test_plan_names_the_secrets_that_hosts_need_and_render_tells_an_edges_owner(tmp_path: Path) -> None:
     stack = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
     stack["config"]["trellis:site"]["fabric"]["md5"] = "fabric-key"

@@ -76,6 +76,11 @@ def _delegate(draw: Random, site: Data) -> None:
         site["delegated"][name] = {"current": current, "deprecated": draw.sample(told, draw.randint(0, 2))}
         for guest in (guest for guest in site["guests"].values() if guest["vnet"] == name):
             guest["global_address"] = draw.choice(["none", "static"])
+    asked = {vnet["delegation"]["edge"] for vnet in site["vnets"].values() if "delegation" in vnet}
+    for own in (edge.get("routeros", {}) for name, edge in site["edges"].items() if name not in asked):
+        own.pop("webhook", None)
+        if own.get("nat66") == "without_delegation":
+            own["nat66"] = "never"
 
 
 def _fabric(draw: Random, host_ids: list[int]) -> Data:
@@ -116,15 +121,14 @@ def _edge(draw: Random, number: int) -> Data:
 
 
 def _routeros(draw: Random) -> Data:
-    """Return what a RouterOS edge has of its own; what is asked of a delegation needs pools."""
-    pools = draw.sample(["pd-v100", "pd-v101", "lan"], draw.randint(0, 3))
+    """Return what a RouterOS edge has of its own, and may do where a VNet gets its prefix from it."""
     delegations = draw.sample(["2600:1700:ab1a:4000::/52", "2600:1700:ab1a:5000::/52"], draw.randint(0, 2))
-    own: Data = {"pools": pools, "delegations": delegations}
+    own: Data = {"delegations": delegations}
     if draw.random() < 0.7:
         own |= {"wan_interface": "ether1", "nat66": draw.choice(["never", "always"])}
-    if pools and "wan_interface" in own and draw.random() < 0.5:
+    if "wan_interface" in own and draw.random() < 0.5:
         own["nat66"] = "without_delegation"
-    if pools and draw.random() < 0.5:
+    if draw.random() < 0.5:
         own["webhook"] = "https://hook.example.net/prefixes"
     return own
 

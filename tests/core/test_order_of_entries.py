@@ -33,7 +33,6 @@ WITHOUT_ORDER = {
     "delegated.*.deprecated",
     "edges.*.accepts",
     "edges.*.routeros.delegations",
-    "edges.*.routeros.pools",
     "fabric.infrastructure",
     "fabric.route_reflectors",
     "firewall.*.ports",

@@ -70,11 +70,24 @@ def test_every_host_edge_zone_vnet_and_guest_is_drawn_once_with_its_numbers(name
         assert words[str(vrf.l3vni)] == 1
     for vnet in planned.vnets:
         assert words[str(vnet.vni)] == 1
-        assert all(words[subnet] >= 1 for subnet in vnet.subnets)
+        assert all(words[subnet] >= 1 for subnet in vnet.every_subnet)
+        assert [words[f"{found.gateway}"] for found in vnet.delegated] == [1] * len(vnet.delegated)
     for guest in (entry.guest for entry in planned.guests):
         assert said[guest.name] == 1
         assert words[str(guest.asn)] == 1
         assert words[str(guest.ipv6)] == 1
+
+
+@pytest.mark.parametrize("name", ["delegated", *LARGE])
+def test_a_vnet_says_which_subnets_are_delegated_and_who_advertises_on_it(name: str) -> None:
+    if name == "delegated":
+        said, planned = Counter(picture_of(name).says()), plan_of(name)
+    else:
+        said, planned = Counter(picture_of(name).says()), plan(load_site(large_site(LARGE[name])))
+    told = Counter(f"advertised by {v.advertisement.sender}" for v in planned.vnets if v.advertisement is not None)
+    assert {line: times for line, times in said.items() if line.startswith("advertised by ")} == told
+    states = Counter(subnet.state for vnet in planned.vnets for subnet in vnet.delegated)
+    assert Counter(line.split()[-1] for line in said if line.split()[-1] in ("current", "deprecated")) == states
 
 
 def planned_sessions(planned: Plan) -> dict[str, int]:

@@ -61,7 +61,6 @@ WHOLE: Data = {
                 "loopback_interface": "lo7",
                 "wan_interface": "ether1",
                 "nat66": "without_delegation",
-                "pools": ["pool1", "pool2"],
                 "delegations": ["2600:1700:ab1a:5000::/52"],
                 "webhook": "https://hook.example.net/prefixes",
                 "replaces": {"vnet1": "vlan101"},

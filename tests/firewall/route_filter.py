@@ -13,7 +13,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from tests.firewall.routeros import Entry
 
 _RULE = re.compile(
-    r"if \((?P<condition>[^(){}]+)\) \{(?P<action>accept|reject)\}|(?P<plain>accept|reject)|jump (?P<to>\S+)"
+    r"if \((?P<condition>[^(){}]+)\) \{(set distance (?P<distance>[0-9]+); )?(?P<action>accept|reject)\}"
+    r"|(?P<plain>accept|reject)|jump (?P<to>\S+)"
 )
 _MATCH = re.compile(r"(?P<what>dst|dst-len) (?P<how>==|in|>=|<=) (?P<value>\S+)")
 
@@ -26,11 +27,23 @@ def accepts(rules: Iterable[Entry], chain: str, prefix: str) -> bool:
         chain: Name of a chain, which has to be there.
         prefix: The route's destination.
     """
-    decided = _decided(list(rules), chain, ip_network(prefix))
-    return decided is True
+    return became(rules, chain, prefix, distance=20) is not None
 
 
-def _decided(rules: list[Entry], chain: str, route: IPv4Network | IPv6Network) -> bool | None:
+def became(rules: Iterable[Entry], chain: str, prefix: str, *, distance: int) -> int | None:
+    """Return the distance that a route has after a chain, or nothing where the chain rejects it.
+
+    Args:
+        rules: Entries of `/routing filter rule`, in order.
+        chain: Name of a chain, which has to be there.
+        prefix: The route's destination.
+        distance: What it comes with.
+    """
+    taken = _decided(list(rules), chain, ip_network(prefix))
+    return None if taken is None or taken["action"] == "reject" else int(taken["distance"] or distance)
+
+
+def _decided(rules: list[Entry], chain: str, route: IPv4Network | IPv6Network) -> dict[str, str] | None:
     own = [rule["rule"] for rule in rules if rule["chain"] == chain]
     assert own, f"no chain {chain}"
     for text in own:
@@ -41,7 +54,7 @@ def _decided(rules: list[Entry], chain: str, route: IPv4Network | IPv6Network) -
             if decided is not None:
                 return decided
         elif rule["plain"] or all(_matches(part, route) for part in rule["condition"].split(" && ")):
-            return (rule["plain"] or rule["action"]) == "accept"
+            return {"action": rule["plain"] or rule["action"], "distance": rule["distance"] or ""}
     return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from tests.firewall.rsc import Array, Block, Command, Operation, Text, Variable, Word, read
+from tests.firewall.rsc import SETTINGS, Array, Block, Command, Operation, Text, Variable, Word, read
 
 Entry = dict[str, str]
 
@@ -115,6 +115,7 @@ class Router:
         words = {name: self._value(value, scopes) for name, value in command.named}
         given = [self._value(value, scopes) for value in command.given]
         found = [entry for value in given for entry in (value if isinstance(value, list) else [value])]
+        found += self._settings(command.menu)
         if command.menu == "log":
             self.logged.append(given[0])
         elif command.verb == "fetch":
@@ -151,6 +152,12 @@ class Router:
         place = next((n for n, other in enumerate(table) if other is before), None)
         assert before is None or place is not None
         table.insert(len(table) if place is None else place, entry)
+
+    def _settings(self, menu: str) -> list[Entry]:
+        """Return the one entry of a menu of settings; none of another's."""
+        if menu in SETTINGS and not self.table(menu):
+            self.table(menu).append({})
+        return self.table(menu) if menu in SETTINGS else []
 
     def _value(self, value: Any, scopes: list[dict[str, Any]]) -> Any:
         if isinstance(value, Text):
@@ -190,9 +197,9 @@ class Router:
         given = [self._value(value, scopes) for value in command.given]
         if command.menu:
             assert command.verb == "get", f"{command.verb} answers nothing"
-            entry = given[0]
+            entry, *given = [*self._settings(command.menu), *given]
             assert isinstance(entry, dict), "get is of one entry"
-            return entry.get(given[1], "")
+            return entry.get(given[0], "")
         match command.verb:
             case "len":
                 return len(given[0] or "")

@@ -22,6 +22,8 @@ _OPERATORS = ("&&", "||", "!=", "<=", ">=", "=", "~", "<", ">", "+", "-", ".", "
 _BINDING = (("or", "||"), ("and", "&&"), ("=", "!=", "~", "<", ">", "<=", ">="), ("+", "-", "."))
 """Operators from the weakest to the strongest."""
 GLOBAL = {"if", "local", "set", "global", "foreach", "error", "delay", "do", "len", "find", "typeof", "pick", "log"}
+SETTINGS = {"routing/settings"}
+"""Menus without entries: what there is one of."""
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "$": "$", "?": "?", "_": " "}
 
 
@@ -227,7 +229,7 @@ class _Reader:
                 if name in known["values"] and isinstance(value, Word):
                     self._among(name, value.text, known["values"][name].split())
                 named.append((name, value))
-            elif verb == "get" and given:
+            elif verb == "get" and (given or menu in SETTINGS):
                 given.append(Word(self._take(_NAME, "a property")))
                 if given[-1].text not in known["properties"]:
                     self.refuse(f"/{menu} has no {given[-1].text}")

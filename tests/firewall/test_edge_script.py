@@ -13,7 +13,7 @@ import pytest
 
 from tests.core.generated import Data, site_of
 from tests.core.whole_site import WHOLE
-from tests.firewall.route_filter import accepts
+from tests.firewall.route_filter import accepts, became
 from tests.firewall.routeros import Router, Stopped
 from tests.firewall.rsc import Refused, read
 from tests.sites import site_data
@@ -22,10 +22,11 @@ from trellis.render.routeros import edge_script, quoted
 from trellis.site import load_site
 
 POOLS = ["pd-v100", "pd-v101"]
+CURRENT, DEPRECATED = "2600:1700:ab1a:500e::/64", "2600:1700:ab1b:400e::/64"
+"""What is delegated to a VNet, and what was; the latter from where the site does not say."""
 OWN: Data = {
     "wan_interface": "ether1",
     "nat66": "without_delegation",
-    "pools": POOLS,
     "delegations": ["2600:1700:ab1a:5000::/52"],
     "webhook": "https://hook.example.net/prefixes",
     "replaces": {"vnet101": "vlan101"},
@@ -36,7 +37,22 @@ HOOK = "/system script run trellis-delegation"
 def site(**own: Any) -> Data:
     data = site_data("homelab")
     data["edges"]["edge1"]["routeros"] = {**OWN, **own}
+    data["vnets"]["vnet101"]["delegation"] = {"pool": "pd-v101"}
+    data["vnets"]["vnet100"]["delegation"] = {"pool": "pd-v100"}
+    data["delegated"] = {
+        "vnet101": {
+            "current": CURRENT,
+            "deprecated": [{"prefix": DEPRECATED, "remove_after": "2026-12-01T00:00:00Z"}],
+        }
+    }
     return data
+
+
+def undelegated(**own: Any) -> Data:
+    data = site(nat66="never", webhook=None, delegations=[], **own)
+    for name in ("vnet100", "vnet101"):
+        del data["vnets"][name]["delegation"]
+    return {**data, "delegated": {}}
 
 
 def script(data: Data) -> str:
@@ -123,7 +139,10 @@ def test_sessions_are_with_each_hosts_loopbacks_from_the_edges_own() -> None:
         ("fd00:101::/64", True),
         ("10.101.254.11/32", True),
         ("10.101.240.0/24", True),
-        ("2600:1700:ab1a:500e::/64", True),
+        (CURRENT, True),
+        (DEPRECATED, True),
+        ("2600:1700:ab1b:400f::/64", False),
+        ("2600:1700:ab1b:400e::/65", False),
         ("2600:1700:ab1a:500e::/65", False),
         ("2600:1700:ab1a:5000::/52", False),
         ("2600:1700:ab1b::/64", False),
@@ -156,7 +175,7 @@ def test_infrastructure_within_what_is_delegated_is_refused_all_the_same() -> No
 def test_all_that_hosts_export_of_a_drawn_site_is_accepted_and_nothing_of_its_infrastructure(seed: int) -> None:
     drawn = load_site(site_of(Random(seed), least=2))
     planned = plan(drawn)
-    exported = {subnet for vnet in planned.vnets for subnet in vnet.subnets}
+    exported = {subnet for vnet in planned.vnets for subnet in vnet.every_subnet}
     for guest in (entry.guest for entry in planned.guests):
         exported |= {str(prefix) for prefix in (*guest.loopbacks, *guest.pods, *guest.extra)}
         exported |= {f"{service[1]}/{service.max_prefixlen}" for service in guest.services}
@@ -181,7 +200,7 @@ def test_hosts_are_told_the_default_and_what_the_site_accepts_of_the_edge() -> N
 
 
 def test_a_new_filter_stands_before_the_old_one_goes() -> None:
-    made, changed = imported(site()), site(delegations=[])
+    made, changed = imported(site()), undelegated()
     kept = ["10.101.0.0/24", "fd00:101:fe::11/128", "10.101.240.0/24"]
     for done in made.run(script(changed)):
         rules = made.table("routing/filter/rule")
@@ -189,6 +208,28 @@ def test_a_new_filter_stands_before_the_old_one_goes() -> None:
     assert not accepts(made.table("routing/filter/rule"), "trellis-in", "2600:1700:ab1a:500e::/64")
     fresh = {tuple(sorted(rule.items())) for rule in imported(changed).table("routing/filter/rule")}
     assert {tuple(sorted(rule.items())) for rule in made.table("routing/filter/rule")} == fresh
+
+
+def test_what_the_router_makes_unreachable_stands_behind_what_hosts_announce() -> None:
+    made = imported(site())
+    assert made.table("routing/settings") == [{"dynamic-in-chain": "trellis-dynamic"}]
+    rules = made.table("routing/filter/rule")
+    vnets = [CURRENT, DEPRECATED, "2600:1700:ab1a:5001::/64"]
+    others = ["::/0", "0.0.0.0/0", "2600:1700:ab1a:5000::/60", "2600:1700:ab1b:1::/64", "fd00:101::/64"]
+    assert [became(rules, "trellis-dynamic", prefix, distance=1) for prefix in vnets] == [254] * 3
+    assert [became(rules, "trellis-dynamic", prefix, distance=1) for prefix in others] == [1] * 5
+    # Where nothing is delegated any more, all that is added is taken as it is.
+    imported(undelegated(), made)
+    assert became(made.table("routing/filter/rule"), "trellis-dynamic", CURRENT, distance=1) == 1
+
+
+def test_an_operators_chain_for_dynamic_routes_stays_and_is_told_of_ours() -> None:
+    made = router(*POOLS)
+    made.table("routing/settings").append({"dynamic-in-chain": "mine"})
+    imported(site(), made)
+    assert made.table("routing/settings") == [{"dynamic-in-chain": "mine"}]
+    assert any("jump to trellis-dynamic" in line for line in made.logged)
+    assert imported(undelegated()).table("routing/settings") == []
 
 
 def test_an_import_leaves_the_sessions_of_other_hosts_alone() -> None:
@@ -303,7 +344,7 @@ def test_clients_of_the_pools_run_the_hook_until_the_site_says_no_more() -> None
     imported(site(), made)
     assert [client["script"] for client in made.table("ipv6/dhcp-client")] == [HOOK, "/log info mine", ""]
     assert any("script of its own" in line for line in made.logged)
-    imported(site(nat66="never", webhook=None, pools=[]), made)
+    imported(undelegated(), made)
     assert [client["script"] for client in made.table("ipv6/dhcp-client")] == ["", "/log info mine", ""]
     assert made.table("system/script") == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.core.generated import site_of
 from tests.firewall.routeros import Packet, Router
-from tests.sites import EXAMPLES, plan_of
+from tests.sites import EXAMPLES, plan_of, site_data
 from trellis.plan import Plan, plan
 from trellis.render.edge import edge_filter
 from trellis.site import load_site
@@ -129,3 +129,22 @@ def test_more_ports_than_a_rule_can_hold_are_several_rules() -> None:
     for port in (9000, 9014, 9015, 9031):
         assert router.passes(Packet("10.101.0.6", "10.10.0.200", port=port, flags=SYN))
     assert max(rule.get("dst-port", "").count(",") for rule in router.table("ip/firewall/raw")) == 14
+
+
+def test_global_addresses_of_two_zones_do_not_meet_and_reach_the_world() -> None:
+    data = site_data("homelab")
+    for vnet, prefix in (("vnet101", "2600:1700:ab1a:500e::/64"), ("vnet200", "2600:1700:ab1a:5009::/64")):
+        data["vnets"][vnet]["delegation"] = {"pool": f"pd-{vnet}"}
+        data.setdefault("delegated", {})[vnet] = {"current": prefix}
+    router = imported(script(plan(load_site(data))))
+    here, there, own, world, pve = (
+        "2600:1700:ab1a:500e::6",
+        "2600:1700:ab1a:5009::6",
+        "fd00:200::6",
+        "2001:db8::7",
+        "fd00:10::11",
+    )
+    passed = [(here, world), (world, here), (there, world), (here, "fd00:101::7"), (here, "2600:1700:ab1a:500e::7")]
+    dropped = [(here, there), (there, here), (own, here), (here, own), (here, pve), (there, pve)]
+    assert [pair for pair in passed if router.passes(Packet(*pair, port=443, flags=SYN)) is False] == []
+    assert [pair for pair in dropped if router.passes(Packet(*pair, port=443, flags=SYN)) is not False] == []

@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.core.whole_site import WHOLE
 from tests.observe.seen import KNOWN, OPEN, WEB
 from tests.sites import EXAMPLES, plan_of
 from trellis.observe.known import Known, Network, Party, known
 from trellis.observe.reasons import Code, judge, over_limit
+from trellis.plan import plan as plan_for
 from trellis.plan.names import GUEST_PATHS, guest_in, open_in, open_paths
 from trellis.plan.rules.filters import Filters, Route
+from trellis.site import load_site
 
 BOUND_PARTY = Party(KNOWN.networks["vnet101"], WEB)
 OPEN_PARTY = Party(OPEN, None)
@@ -163,3 +166,20 @@ def test_who_an_address_is_follows_from_its_vrf_and_vnet() -> None:
     assert KNOWN.party("vrf_z1", "fd00:103::1") is None
     assert Known({}, {}).party(None, "fd00::1") is None
     assert Network("v", "r", "t", ("10.0.0.0/24",), "", 1).holds("fd00::1") is False
+
+
+def test_an_address_in_a_delegated_prefix_is_of_its_vnet_and_of_the_guest_that_has_it_for_its_own() -> None:
+    current, former = "2600:1700:ab1a:500e::/64", "2600:1700:ab1a:400e::/64"
+    told = {"current": current, "deprecated": [{"prefix": former, "remove_after": "2026-12-01T00:00:00Z"}]}
+    guest = {**WHOLE["guests"]["guest1"], "global_address": "static"}
+    site = {**WHOLE, "guests": {"guest1": guest}, "delegated": {"vnet1": told}}
+    found = known(plan_for(load_site(site)))
+    for prefix in (current, former):
+        address = prefix.removesuffix(":/64")
+        party = found.party("vrf_zone1", f"{address}:66")
+        assert party is not None
+        assert (party.network.name, party.name) == ("vnet1", "guest1")
+        stranger = found.party(None, f"{address}:9")
+        assert stranger is not None
+        assert (stranger.network.name, stranger.guest) == ("vnet1", None)
+    assert found.party("vrf_zone2", "2600:1700:ab1a:500e::66") is None

@@ -35,7 +35,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from trellis.agent import freeze, frr, outside, recovery, state, vault
+from trellis.agent import advertising, freeze, frr, outside, recovery, state, vault
 from trellis.agent.confirm import EXIT_COME_AGAIN, WAIT_S, ComeAgain, confirm
 from trellis.agent.host import Differences, differences, differences_outside, other_than_meant
 from trellis.agent.itself import own_digest, refuse_another
@@ -242,6 +242,7 @@ def _check(text: str | None) -> int:
     try:
         found = differences(manifest)
         lacking = outside.lacking(manifest.preconditions, manifest.loopbacks, manifest.kind)
+        lacking += advertising.second_senders(manifest)
         strange = other_than_meant(manifest)
     except Fault as fault:
         _say_fault(fault)

@@ -16,7 +16,7 @@ from typing import Any
 from trellis.agent import ground
 from trellis.agent.ground import NOTHING_NEEDED, Loopbacks, Preconditions
 from trellis.agent.harmless import orders
-from trellis.agent.report import SCHEMA_VERSION, some
+from trellis.agent.report import SCHEMA_VERSION
 from trellis.agent.shape import UNPRINTABLE, Types, field_problems, text_problems
 
 HEADING = f"trellis-manifest {SCHEMA_VERSION}\n"
@@ -351,12 +351,8 @@ def _content_problems(manifest: Manifest) -> list[str]:
             problems.append(f"{role}: {path} is none of the files")
     for number, file in enumerate(manifest.files):
         problems += [f"files[{number}] {problem}" for problem in _file_problems(file)]
-    limited = (
-        ("timeout_s", TIMEOUT_S),
-        ("confirm_within_s", CONFIRM_WITHIN_S),
-        ("sessions_within_s", SESSIONS_WITHIN_S),
-    )
-    for name, limits in limited:
+    limited = {"timeout_s": TIMEOUT_S, "confirm_within_s": CONFIRM_WITHIN_S, "sessions_within_s": SESSIONS_WITHIN_S}
+    for name, limits in limited.items():
         value = getattr(manifest, name)
         if value is not None and not limits[0] <= value <= limits[1]:
             problems.append(f"{name}: {value:g} is not within {limits[0]}-{limits[1]} s")
@@ -374,13 +370,12 @@ def _word_problems(manifest: Manifest) -> list[str]:
         *(("daemons", name, "[a-z0-9]+d", "no FRR daemon") for name in manifest.daemons),
     ]
     problems = [f"{field}: {word!r} is {what}" for field, word, form, what in forms if not re.fullmatch(form, word)]
-    for reload in manifest.units_changed_reload:
-        if reload.unit not in ALLOWED_UNITS:
-            problems.append(f"units_changed_reload: {reload.unit!r} is none of {', '.join(ALLOWED_UNITS)}")
-        elif not reload.paths or not {*reload.paths} <= {file.path for file in manifest.files}:
-            problems.append(f"units_changed_reload: {reload.unit} is to read {some(list(reload.paths))}: not our files")
+    paths = {file.path for file in manifest.files}
+    for reader in manifest.units_changed_reload:
+        if reader.unit not in ALLOWED_UNITS or not reader.paths or not {*reader.paths} <= paths:
+            problems.append(f"units_changed_reload: {reader.unit!r} is none of {ALLOWED_UNITS}, or reads others' files")
     for unit in manifest.units:
-        if unit not in ALLOWED_TO_ENABLE or f"/etc/systemd/system/{unit}" not in [file.path for file in manifest.files]:
+        if unit not in ALLOWED_TO_ENABLE or f"/etc/systemd/system/{unit}" not in paths:
             problems.append(f"units: {unit!r} is none of {', '.join(ALLOWED_TO_ENABLE)} with a file of its own")
     return problems
 

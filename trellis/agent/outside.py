@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from trellis.agent import firewall, loopbacks, manifest, preconditions, state, units
@@ -17,13 +18,15 @@ def lacking(needed: Preconditions, wanted: Loopbacks | None, kind: str) -> list[
     return found + (loopbacks.refusals(wanted, kind, given_before()) if wanted else [])
 
 
-def refuse_unless_ready(needed: Preconditions, wanted: Loopbacks | None, kind: str) -> None:
-    """Raise every reason at once why this host is not ready.
+def refuse_unless_ready(
+    needed: Preconditions, wanted: Loopbacks | None, kind: str, others: Sequence[Refusal] = ()
+) -> None:
+    """Raise every reason at once why this host is not ready; `others` are such that were found elsewhere.
 
     Raises:
         Refused: There is one.
     """
-    if found := lacking(needed, wanted, kind):
+    if found := [*lacking(needed, wanted, kind), *others]:
         raise Refused(found)
 
 

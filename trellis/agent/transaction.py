@@ -133,7 +133,9 @@ class _Transaction:
         with self.report.step("preconditions"):
             if self.target.secrets is None:
                 vault.refuse_unless_known(file.text for file in self.manifest.files)
-            outside.refuse_unless_ready(self.manifest.preconditions, self.manifest.loopbacks, self.manifest.kind)
+            second = advertising.second_senders(self.manifest) if self.target.text is not None else []
+            wanted = self.manifest
+            outside.refuse_unless_ready(wanted.preconditions, wanted.loopbacks, wanted.kind, second)
         with self.report.step("syntax"):
             frr.check_syntax(self.manifest.intent)
             if (table := outside.table(self.manifest)) is not None:

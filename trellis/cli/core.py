@@ -60,6 +60,7 @@ def plan(stack: StackOption = "dev", file: FileOption = None, json: Json = False
         _hosts(planned),
         _rollout(planned),
         _vnets(planned),
+        _told(planned),
         _guests(planned),
         _exceptions(planned),
         _secrets(planned),
@@ -201,6 +202,21 @@ def _vnets(planned: Plan) -> Table:
     table = Table("VNet", "zone", "tenant", "VNI", "route target", title="VNets")
     for vnet in planned.vnets:
         table.add_row(vnet.name, vnet.zone, vnet.tenant, str(vnet.vni), vnet.route_target)
+    return table
+
+
+def _told(planned: Plan) -> Table:
+    """Return the IPv6 subnets of VNets whose guests hear of one, or that have delegated ones."""
+    table = Table("VNet", "subnet", "gateway", "prefix is", "advertised by", title="What guests are told of IPv6")
+    for vnet in planned.vnets:
+        if vnet.advertisement is None and not vnet.delegated:
+            continue
+        sender = vnet.advertisement.sender if vnet.advertisement is not None else "nobody"
+        own = zip(vnet.subnets, vnet.gateways, strict=True)
+        subnets = [(prefix, gateway, "the VNet's own") for prefix, gateway in own if ":" in prefix]
+        subnets += [(subnet.prefix, subnet.gateway, f"delegated, {subnet.state}") for subnet in vnet.delegated]
+        for subnet in subnets:
+            table.add_row(vnet.name, *subnet, sender)
     return table
 
 

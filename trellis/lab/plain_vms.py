@@ -92,9 +92,9 @@ ip -n {self.name} link set dev {CARD} up
     def addresses(self) -> dict[str, Address]:
         """Its global and unique local IPv6 addresses that are ready, by their /64 as text."""
         listed = json.loads(self.run("ip", "-json", "-6", "address", "show", "dev", CARD, "scope", "global") or "[]")
-        found = [
-            _address(entry) for link in listed for entry in link.get("addr_info", ()) if not entry.get("tentative")
-        ]
+        entries = (entry for link in listed for entry in link.get("addr_info", ()))
+        # Of an address that is left out iproute2 (6.15) prints an empty object.
+        found = [_address(entry) for entry in entries if entry and not entry.get("tentative")]
         return {_subnet(address.text): address for address in found}
 
     def routers(self) -> list[str]:

@@ -68,6 +68,7 @@ class Declared:
         limits: Most prefixes: IPv4, then IPv6.
         spans: What it may announce: a prefix, with the shortest and the longest length inside it.
         vmid: Its VM in Proxmox, where the site says so.
+        others: Its addresses in prefixes that are delegated to the VNet.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Declared:
     spans: tuple[Span, ...] = ()
     vmid: int | None = None
     nic: int = 0
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +118,21 @@ class Known:
     infrastructure: tuple[str, ...] = ()
     infrastructure_asns: frozenset[int] = frozenset()
     _owners: dict[AnyNetwork, str] = field(init=False, repr=False, compare=False)
+    _by_address: dict[tuple[str, str], Declared] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         owners = {network(prefix): guest.name for guest in self.guests.values() for prefix, _, _ in guest.spans}
+        by_address = {(guest.network, other): guest for guest in self.guests.values() for other in guest.others}
+        by_address |= self.guests
         owners |= {network(guest.address): guest.name for guest in self.guests.values()}
         object.__setattr__(self, "_owners", owners)
+        object.__setattr__(self, "_by_address", by_address)
 
     def party(self, vrf: str | None, address: str) -> Party | None:
         """Who has an address in a VRF (None: in any); None if it is in no VNet that is heard."""
         for found in self.networks.values():
             if vrf in (None, found.vrf) and found.holds(address):
-                return Party(found, self.guests.get((found.name, address)))
+                return Party(found, self._by_address.get((found.name, address)))
         return None
 
     def owner(self, prefix: AnyNetwork) -> str | None:
@@ -165,7 +171,7 @@ def _network(plan: Plan, vnet: VnetPlan) -> Network:
         name=vnet.name,
         vrf=vrf_name(vnet.zone),
         tenant=vnet.tenant,
-        subnets=vnet.subnets,
+        subnets=vnet.every_subnet,
         gateway=next(gateway for gateway in vnet.gateways if ":" in gateway),
         asn=plan.asn,
         mode=peering.mode,
@@ -192,6 +198,7 @@ def _declared(planned: GuestPlan) -> Declared:
         spans=tuple(_spans(planned)),
         vmid=guest.vmid,
         nic=guest.nic,
+        others=tuple(map(str, guest.global_ipv6)),
     )
 
 

@@ -93,14 +93,18 @@ def vnet_rows(band: VnetBand, *, dense: bool) -> Rows:
     vnet = band.vnet
     silent = () if vnet.listens else (("no BGP with guests",),)
     allows = tuple((f"may use {line}",) for line in band.allows)
+    told = ((f"advertised by {vnet.advertisement.sender}",),) if vnet.advertisement is not None else ()
     if dense:
-        return [(" ".join(reversed(vnet.subnets)),), *silent, *allows]
+        delegated = ((f"{subnet.prefix} {subnet.state}",) for subnet in vnet.delegated)
+        return [(" ".join(reversed(vnet.subnets)),), *delegated, *told, *silent, *allows]
     alias = f"{vnet.tenant}: {band.alias}" if band.alias else vnet.tenant
     subnets = zip(reversed(vnet.subnets), reversed(vnet.gateways), strict=True)
     return [
         (alias,),
         (f"VNI {vnet.vni}, RT {vnet.route_target}",),
         *((prefix, f"gw {gateway}") for prefix, gateway in subnets),
+        *((subnet.prefix, f"gw {subnet.gateway}, {subnet.state}") for subnet in vnet.delegated),
+        *told,
         *silent,
         *allows,
     ]

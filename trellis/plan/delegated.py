@@ -12,6 +12,8 @@ from typing import Literal
 from trellis.allocate import in_prefix
 from trellis.site.model import Site
 
+Sender = Literal["frr", "radvd", "proxmox"]
+
 
 @dataclass(frozen=True, slots=True)
 class DelegatedSubnet:
@@ -25,6 +27,11 @@ class DelegatedSubnet:
     prefix: str
     gateway: str
     deprecated: bool = False
+
+    @property
+    def state(self) -> Literal["current", "deprecated"]:
+        """What it is, in a word."""
+        return "deprecated" if self.deprecated else "current"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,13 @@ class AdvertisementPlan:
     guests must be given for IPv4 holds for both.
 
     Attributes:
-        sender: Who does it there, alone.
+        sender: Who does it there, alone; of ``proxmox`` nothing is rendered, and what it says is its own.
         min_interval_s: Least seconds between two, a third of the most (RFC 4861 6.2.1).
         router_lifetime_s: Seconds for which the host is a default router; also for which the resolvers are good.
     """
 
     vnet: str
-    sender: Literal["frr", "radvd"]
+    sender: Sender
     max_interval_s: int
     min_interval_s: int
     router_lifetime_s: int
@@ -100,7 +107,7 @@ def advertisement(site: Site, vnet: str, *, heard: bool) -> AdvertisementPlan | 
     current = [subnet.prefix for subnet in delegated if not subnet.deprecated]
     return AdvertisementPlan(
         vnet=vnet,
-        sender="frr" if heard else "radvd",
+        sender="proxmox" if told.sender == "proxmox" else "frr" if heard else "radvd",
         max_interval_s=told.max_interval_s,
         min_interval_s=max(3, told.max_interval_s // 3),
         router_lifetime_s=3 * told.max_interval_s,

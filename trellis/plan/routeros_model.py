@@ -42,6 +42,8 @@ class RouterosPlan:
         max_hops: TTL of its packets to hosts.
         refused: What is never accepted from a host, not even a part of it (R5).
         nat66_sources: The unique local prefixes of all tenants: subnets, loopbacks, pods, services.
+        pools: The pools that its DHCPv6 clients fill with the VNets' prefixes.
+        delegated: Where these prefixes lie.
     """
 
     loopback_interface: str
@@ -57,5 +59,6 @@ class RouterosPlan:
     nat66: Nat66
     nat66_sources: tuple[str, ...]
     pools: tuple[str, ...]
+    delegated: tuple[str, ...]
     webhook: str | None
     replaced: tuple[Replaced, ...]

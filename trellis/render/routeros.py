@@ -19,12 +19,16 @@ from trellis.plan.names import DEFAULT_ROUTES
 from trellis.plan.routeros_model import Accepted, RouterosPlan
 from trellis.render.edge import edge_filter
 from trellis.render.stanzas import Stanzas
+from trellis.site.checks.edges import DELEGATED_LENGTH
 
 OWN = "trellis"
 """Name of what there is one of: instances, chains, lists; what there is more of begins with it."""
 ANNOUNCED = f"{OWN}-announced"
 NAT66 = f"{OWN}-nat66"
 DELEGATION = f"{OWN}-delegation"
+DYNAMIC = f"{OWN}-dynamic"
+UNREACHABLE_DISTANCE = 254
+"""Of the route that RouterOS adds by itself for what is delegated to it: less than any other, which has 1 then."""
 _LENGTHS = {4: 32, 6: 128}
 
 
@@ -105,7 +109,7 @@ def edge_script(plan: Plan, edge: EdgePlan) -> str:
     if edge.routeros is None:
         raise ValueError(f"{edge.name} is no RouterOS")
     own, stanzas = edge.routeros, Stanzas()
-    chains = (_from_hosts(own), _to_hosts(edge))
+    chains = (_from_hosts(own), _to_hosts(edge), _by_itself(own))
     hosts = [host for host in plan.hosts if host.name in edge.hosts]
     return stanzas.fill(
         "edge/rsc.j2",
@@ -142,6 +146,16 @@ def _to_hosts(edge: EdgePlan) -> RouteFilter:
     """Return what hosts are told: the default and what the site accepts of this edge; nothing that others told it."""
     told = (*map(str, DEFAULT_ROUTES), *edge.accepts)
     return RouteFilter(f"{OWN}-out", (*(f"if (dst == {prefix}) {{accept}}" for prefix in told), "reject"))
+
+
+def _by_itself(own: RouterosPlan) -> RouteFilter:
+    """Return what becomes of routes that the router adds by itself: a VNet's prefix gives way to what hosts announce.
+
+    Where no host does, it still keeps packets from going back to the provider.
+    """
+    aside = f"{{set distance {UNREACHABLE_DISTANCE}; accept}}"
+    rules = (f"if (dst in {prefix} && dst-len == {DELEGATED_LENGTH}) {aside}" for prefix in own.delegated)
+    return RouteFilter(DYNAMIC, (*rules, "accept"))
 
 
 def _matching(found: Accepted) -> str:

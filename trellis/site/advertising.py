@@ -6,7 +6,7 @@ Which prefix that is stands in the prefix file (``trellis.site.delegated``); rul
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ class Delegation(Noun):
 class RouterAdvertisements(Noun):
     """How hosts advertise themselves to guests of a VNet, with its own prefix and what is delegated to it."""
 
+    sender: Literal["trellis", "proxmox"] = "trellis"
+    """Who sends: ``proxmox`` where its SDN does so itself; nothing of ours does there then."""
     resolvers: tuple[V6Address, ...] = ()
     """Recursive DNS servers (RFC 8106)."""
     max_interval_s: Annotated[int, Field(ge=4, le=1800)] = 60

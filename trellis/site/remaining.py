@@ -166,7 +166,7 @@ class _Gone:
             ("vnets", self._refers),
             ("clusters", lambda cluster: _names(cluster, "vnet", self.vnets)),
             ("guests", lambda guest: _names(guest, "vnet", self.vnets)),
-            ("edges", lambda edge: _forget(_family(edge, "routeros"), "replaces", self.vnets)),
+            ("edges", lambda edge: _forget_delegation(_family(edge, "routeros"), self.vnets)),
         )
         for family, refers in rules:
             entries = _family(left, family)
@@ -207,6 +207,13 @@ def _forget(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
     for name in by_name.keys() & gone:
         by_name.pop(name)
     return False
+
+
+def _forget_delegation(routeros: dict[str, Any], gone: AbstractSet[str]) -> bool:
+    """Take out of an edge what makes sense with VNets alone, some of which are gone."""
+    for key in ("nat66", "webhook") if gone else ():
+        routeros.pop(key, None)
+    return _forget(routeros, "replaces", gone)
 
 
 def _is_text(value: Any) -> bool:

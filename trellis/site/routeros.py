@@ -24,7 +24,7 @@ RouterosName = Annotated[
         )
     ),
 ]
-"""The name of an interface or of a pool on RouterOS, which takes longer ones than Linux does."""
+"""The name of an interface on RouterOS, which takes longer ones than Linux does."""
 
 _WEBHOOK = r"https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+){0,16}/?"
 
@@ -54,14 +54,12 @@ class Routeros(Noun):
     """The interface towards the world; without it there is no NAT66."""
     nat66: Nat66 = "never"
     """Whether unique local sources leave with the address of the WAN interface; ``without_delegation``: the router
-    decides by itself, by whether it has a prefix for each of ``pools``."""
-    pools: tuple[RouterosName, ...] = ()
-    """The pools that its DHCPv6 clients fill with delegated prefixes."""
+    decides by itself, by whether it has a prefix for each VNet that gets one from it."""
     delegations: tuple[V6Prefix, ...] = ()
     """What delegated prefixes are taken from: any /64 of it is accepted from the hosts, so that the edge needs no new
     script when a delegation changes."""
     webhook: Webhook | None = None
-    """What the router calls when one of ``pools`` changed; it requests a sync and tells nothing."""
+    """What the router calls when a VNet's prefix comes or goes; it requests a sync and tells nothing."""
     replaces: dict[SdnId, RouterosName] = {}
     """By VNet, the interface of the VLAN that it replaces: addresses there beat every route by BGP, and go as soon as
     the VNet is heard of by BGP."""

@@ -24,6 +24,21 @@ def zone_prefixes(site: Site, zone: str, guests: tuple[AttachedGuest, ...]) -> t
     return vnet_prefixes(site, (name for name, vnet in site.vnets.items() if vnet.zone == zone), guests)
 
 
+def delegating(site: Site, edge: str) -> dict[str, str]:
+    """Return the pool of each VNet whose prefixes an edge gets, by VNet.
+
+    Args:
+        site: A site whose references hold.
+        edge: Name of the edge; a delegation that names none means the only one.
+    """
+    only = next(iter(site.edges)) if len(site.edges) == 1 else None
+    return {
+        name: vnet.delegation.pool
+        for name, vnet in sorted(site.vnets.items())
+        if vnet.delegation is not None and (vnet.delegation.edge or only) == edge
+    }
+
+
 def vnet_prefixes(site: Site, vnets: Iterable[str], guests: tuple[AttachedGuest, ...]) -> tuple[AnyNetwork, ...]:
     """Return every range that guests of some VNets may use, collapsed, IPv4 first.
 

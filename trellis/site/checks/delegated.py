@@ -14,8 +14,11 @@ from trellis.site.checks.ranges import Range, of_delegation, of_fabric, of_tenan
 from trellis.site.delegated import repeated
 from trellis.site.model import Attachment, Site
 from trellis.site.refusal import Refusal
+from trellis.site.resolved import peering_policy, zone_nodes
 from trellis.site.territory import protected
 
+SENDING: tuple[str, ...] = ()
+"""Releases of Proxmox VE whose SDN can advertise hosts to guests; it was in review in June 2026, and none does yet."""
 _DNS_PORT = 53
 
 
@@ -34,6 +37,8 @@ def check(site: Site) -> Iterator[Refusal]:
             path = f"vnets.{name}.router_advertisements"
             yield from _lifetimes(path, vnet.router_advertisements)
             yield from _resolvers(site, name, path, vnet.router_advertisements)
+            if vnet.router_advertisements.sender == "proxmox":
+                yield from _by_proxmox(site, name, f"{path}.sender")
     yield from _own_subnets(site)
     yield from _global_addresses(site)
 
@@ -86,6 +91,29 @@ def _delegations(site: Site) -> Iterator[Refusal]:
         claims.append((f"{path}.pool", f"{vnet.delegation.pool} of {edge}"))
     why = "two VNets would be given one prefix, and each its guests' addresses to the other's"
     yield from collisions(claims, "pool of delegated prefixes", why, "give each VNet a pool of its own")
+
+
+def _by_proxmox(site: Site, name: str, path: str) -> Iterator[Refusal]:
+    """Refuse to leave it to a Proxmox that does not send, or where FRR of ours does in any case."""
+    unable = [host for host in zone_nodes(site, site.vnets[name].zone) if site.hosts[host].pve_version not in SENDING]
+    if unable:
+        yield Refusal(
+            path,
+            "proxmox",
+            "every host of the VNet runs a Proxmox VE that sends advertisements "
+            f"({', '.join(SENDING) or 'none is known'}); {unable[0]} does not"
+            f"{f', nor {len(unable) - 1} more' if unable[1:] else ''}",
+            "guests there would hear of no router and of no prefix",
+            "leave sender out, and hosts send what the site says",
+        )
+    if peering_policy(site, name).enabled:
+        yield Refusal(
+            path,
+            "proxmox",
+            "one sender per VNet: where guests may speak BGP, FRR advertises what the site says in any case",
+            "a session that carries both families has it advertise (docs/decisions/0008), and guests would hear two",
+            "leave sender out, or disable guest_bgp on the VNet",
+        )
 
 
 def _lifetimes(path: str, told: RouterAdvertisements) -> Iterator[Refusal]:

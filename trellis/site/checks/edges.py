@@ -8,6 +8,7 @@ from ipaddress import IPv6Network
 from trellis.site.model import Edge, Site
 from trellis.site.refusal import Refusal
 from trellis.site.routeros import Routeros
+from trellis.site.territory import delegating
 
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 """Addresses that the internet routes (RFC 4291, 2.4)."""
@@ -26,7 +27,7 @@ def check(site: Site) -> Iterator[Refusal]:
     for name, edge in site.edges.items():
         if edge.routeros is not None:
             yield from _kind(name, edge)
-            yield from _needs(f"edges.{name}.routeros", edge.routeros)
+            yield from _needs(site, name, edge.routeros)
             yield from _delegations(f"edges.{name}.routeros", edge.routeros)
             yield from _replaces(site, name, edge.routeros)
 
@@ -42,7 +43,8 @@ def _kind(name: str, edge: Edge) -> Iterator[Refusal]:
         )
 
 
-def _needs(path: str, routeros: Routeros) -> Iterator[Refusal]:
+def _needs(site: Site, name: str, routeros: Routeros) -> Iterator[Refusal]:
+    path = f"edges.{name}.routeros"
     if routeros.nat66 != "never" and routeros.wan_interface is None:
         yield Refusal(
             f"{path}.nat66",
@@ -52,13 +54,13 @@ def _needs(path: str, routeros: Routeros) -> Iterator[Refusal]:
             "add wan_interface, or leave nat66 out",
         )
     for key, value in (("nat66", routeros.nat66 == "without_delegation"), ("webhook", routeros.webhook is not None)):
-        if value and not routeros.pools:
+        if value and not delegating(site, name):
             yield Refusal(
                 f"{path}.{key}",
                 str(getattr(routeros, key)),
-                "what follows a delegation says which pools hold delegated prefixes",
+                "what follows a delegation has a VNet that gets its prefix from this edge",
                 "the router would never notice that one came or went",
-                "add pools, as `/ipv6 dhcp-client print` shows them under pool-name",
+                "set vnets.X.delegation, its pool as `/ipv6 dhcp-client print` shows it, or leave this out",
             )
 
 

@@ -55,5 +55,4 @@ def _of_edges(site: Site) -> Iterator[tuple[str, tuple[object, ...]]]:
     for name, edge in site.edges.items():
         yield f"edges.{name}.accepts", edge.accepts
         if edge.routeros is not None:
-            yield f"edges.{name}.routeros.pools", edge.routeros.pools
             yield f"edges.{name}.routeros.delegations", edge.routeros.delegations

@@ -4,7 +4,7 @@
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
 {
-:local generation "083f64bb"
+:local generation "787d67e9"
 :if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-in"]] = 0) do={
   /routing filter rule remove [find where comment="trellis:filter $generation trellis-in"]
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.10.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
@@ -58,7 +58,26 @@
     /routing filter rule add chain="trellis-out" rule="jump trellis-out-$generation" comment="trellis:filter $generation active trellis-out"
   }
 }
+:if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-dynamic"]] = 0) do={
+  /routing filter rule remove [find where comment="trellis:filter $generation trellis-dynamic"]
+  /routing filter rule add chain="trellis-dynamic-$generation" rule="if (dst in 2600:1700:ab1a:5000::/52 && dst-len == 64) {set distance 254; accept}" comment="trellis:filter $generation trellis-dynamic"
+  /routing filter rule add chain="trellis-dynamic-$generation" rule="accept" comment="trellis:filter $generation trellis-dynamic"
+  :local first [/routing filter rule find where chain="trellis-dynamic"]
+  :if ([:len $first] > 0) do={
+    /routing filter rule add chain="trellis-dynamic" rule="jump trellis-dynamic-$generation" comment="trellis:filter $generation active trellis-dynamic" place-before=[:pick $first 0]
+  } else={
+    /routing filter rule add chain="trellis-dynamic" rule="jump trellis-dynamic-$generation" comment="trellis:filter $generation active trellis-dynamic"
+  }
+}
 /routing filter rule remove [find where comment~"^trellis:filter " and !(comment~"^trellis:filter $generation ")]
+}
+
+# RouterOS makes what is delegated to it unreachable, with distance 1, which beats BGP's 20: for a VNet's /64 that route
+# is to stand behind the one that hosts announce.
+{
+:local runs [/routing settings get dynamic-in-chain]
+:if ([:len $runs] = 0) do={ /routing settings set dynamic-in-chain=trellis-dynamic }
+:if ([:len $runs] > 0 and $runs != "trellis-dynamic") do={ /log warning "trellis: dynamic routes go through a chain of somebody else's; have it jump to trellis-dynamic, too" }
 }
 
 # The loopback's address, ip.

@@ -4,7 +4,7 @@
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
 {
-:local generation "a7c30d01"
+:local generation "068e5bd4"
 :if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-in"]] = 0) do={
   /routing filter rule remove [find where comment="trellis:filter $generation trellis-in"]
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.10.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
@@ -45,6 +45,16 @@
     /routing filter rule add chain="trellis-out" rule="jump trellis-out-$generation" comment="trellis:filter $generation active trellis-out" place-before=[:pick $first 0]
   } else={
     /routing filter rule add chain="trellis-out" rule="jump trellis-out-$generation" comment="trellis:filter $generation active trellis-out"
+  }
+}
+:if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-dynamic"]] = 0) do={
+  /routing filter rule remove [find where comment="trellis:filter $generation trellis-dynamic"]
+  /routing filter rule add chain="trellis-dynamic-$generation" rule="accept" comment="trellis:filter $generation trellis-dynamic"
+  :local first [/routing filter rule find where chain="trellis-dynamic"]
+  :if ([:len $first] > 0) do={
+    /routing filter rule add chain="trellis-dynamic" rule="jump trellis-dynamic-$generation" comment="trellis:filter $generation active trellis-dynamic" place-before=[:pick $first 0]
+  } else={
+    /routing filter rule add chain="trellis-dynamic" rule="jump trellis-dynamic-$generation" comment="trellis:filter $generation active trellis-dynamic"
   }
 }
 /routing filter rule remove [find where comment~"^trellis:filter " and !(comment~"^trellis:filter $generation ")]
