@@ -38,7 +38,7 @@ def test_the_edge_has_each_delegated_subnet_by_both_hosts_and_everything_else_is
 ) -> None:
     rows = prove(standing.twin, say)
     assert failing(rows) == []
-    assert [row.name for row in rows if FIRST in row.name and "edge" in row.group] == [f"vnet101 {FIRST}"]
+    assert [row.name for row in rows if FIRST in row.name and "edge" in row.group] == [f"vnet101 {FIRST} at edge1"]
 
 
 def test_a_vm_hears_its_own_host_alone_and_keeps_its_way_out_when_another_one_ceases(standing: Standing) -> None:
