@@ -54,7 +54,7 @@ def test_a_vm_hears_its_own_host_alone_and_keeps_its_way_out_when_another_one_ce
     try:
         within(10, lambda: standing.ben.routers() == [])  # it took its leave, of its own VMs
         access.run("pve01", "systemctl reload radvd")
-        said = standing.ben.run("sh", "-c", capture)
+        said = standing.ben.run("sh", "-c", capture).strip()
         assert said == "", "ben hears pve01"
         assert standing.ann.addresses().keys() == heard_at_ann.keys()
         assert len(standing.ann.routers()) == 1

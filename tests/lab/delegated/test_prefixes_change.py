@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -52,8 +53,7 @@ def test_what_is_past_its_date_goes_from_the_hosts_and_the_edge(standing: Standi
     file = standing.twin.lab.state / f"Prefixes.{standing.twin.stack}.yaml"
     text = file.read_text()
     assert FIRST in text
-    day = text.partition(FIRST)[2].partition("remove_after")[2].split('"')[1] if '"' in text else ""
-    file.write_text(text.replace(day, "2026-01-01T00:00:00Z"))
+    file.write_text(re.sub(rf"(\{{prefix: {FIRST}, remove_after: )\S+\}}", r"\g<1>2026-01-01T00:00:00Z}", text))
     standing.take_over()
     assert standing.prefixes("expire").ok
     assert FIRST not in file.read_text()
