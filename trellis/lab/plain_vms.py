@@ -84,10 +84,10 @@ ip -n {self.name} link set dev {CARD} up
 """,
         )
 
-    def run(self, *argv: str) -> str:
+    def run(self, *argv: str, timeout_s: float = 120) -> str:
         """What a command prints there; its exit status is not looked at."""
         words = ["ip", "netns", "exec", self.name, *argv]
-        return self.twin.lab.access.run(self.host, words, check=False, timeout_s=120).stdout
+        return self.twin.lab.access.run(self.host, words, check=False, timeout_s=timeout_s).stdout
 
     def addresses(self) -> dict[str, Address]:
         """Its global and unique local IPv6 addresses that are ready, by their /64 as text."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.lab.delegated.standing import FIRST, INTERNET, OWN, Standing, is_in, say, within
+from trellis.lab.attacks.look import gap_of
 from trellis.lab.edge_nat66 import follow
+from trellis.lab.plain_vms import PlainVm
 from trellis.lab.proof import compare, sessions
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(900)]
@@ -19,33 +22,49 @@ OF_A_HOST_S = 10.0
 
 
 def test_a_changed_delegation_is_live_within_a_minute_and_nobody_loses_a_session(standing: Standing) -> None:
-    ann, old = standing.ann, standing.ann.addresses()[FIRST].text
+    ann, ben = standing.on_the_internet(FIRST)
+    old = ann.addresses()[FIRST].text
     before = sessions(standing.twin)
     ann.run("sh", "-c", f"setsid ping -n -i 0.2 -I {old} {INTERNET} > /run/ann.ping 2>&1 &")
-    began = time.monotonic()
-    standing.rest.delegate(pd_v101=SECOND)
-    done = standing.prefixes("sync")
-    assert done.ok, done.stderr
-    asked_s = time.monotonic() - began
-    applied_s = standing.up()
-    live_s = within(20, lambda: is_in(ann.source_to(INTERNET), SECOND) and ann.pings(INTERNET, count=1) == 1)
-    whole_s = time.monotonic() - began
-    say(
-        f"asked and written {asked_s:.1f} s, applied {applied_s:.1f} s, first answer {live_s:.1f} s later:"
-        f" {whole_s:.1f} s"
-    )
-    say(f"the hosts' own part: {', '.join(f'{host} {seconds:.1f} s' for host, seconds in standing.hosts_s.items())}")
+    with ThreadPoolExecutor(2) as pool:
+        began = time.monotonic()
+        standing.rest.delegate(pd_v101=SECOND)
+        live = [pool.submit(_live_at, vm, SECOND) for vm in (ann, ben)]
+        done = standing.prefixes("sync")
+        assert done.ok, done.stderr
+        say(f"  {time.monotonic() - began:4.1f} s: asked, judged, written")
+        standing.up()
+        first_s, last_s = sorted(moment.result() - began for moment in live)
+    say(f"  {first_s:4.1f} s: the internet answers a VM's new address; {last_s:.1f} s: on the other host, too")
+    say(f"  of it on a host: {', '.join(f'{host} {seconds:.1f} s' for host, seconds in standing.hosts_s.items())}")
 
     addresses = ann.addresses()
-    assert addresses[FIRST].deprecated, "new connections begin at the new address"
+    assert is_in(ann.source_to(INTERNET), SECOND), "new connections begin at the new address"
+    assert addresses[FIRST].deprecated
     assert addresses[FIRST].valid_s > 600, "and the old ones live on"
     assert ann.pings(INTERNET, source=old) == 3
-    ann.run("sh", "-c", "kill -INT $(pgrep -f 'ping -n -i 0.2 -I')")
-    said = ann.run("cat", "/run/ann.ping").splitlines()
-    say(said[-2])
+    ann.run("sh", "-c", "pkill -INT -x ping; sleep 0.5")
+    answered, longest = gap_of(ann.run("cat", "/run/ann.ping"))
+    say(f"  from the old address meanwhile: {answered} pings answered, at most {longest} lost in a row")
     assert compare(before, sessions(standing.twin)).reset == ()
-    assert whole_s < END_TO_END_S
+    assert longest <= 1
+    assert last_s < END_TO_END_S
     assert max(standing.hosts_s.values()) < OF_A_HOST_S
+
+
+def _live_at(vm: PlainVm, prefix: str) -> float:
+    """When the internet answers the first time to a VM's address of a prefix."""
+    start = prefix.removesuffix(":/64")
+    vm.run(
+        "timeout",
+        "200",
+        "sh",
+        "-c",
+        f"until own=$(ip -6 -o address show dev eth0 -tentative | grep -o '{start}[^/]*'); do sleep 0.2; done; "
+        f"until ping -n -q -c 1 -W 1 -I $own {INTERNET}; do :; done",
+        timeout_s=220,
+    )
+    return time.monotonic()
 
 
 def test_what_is_past_its_date_goes_from_the_hosts_and_the_edge(standing: Standing) -> None:
@@ -53,7 +72,7 @@ def test_what_is_past_its_date_goes_from_the_hosts_and_the_edge(standing: Standi
     file = standing.twin.lab.state / f"Prefixes.{standing.twin.stack}.yaml"
     text = file.read_text()
     assert FIRST in text
-    file.write_text(re.sub(rf"(\{{prefix: {FIRST}, remove_after: )\S+\}}", r"\g<1>2026-01-01T00:00:00Z}", text))
+    file.write_text(re.sub(rf"({FIRST}\W+remove_after\W+)[\w:-]+", r"\g<1>2026-01-01T00:00:00Z", text))
     standing.take_over()
     assert standing.prefixes("expire").ok
     assert FIRST not in file.read_text()
