@@ -100,7 +100,9 @@ class Standing:
     def internet_without_ula(self) -> Iterator[None]:
         """The internet as it is: it has no way back to unique local addresses."""
         inside = ["ip", "netns", "exec", network.namespace_of(self.twin.stack, "upstream"), "nft"]
-        text = "table ip6 internet { chain in { type filter hook input priority 0; ip6 saddr fc00::/7 drop; } }\n"
+        text = (
+            "table ip6 internet {\n chain in {\n  type filter hook input priority 0\n  ip6 saddr fc00::/7 drop\n }\n}\n"
+        )
         run([*inside, "-f", "-"], stdin=text)
         try:
             yield
