@@ -164,6 +164,7 @@ class _Gone:
             ("links", lambda link: any(end in self.hosts or end in self.edges for end in _family(link, "ends"))),
             ("zones", lambda zone: _without(zone, "nodes", self.hosts)),
             ("vnets", lambda vnet: _names(vnet, "zone", self.zones) or _names(vnet, "tenant", self.tenants)),
+            ("vnets", lambda vnet: _delegated_by(vnet, self.edges)),
             ("clusters", lambda cluster: _names(cluster, "vnet", self.vnets)),
             ("guests", lambda guest: _names(guest, "vnet", self.vnets)),
             ("edges", lambda edge: _forget_delegation(_family(edge, "routeros"), self.vnets)),
@@ -199,6 +200,13 @@ def _forget(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
     for name in by_name.keys() & gone:
         by_name.pop(name)
     return False
+
+
+def _delegated_by(vnet: Any, gone: AbstractSet[str]) -> bool:
+    """Return whether a VNet gets its prefix from an edge that is gone, or may: who names none means the only one."""
+    delegation = _family(vnet, "delegation")
+    edge = delegation.get("edge")
+    return bool(gone and delegation) and (edge is None or (_is_text(edge) and edge in gone))
 
 
 def _forget_delegation(routeros: dict[str, Any], gone: AbstractSet[str]) -> bool:
