@@ -53,6 +53,14 @@ def test_one_wrong_value_is_the_only_reason_wherever_it_stands(seed: int) -> Non
     assert _reasons(_with(site, place, [None])) == [".".join(place)]
 
 
+@pytest.mark.parametrize("edge", ["edge1", None])
+def test_an_edge_that_is_refused_takes_along_the_vnets_whose_prefixes_come_from_it(edge: str | None) -> None:
+    site = base("homelab-small")
+    site["edges"]["edge1"] |= {"asn": None, "routeros": {"webhook": "https://hook.example.net/prefixes"}}
+    site["vnets"]["vnet101"]["delegation"] = {"pool": "pd-v101", **({"edge": edge} if edge else {})}
+    assert _reasons(site) == ["edges.edge1.asn"]
+
+
 @given(st.integers(0, 2**32))
 def test_a_name_that_points_at_nothing_is_the_only_reason(seed: int) -> None:
     draw = Random(seed)

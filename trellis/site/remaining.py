@@ -163,7 +163,8 @@ class _Gone:
         rules: tuple[tuple[str, Callable[[Any], bool]], ...] = (
             ("links", lambda link: any(end in self.hosts or end in self.edges for end in _family(link, "ends"))),
             ("zones", lambda zone: _without(zone, "nodes", self.hosts)),
-            ("vnets", self._refers),
+            ("vnets", lambda vnet: _names(vnet, "zone", self.zones) or _names(vnet, "tenant", self.tenants)),
+            ("vnets", lambda vnet: _delegated_by(vnet, self.edges)),
             ("clusters", lambda cluster: _names(cluster, "vnet", self.vnets)),
             ("guests", lambda guest: _names(guest, "vnet", self.vnets)),
             ("edges", lambda edge: _forget_delegation(_family(edge, "routeros"), self.vnets)),
@@ -177,14 +178,6 @@ class _Gone:
             for name, entry in entries.items():
                 if _names(entry, "host", self.hosts) or _without(entry, "placement", self.hosts):
                     yield entries, name
-
-    def _refers(self, vnet: Any) -> bool:
-        """Return whether a VNet needs what is gone; the prefix of a delegation that names no edge is of any."""
-        delegation = _family(vnet, "delegation")
-        delegated = _names(delegation, "edge", self.edges) or (
-            bool(delegation and self.edges) and "edge" not in delegation
-        )
-        return delegated or _names(vnet, "zone", self.zones) or _names(vnet, "tenant", self.tenants)
 
 
 def _names(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
@@ -207,6 +200,13 @@ def _forget(entry: Any, key: str, gone: AbstractSet[str]) -> bool:
     for name in by_name.keys() & gone:
         by_name.pop(name)
     return False
+
+
+def _delegated_by(vnet: Any, gone: AbstractSet[str]) -> bool:
+    """Return whether a VNet gets its prefix from an edge that is gone, or may: who names none means the only one."""
+    delegation = _family(vnet, "delegation")
+    edge = delegation.get("edge")
+    return bool(gone and delegation) and (edge is None or (_is_text(edge) and edge in gone))
 
 
 def _forget_delegation(routeros: dict[str, Any], gone: AbstractSet[str]) -> bool:
