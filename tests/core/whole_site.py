@@ -90,7 +90,7 @@ WHOLE: Data = {
             },
             "guest_bgp": {"enabled": True, "mode": "open", "md5": "vnet-key", "classes": ["internal", "tenant"]},
             "delegation": {"pool": "pd-v101", "edge": "edge1"},
-            "router_advertisements": {"resolvers": ["2620:fe::fe"]},
+            "router_advertisements": {"sender": "trellis", "resolvers": ["2620:fe::fe"]},
         },
         "vnet2": {
             "zone": "zone2",
