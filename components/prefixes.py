@@ -12,6 +12,5 @@ import pulumi
 
 def prefix_file() -> bytes | None:
     """Return what ``Prefixes.<stack>.yaml`` beside the stack's own file holds; None where there is none."""
-    # On a monitor of tests there is no project, and no root of one.
-    path = Path(pulumi.get_root_directory() or ".") / f"Prefixes.{pulumi.get_stack()}.yaml"
+    path = Path(pulumi.get_root_directory()) / f"Prefixes.{pulumi.get_stack()}.yaml"
     return path.read_bytes() if path.is_file() else None

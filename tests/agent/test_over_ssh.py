@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.agent.conftest import BASE, Host
 from tests.agent.documents import document
@@ -23,6 +22,7 @@ from tests.sites import REPOSITORY, site_data
 from trellis.agent.bundle import AGENT_PATH
 from trellis.agent.manifest import sealed
 from trellis.agent.normalise import difference
+from trellis.lab import site_files
 
 pytestmark = pytest.mark.frr
 
@@ -77,7 +77,7 @@ def operator(bare_host: Host, tmp_path: Path) -> Operator:
     host_key = " ".join(frr.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[:2])
     data = site_data("homelab")
     data["hosts"]["pve01"]["ssh"] = {"address": "127.0.0.1", "user": "trellis", "host_key": host_key}
-    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": {"trellis:site": data}}))
+    site_files.write(tmp_path, "dev", data)
     return Operator(bare_host, tmp_path)
 
 

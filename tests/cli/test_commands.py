@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from tests.cli.command_line import REPOSITORY, trellis
+from tests.sites import EXAMPLES, site_data
+from trellis.lab import site_files
 
 
 def test_it_comes_up_from_nothing_and_says_the_same() -> None:
@@ -28,24 +30,29 @@ def test_plan_shows_hosts_vnets_and_guests_with_their_numbers() -> None:
     assert "\x1b" not in done.stdout  # colour only on a terminal
 
 
-def test_plan_shows_delegated_subnets_and_who_advertises_them() -> None:
-    done = trellis(
-        "plan", "--file", str(REPOSITORY / "examples/delegated/Pulumi.delegated.yaml"), "--stack", "delegated"
-    )
+def rows_of_plan(example: str) -> list[list[str]]:
+    done = trellis("plan", "--file", str(EXAMPLES[example]))
     assert done.returncode == 0, done.stderr
-    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in done.stdout.splitlines()]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in done.stdout.splitlines()]
+
+
+def test_plan_shows_delegated_subnets_and_who_advertises_them() -> None:
+    rows = rows_of_plan("delegated")
     gone = "2600:1700:ab1a:400e:"
     assert ["vnet101", "fd00:101::/64", "fd00:101::fffe", "the VNet's own", "radvd"] in rows
     assert ["vnet101", f"{gone}:/64", f"{gone}:fffe", "delegated, deprecated", "radvd"] in rows
-    assert "What guests are told" not in trellis("plan").stdout
+    rows = rows_of_plan("homelab")
+    assert ["vnet100", "2600:1700:ab1a:5009::/64", "2600:1700:ab1a:5009::fffe", "delegated, current", "radvd"] in rows
+    assert ["vnet101", "2600:1700:ab1a:500e::/64", "2600:1700:ab1a:500e::fffe", "delegated, current", "frr"] in rows
+    assert ["What guests are told of IPv6"] in rows
+    assert ["What guests are told of IPv6"] not in rows_of_plan("leaks")
 
 
 def test_plan_names_the_secrets_that_hosts_need_and_render_tells_an_edges_owner(tmp_path: Path) -> None:
-    stack = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
-    stack["config"]["trellis:site"]["fabric"]["md5"] = "fabric-key"
-    stack["config"]["trellis:site"]["edges"]["edge1"]["md5"] = "edge1-key"
-    file = tmp_path / "Pulumi.signed.yaml"
-    file.write_text(yaml.safe_dump(stack))
+    site = site_data("homelab")
+    site["fabric"]["md5"] = "fabric-key"
+    site["edges"]["edge1"]["md5"] = "edge1-key"
+    file = site_files.write(tmp_path, "signed", site)
     planned = trellis("plan", "--file", str(file)).stdout
     for shown in ("edge1-key", "sessions with edge1", "fabric-key", "sessions between hosts"):
         assert shown in planned

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.cli.command_line import trellis
 from tests.ends.sshd import Sshd, start_sshd, stop
@@ -17,6 +16,7 @@ from tests.sites import site_data
 from trellis.agent.bundle import agent_digest, agent_text
 from trellis.cli.console import Mistake
 from trellis.cli.install import _public_keys
+from trellis.lab import site_files
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGmFQhyS4XhCYn1kGVNkJpMbbHqQ5Bv9wLhXt0Fp0aaa"
 
@@ -65,9 +65,7 @@ def _stack_file(tmp_path: Path, host: Sshd) -> Path:
             "port": host.port,
             "host_key": " ".join(host.host_key.split()[:2]),
         }
-    file = tmp_path / "Pulumi.dev.yaml"
-    file.write_text(yaml.safe_dump({"config": {"trellis:site": data}}))
-    return file
+    return site_files.write(tmp_path, "dev", data)
 
 
 def _trellis(tmp_path: Path, host: Sshd, *words: str) -> subprocess.CompletedProcess[str]:

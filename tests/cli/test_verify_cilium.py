@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import typer
-import yaml
 from typer.testing import CliRunner, Result
 
 from tests.sites import EXAMPLES, site_data
 from trellis.cli import verify_cilium
 from trellis.cli.console import Mistake
+from trellis.lab import site_files
 from trellis.verify import cilium
 
 TAKES_ALL: dict[str, Any] = {"type": "object"}
@@ -27,9 +27,7 @@ TAKES_NO_SPEAKER = {
 def stack(tmp_path: Path) -> Path:
     site = site_data("homelab")
     site["clusters"]["sol"]["cilium"] = {}
-    path = tmp_path / "Pulumi.dev.yaml"
-    path.write_text(yaml.safe_dump({"config": {"trellis:site": site}}))
-    return path
+    return site_files.write(tmp_path, "dev", site)
 
 
 def run(stack: Path, *words: str) -> Result:

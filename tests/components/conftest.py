@@ -12,26 +12,27 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
+from pulumi.runtime.settings import SETTINGS
 from pulumi.runtime.stack import run_pulumi_func
 
 from tests.components.monitor import Recorder, watch
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.sites import REPOSITORY, site_data
+from trellis.lab import site_files
+from trellis.site import site_data_of_stack
 
 
 @pytest.fixture
 def dev_site() -> dict[str, Any]:
-    stack: dict[str, Any] = yaml.safe_load((REPOSITORY / "Pulumi.dev.yaml").read_text())
-    site: dict[str, Any] = stack["config"]["trellis:site"]
-    return site
+    """The stack `dev`, with what its prefix file says."""
+    return site_data("homelab")
 
 
 @pytest.fixture
-def run_program(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[..., tuple[Recorder, dict[str, Any]]]:
-    """Return a function that runs `__main__.py` on a site and returns what was registered and exported."""
+def run_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., tuple[Recorder, dict[str, Any]]]:
+    """Return a function that runs `__main__.py` on a site and returns what was registered and exported.
+
+    What is delegated to the site stands in a prefix file in the project's folder, where the program looks for it.
+    """
 
     def run(
         site: dict[str, Any], *, preview: bool = False, secrets: str | None = None, in_the_clear: bool = False
@@ -40,10 +41,12 @@ def run_program(
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         recorder = watch(preview=preview)
+        stack = site_files.write(tmp_path, pulumi.get_stack(), site)
+        SETTINGS.root_directory = str(tmp_path)
         pulumi.runtime.get_root_resource().outputs.clear()  # the stack of a run before is there yet, with its outputs
         pulumi.runtime.set_all_config(
             {
-                "trellis:site": json.dumps(site),
+                "trellis:site": json.dumps(site_data_of_stack(stack.read_text())),
                 "trellis:sshPrivateKey": "a-private-key",
                 "trellis:proxmoxApiToken": "root@pam!t=token",
                 **({"trellis:secrets": secrets} if secrets is not None else {}),

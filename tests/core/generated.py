@@ -76,6 +76,11 @@ def _delegate(draw: Random, site: Data) -> None:
         site["delegated"][name] = {"current": current, "deprecated": draw.sample(told, draw.randint(0, 2))}
         for guest in (guest for guest in site["guests"].values() if guest["vnet"] == name):
             guest["global_address"] = draw.choice(["none", "static"])
+    have_edges_follow_what_is_delegated(site)
+
+
+def have_edges_follow_what_is_delegated(site: Data) -> None:
+    """Take from each edge that no VNet gets a prefix from what would follow one; it is refused there."""
     asked = {vnet["delegation"]["edge"] for vnet in site["vnets"].values() if "delegation" in vnet}
     for own in (edge.get("routeros", {}) for name, edge in site["edges"].items() if name not in asked):
         own.pop("webhook", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from tests.core.generated import Data
+from tests.core.generated import Data, have_edges_follow_what_is_delegated
 
 FAMILIES = ("hosts", "edges", "links", "zones", "tenants", "vnets", "guests", "clusters", "leaks", "firewall")
 """The mappings by name of a site."""
@@ -63,6 +63,7 @@ def _delegations(left: Data) -> None:
     for guest in left["guests"].values():
         if guest["vnet"] not in delegated:
             guest.pop("global_address", None)
+    have_edges_follow_what_is_delegated(left)
 
 
 def _vnets_and_tenants(left: Data) -> None:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.sites import EXAMPLES, plan_of
+from tests.sites import EXAMPLES, plan_of, site_data
 from trellis.agent.interfaces import OWNER, Described, described
 from trellis.agent.manifest import parse, parse_preparation
 from trellis.plan import plan
 from trellis.render import Bundle, ground_document, manifest, render
 from trellis.site import load_site
-
-
-def _site(example: str) -> dict[str, Any]:
-    text = yaml.safe_load(EXAMPLES[example].read_text(encoding="utf-8"))
-    found: dict[str, Any] = copy.deepcopy(text["config"]["trellis:site"])
-    return found
 
 
 def _bundle(data: dict[str, Any], host: str) -> Bundle:
@@ -39,8 +31,8 @@ def test_the_agent_reads_what_is_rendered_and_finds_the_same_in_both_documents(e
 
 
 def test_a_host_needs_its_own_ends_of_links_with_the_sites_mtu_and_addresses() -> None:
-    needed = _bundle(_site("homelab"), "pve02").preconditions
-    assert needed.packages == ("frr", "frr-pythontools", "nftables")
+    needed = _bundle(site_data("homelab"), "pve02").preconditions
+    assert needed.packages == ("frr", "frr-pythontools", "nftables", "radvd")
     assert [(entry.name, entry.path, entry.mtu, entry.addresses) for entry in needed.interfaces] == [
         ("vmbr0.10", "links.management.ends.pve02", 9000, ("10.10.0.12/24", "fd00:10::12/64")),
         ("vmbr1v20", "links.mesh-pve01-pve02.ends.pve02", 9000, ("10.20.20.1/31", "fc00:20::2/64")),
@@ -51,8 +43,12 @@ def test_a_host_needs_its_own_ends_of_links_with_the_sites_mtu_and_addresses() -
     )
 
 
+def test_a_host_needs_no_radvd_where_nobody_is_told_anything_by_it() -> None:
+    assert _bundle(site_data("leaks"), "pve02").preconditions.packages == ("frr", "frr-pythontools", "nftables")
+
+
 def test_vxlan_over_ipv6_needs_seventy_bytes() -> None:
-    data = _site("homelab")
+    data = site_data("homelab")
     for host in data["hosts"].values():
         host["frr_version"] = "10.7"
     for zone in data["zones"].values():
@@ -62,7 +58,7 @@ def test_vxlan_over_ipv6_needs_seventy_bytes() -> None:
 
 
 def test_a_proxmox_host_s_dummy_is_made_by_ifupdown2_a_plain_host_s_by_a_command() -> None:
-    pve, plain = _bundle(_site("mixed"), "pve01"), _bundle(_site("mixed"), "rtr01")
+    pve, plain = _bundle(site_data("mixed"), "pve01"), _bundle(site_data("mixed"), "rtr01")
     assert pve.loopbacks
     assert plain.loopbacks
     assert "    link-type dummy" in pve.loopbacks.stanza
@@ -70,7 +66,7 @@ def test_a_proxmox_host_s_dummy_is_made_by_ifupdown2_a_plain_host_s_by_a_command
 
 
 def test_another_name_of_the_loopback_interface_is_used_throughout() -> None:
-    data = _site("homelab")
+    data = site_data("homelab")
     data["fabric"]["loopback_interface"] = "dummy9"
     found = _bundle(data, "pve01").loopbacks
     assert found
@@ -79,7 +75,7 @@ def test_another_name_of_the_loopback_interface_is_used_throughout() -> None:
 
 
 def test_a_guest_that_comes_or_goes_changes_nothing_that_a_host_needs_first() -> None:
-    data = _site("homelab")
+    data = site_data("homelab")
     before = ground_document(_bundle(data, "pve01"))
     del data["guests"]["debian-test-1"]
     assert ground_document(_bundle(data, "pve01")) == before

@@ -37,8 +37,6 @@ HOOK = "/system script run trellis-delegation"
 def site(**own: Any) -> Data:
     data = site_data("homelab")
     data["edges"]["edge1"]["routeros"] = {**OWN, **own}
-    data["vnets"]["vnet101"]["delegation"] = {"pool": "pd-v101"}
-    data["vnets"]["vnet100"]["delegation"] = {"pool": "pd-v100"}
     data["delegated"] = {
         "vnet101": {
             "current": CURRENT,
@@ -52,6 +50,8 @@ def undelegated(**own: Any) -> Data:
     data = site(nat66="never", webhook=None, delegations=[], **own)
     for name in ("vnet100", "vnet101"):
         del data["vnets"][name]["delegation"]
+    for guest in (*data["guests"].values(), *data["clusters"]["sol"]["nodes"].values()):
+        guest.pop("global_address", None)
     return {**data, "delegated": {}}
 
 

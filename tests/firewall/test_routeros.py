@@ -133,13 +133,12 @@ def test_more_ports_than_a_rule_can_hold_are_several_rules() -> None:
 
 def test_global_addresses_of_two_zones_do_not_meet_and_reach_the_world() -> None:
     data = site_data("homelab")
-    for vnet, prefix in (("vnet101", "2600:1700:ab1a:500e::/64"), ("vnet200", "2600:1700:ab1a:5009::/64")):
-        data["vnets"][vnet]["delegation"] = {"pool": f"pd-{vnet}"}
-        data.setdefault("delegated", {})[vnet] = {"current": prefix}
+    data["vnets"]["vnet200"]["delegation"] = {"pool": "pd-v200"}
+    data["delegated"]["vnet200"] = {"current": "2600:1700:ab1a:5002::/64"}
     router = imported(script(plan(load_site(data))))
     here, there, own, world, pve = (
         "2600:1700:ab1a:500e::6",
-        "2600:1700:ab1a:5009::6",
+        "2600:1700:ab1a:5002::6",
         "fd00:200::6",
         "2001:db8::7",
         "fd00:10::11",

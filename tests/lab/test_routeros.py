@@ -10,6 +10,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,8 +18,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from trellis.lab.errors import LabError
-from trellis.lab.routeros import Face, FaceFault, Lease, RestFace
-from trellis.lab.routeros.router import read, write
+from trellis.lab.routeros import Face, FaceFault, Lease, RestFace, RouteEntry
+from trellis.lab.routeros.router import UPLINK, read, write
 
 FACE = Face("trellis", "secret-7", (Lease("pd-v101", "wan6-v101", ("2600:1700:ab1a:500e::/64",)),))
 
@@ -63,7 +64,8 @@ def test_it_answers_as_routeros_does_and_follows_its_file(served: Served) -> Non
     _, clients = served.get("ipv6/dhcp-client")
     assert clients[0]["prefix"] == "2600:1700:ab1a:500e::/64, 23h59m12s"
     assert served.get("ipv6/pool", "wrong") == (401, {"error": 401, "message": "Unauthorized"})
-    assert served.get("ipv6/route")[0] == 400
+    assert [one["dst-address"] for one in served.get("ipv6/route")[1]] == ["::/0", "fe80::%ether1/64"]
+    assert served.get("ipv6/neighbor")[0] == 400
 
     write(Face("trellis", "secret-7", (Lease("pd-v101", "wan6-v101"),)), served.file)
     assert served.get("ipv6/pool") == (200, [])
@@ -74,7 +76,15 @@ def test_it_answers_as_routeros_does_and_follows_its_file(served: Served) -> Non
 
 
 def test_its_file_is_for_its_owner_and_holds_all_of_a_face(tmp_path: Path) -> None:
-    face = Face("reader", "x", FACE.leases, {"ipv6/pool": [{"name": "odd"}]}, FaceFault("hang", "ipv6/pool", 2))
+    face = Face(
+        user="reader",
+        password="x",
+        leases=FACE.leases,
+        routes=(*UPLINK, RouteEntry("fd00:101::/64", "vlan101", 0, ("connect", "dynamic"))),
+        entries={"ipv6/pool": [{"name": "odd"}]},
+        fault=FaceFault("hang", "ipv6/pool", 2),
+    )
+    assert all(getattr(face, each.name) != getattr(Face(), each.name) for each in fields(Face))
     write(face, tmp_path / "face.json")
     assert read(tmp_path / "face.json") == face
     assert stat.S_IMODE((tmp_path / "face.json").stat().st_mode) == 0o600

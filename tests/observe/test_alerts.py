@@ -28,8 +28,14 @@ from trellis.render.dashboard import dashboard, panels_of
 OBSERVER = "observer:8179"
 
 
+def checked(states: dict[str, str], competing: int = 0, at: float = 0) -> Scrapes:
+    """What a node exporter gives of a check; a promtool test begins at 0."""
+    every = {"vnet100": "as delegated", "vnet101": "as delegated", **states}
+    return {"ci:9100": prefix_metrics_text(every, {"edge1": competing}, at).decode()}
+
+
 class Seen:
-    """A store whose state a test changes, and what `/metrics` then prints."""
+    """A store whose state a test changes, and what `/metrics` then prints, beside what a check of prefixes wrote."""
 
     def __init__(self, folder: Path) -> None:
         self.engine = homelab_store(folder, lost=None)
@@ -45,7 +51,7 @@ class Seen:
 
     def scrape(self, *, age_s: float = 5) -> Scrapes:
         metrics = StoreMetrics(self.engine, lambda: AT + timedelta(seconds=age_s))
-        return {OBSERVER: metrics.text().decode()}
+        return {OBSERVER: metrics.text().decode(), **checked({})}
 
     def guest(self, name: str, state: PeeringState, **columns: Any) -> Labels:
         """Give a guest another state, on its host too, and return its labels."""
@@ -86,7 +92,7 @@ def rules() -> tuple[Group, ...]:
 
 
 def of_prefixes() -> tuple[Group, ...]:
-    return tuple(group for group in alert_rules(plan_of("delegated")) if group.name == "trellis-prefixes")
+    return tuple(group for group in rules() if group.name == "trellis-prefixes")
 
 
 def firing(name: str, severity: str, labels: Labels, **more: str) -> Labels:
@@ -150,7 +156,7 @@ def test_the_documentation_lists_every_metric_and_alert() -> None:
     said = (REPOSITORY / "docs" / "monitoring.md").read_text(encoding="utf-8")
     for metric in (*names.OURS, *names.OF_CHECK, *names.OF_WEBHOOK, *names.RECORDED, names.PEER_STATE):
         assert f"`{metric.name}`" in said
-    for group in (*rules(), *of_prefixes()):
+    for group in rules():
         for rule in group.rules:
             assert not isinstance(rule, Alert) or f"`{rule.alert}`" in said
 
@@ -316,14 +322,9 @@ def test_what_the_exporter_prints_fires_for_fabric_sessions_alone(seen: Seen, tm
 
 
 def test_a_site_without_delegated_prefixes_has_no_rules_for_them() -> None:
-    assert "trellis-prefixes" not in {group.name for group in rules()}
     assert len(of_prefixes()) == 1
-
-
-def checked(states: dict[str, str], competing: int = 0, at: float = 0) -> Scrapes:
-    """What a node exporter gives of a check; a promtool test begins at 0."""
-    every = {"vnet100": "as delegated", "vnet101": "as delegated", **states}
-    return {"ci:9100": prefix_metrics_text(every, {"edge1": competing}, at).decode()}
+    without = {group.name for group in alert_rules(plan_of("leaks"))}
+    assert without == {group.name for group in rules()} - {"trellis-prefixes"}
 
 
 @on_prometheus

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.ends.sshd import Sshd, free_port
 from tests.remote.conftest import play_agent
@@ -21,6 +20,7 @@ from tests.sites import site_data
 from trellis import remote
 from trellis.agent import bundle
 from trellis.cli import main
+from trellis.lab import site_files
 
 DIGEST = "cd" * 32
 NOTHING: dict[str, Any] = {
@@ -38,8 +38,7 @@ def run(served: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         port, key = gone if name == "pve03" else served.port, " ".join(served.host_key.split()[:2])
         host["ssh"] = {"address": f"127.0.0.{number}", "port": port, "user": "trellis", "host_key": key}
     served.folder.with_name("gone").write_text(str(gone))
-    file = tmp_path / "Pulumi.dev.yaml"
-    file.write_text(yaml.safe_dump({"config": {"trellis:site": data}}))
+    file = site_files.write(tmp_path, "dev", data)
     as_in_the_site = remote.login_of
     # A site refuses root, and no other user of this machine can be counted on.
     monkeypatch.setattr(remote, "login_of", lambda *of: as_in_the_site(*of).as_user(getpass.getuser()))

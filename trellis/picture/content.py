@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trellis.picture.fabric import Cell, Fabric, VnetBand, ZoneBand
+from trellis.plan.delegated import DelegatedSubnet
 from trellis.plan.firewall_model import LeakPlan
 from trellis.plan.model import EdgePlan, HostPlan
 from trellis.site.resolved import AnyNetwork, AttachedGuest
@@ -95,7 +96,7 @@ def vnet_rows(band: VnetBand, *, dense: bool) -> Rows:
     allows = tuple((f"may use {line}",) for line in band.allows)
     told = ((f"advertised by {vnet.advertisement.sender}",),) if vnet.advertisement is not None else ()
     if dense:
-        delegated = ((f"{subnet.prefix} {subnet.state}",) for subnet in vnet.delegated)
+        delegated = ((f"{subnet.prefix} {_standing(subnet)}",) for subnet in vnet.delegated)
         return [(" ".join(reversed(vnet.subnets)),), *delegated, *told, *silent, *allows]
     alias = f"{vnet.tenant}: {band.alias}" if band.alias else vnet.tenant
     subnets = zip(reversed(vnet.subnets), reversed(vnet.gateways), strict=True)
@@ -103,11 +104,16 @@ def vnet_rows(band: VnetBand, *, dense: bool) -> Rows:
         (alias,),
         (f"VNI {vnet.vni}, RT {vnet.route_target}",),
         *((prefix, f"gw {gateway}") for prefix, gateway in subnets),
-        *((subnet.prefix, f"gw {subnet.gateway}, {subnet.state}") for subnet in vnet.delegated),
+        *((subnet.prefix, f"gw {subnet.gateway}, {_standing(subnet)}") for subnet in vnet.delegated),
         *told,
         *silent,
         *allows,
     ]
+
+
+def _standing(subnet: DelegatedSubnet) -> str:
+    """Return what tells a delegated subnet from the VNet's own, and one that guests leave from the one they use."""
+    return "deprecated" if subnet.deprecated else "delegated"
 
 
 def leak_line(leak: LeakPlan) -> str:
