@@ -42,13 +42,15 @@ def test_the_proof_covers_every_link_session_guest_and_prefix_of_the_site(twin: 
         Group.GUEST_ELSEWHERE: 8,
         Group.OWN_TABLE: 6,  # 3 hosts, two families
         Group.EDGE_GUESTS: 28,  # 8 guests and the pods of 6, two families
-        Group.EDGE_SUBNETS: 10,
+        Group.EDGE_SUBNETS: 12,  # 5 VNets, two families, and the prefixes that are delegated to two of them
         Group.EDGE_NOTHING_ELSE: 2,
         Group.DEFAULTS: 16,
         Group.PING_HOST: 14,  # 3 guests on pve01, 2 on pve02 and pve03 each; isolated-1 is alone in its zone
         Group.PING_FABRIC: 28,  # 7 guests to the 2 other hosts
         Group.PING_UPSTREAM: 16,
-        Group.PING_GATEWAY: 16,
+        Group.GLOBAL_SOURCE: 2,  # one by SLAAC, one of the site's
+        Group.PING_GLOBAL: 2,
+        Group.PING_GATEWAY: 23,  # 8 guests, two families, and the delegated subnet of the VNet of 7
         Group.MANAGED: 24,  # a guest of each zone, from its host, another one and the edge; ping and TCP, two families
         Group.TCP_UPSTREAM: 16,
         Group.ZONES: 8,  # both ways, two families, ping and TCP
@@ -58,7 +60,7 @@ def test_the_proof_covers_every_link_session_guest_and_prefix_of_the_site(twin: 
         Group.INFRASTRUCTURE_HOST: 4,
         Group.INFRASTRUCTURE_EDGE: 8,  # on to a host, and the edge itself
         Group.INFRASTRUCTURE_BACK: 4,
-        Group.HOST_PORTS: 6,  # by the gateway's two addresses and its link-local one
+        Group.HOST_PORTS: 7,  # by the gateway's two addresses and its link-local one, and one's delegated one
         Group.FORGED: 4,
         Group.ADVERTISEMENTS: 2,
         Group.ISOLATION: 24,  # 2 zones, 3 hosts, two families, kernel and BGP
