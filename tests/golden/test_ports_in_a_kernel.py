@@ -80,6 +80,10 @@ def router_advertisement(mac: str) -> bytes:
     return ipv6(mac, "fe80::9", struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), 58)
 
 
+def router_solicitation(mac: str) -> bytes:
+    return ipv6(mac, "fe80::9", struct.pack("!BBHI", 133, 0, 0, 0), 58)
+
+
 def tagged(frame: bytes, *tags: int) -> bytes:
     """The frame behind tags of VLAN 0, which receivers take off, outermost first."""
     return frame[:12] + b"".join(struct.pack("!HH", kind, 0) for kind in tags) + frame[12:]
@@ -120,6 +124,9 @@ FRAMES: tuple[tuple[str, str, bytes, str | None], ...] = (
     ("a second address of the VNet", TIED, ipv6(OWN, "fd00:101::77"), "R7 other address"),
     ("ARP for a second address", TIED, arp(OWN, OWN, "10.101.0.77"), "R7 other ARP"),
     ("a router advertisement", FREE, router_advertisement(FOREIGN), "R13 advertisement"),
+    ("a router advertisement by another host", TUNNEL, router_advertisement(FOREIGN), "R13 other host"),
+    ("a guest that asks for routers, to other hosts", FREE, router_solicitation(FOREIGN), "R13 other host"),
+    ("another host's guest that asks for routers", TUNNEL, router_solicitation(FOREIGN), "R13 other host"),
     ("a guest of nobody's knowledge", FREE, ipv4(FOREIGN, "10.101.0.77"), None),
     ("what another host has judged already", TUNNEL, ipv6(OTHER, "fd00:101::11"), None),
     ("what is on its way to a VM behind Proxmox's firewall", INNER, ipv6(OTHER, "fd00:101::11"), None),
@@ -157,6 +164,8 @@ class Bridge:
         self._holder.stdout.readline()
         # The kernel would discover neighbours on each port by itself, from a MAC that is nobody's.
         self.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+        # And look for routers, which one that forwards, as hosts do, does not.
+        self.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1", "net.ipv6.conf.default.forwarding=1")
         self.run("ip", "link", "add", "vnet101", "type", "bridge")
         self.run("ip", "link", "add", "vmbr0", "type", "bridge")
         self.run("ip", "link", "set", "vmbr0", "up")
