@@ -101,7 +101,8 @@ def test_a_site_becomes_a_stack_file_and_a_prefix_file_and_they_become_the_site_
 
 def test_a_service_that_runs_is_found_by_its_number_and_ended_by_it(tmp_path: Path) -> None:
     service = Service("a sleeper", tmp_path, "sleeper", "3601")
-    pid = service.start(["sleep", "3601"], lambda: True)
+    # Until its command is there the process is a copy of this one.
+    pid = service.start(["sleep", "3601"], lambda: service.pid() is not None)
     assert service.pid() == pid
     assert Service("another", tmp_path, "sleeper", "3602").pid() is None, "its number is not its command"
     service.stop()
