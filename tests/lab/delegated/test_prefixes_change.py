@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -13,11 +14,14 @@ from trellis.lab.attacks.look import gap_of
 from trellis.lab.edge_nat66 import follow
 from trellis.lab.plain_vms import PlainVm
 from trellis.lab.proof import compare, sessions
+from trellis.lab.routeros.router import UPLINK, RouteEntry
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(900)]
 
 SECOND = "2600:1700:ab1a:5abc::/64"
 END_TO_END_S = 60.0
+OF_BGP = 20
+"""The distance of what an edge's eBGP peers announce."""
 OF_A_HOST_S = 10.0
 
 
@@ -104,3 +108,33 @@ def test_a_lost_delegation_leaves_nat66_and_comes_back_as_it_was(standing: Stand
         standing.up()
         within(20, lambda: is_in(ann.source_to(INTERNET), SECOND) and ann.pings(INTERNET, count=1) == 1)
         assert ann.pings(INTERNET, source=own) == 0
+
+
+def test_what_the_edge_makes_unreachable_beats_the_hosts_with_distance_1_and_is_named_and_stands_behind_with_254(
+    standing: Standing,
+) -> None:
+    """The lab's edge has the route that RouterOS's DHCPv6 client adds, and what the rendered script makes of it."""
+    ann, _ = standing.on_the_internet(SECOND)
+    command = f"ipv6 route {SECOND} reject"
+
+    def edge_has(distance: int) -> None:
+        standing.edge("vtysh", "-c", "configure", "-c", f"{command} {distance}")
+        route = RouteEntry(SECOND, "", distance=distance, flags=("dhcp", "blackhole"), active=distance < OF_BGP)
+        standing.rest.become(replace(standing.rest.face, routes=(*UPLINK, route)))
+
+    try:
+        edge_has(1)
+        within(10, lambda: ann.pings(INTERNET) == 0)
+        done = standing.prefixes("check")
+        assert done.returncode == 1
+        assert SECOND in done.stdout
+        assert "unreachable" in done.stdout
+        standing.edge("vtysh", "-c", "configure", "-c", f"no {command} 1")
+        edge_has(254)
+        within(10, lambda: ann.pings(INTERNET) == 3)
+        done = standing.prefixes("check")
+        assert done.ok, done.stdout
+    finally:
+        for distance in (1, 254):
+            standing.edge("vtysh", "-c", "configure", "-c", f"no {command} {distance}")
+        standing.rest.become(replace(standing.rest.face, routes=UPLINK))
