@@ -13,7 +13,7 @@ from tests.lab.main_job.nodes import behind_the_edge, established, inside, neigh
 from tests.lab.main_job.standing import await_sessions_back
 from trellis.lab.twin import Twin
 
-pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(900)]
 
 FAST, RESTARTING = "solwk02", "solwk03"
 CONTROLPLANES = ("solcp01", "solcp02", "solcp03")

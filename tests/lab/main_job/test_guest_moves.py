@@ -14,7 +14,7 @@ import pytest
 from tests.lab.main_job.standing import await_sessions_back
 from trellis.lab.twin import Twin
 
-pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(900)]
 
 GUEST, BEFORE, AFTER = "debian-test-1", "pve01", "pve02"
 WATCHED_S = 12

@@ -13,7 +13,7 @@ from trellis.agent.itself import AGENT_PATH
 from trellis.lab import command_line, from_site, network
 from trellis.lab.twin import Twin
 
-pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.timeout(900)]
 
 HOST = "pve02"
 
