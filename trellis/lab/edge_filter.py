@@ -19,23 +19,24 @@ TABLE = ("inet", "trellis")
 """Family and name of the table that the text makes."""
 
 
-def rendered(site_data: Mapping[str, Any], edge: str, scratch: Path) -> str:
-    """What ``trellis render EDGE --format nftables`` prints for a site.
+def rendered(site_data: Mapping[str, Any], edge: str, scratch: Path, written_for: str = "nftables") -> str:
+    """What ``trellis render EDGE --format FORMAT`` prints for a site.
 
     Args:
         site_data: The object under `trellis:site`, with what is delegated in it.
         edge: The edge.
         scratch: A folder for the stack file that the command reads.
+        written_for: The format.
 
     Raises:
         LabError: The command failed; its own words are in the message.
     """
     stack_file = site_files.write(scratch, "site", site_data)
-    words = ("render", edge, "--format", "nftables", "--file", str(stack_file))
+    words = ("render", edge, "--format", written_for, "--file", str(stack_file))
     done = run([sys.executable, "-P", "-c", "from trellis.cli import main; main()", *words], check=False)
     if not done.ok:
         why = done.stderr.strip() or f"exit status {done.returncode}"
-        raise LabError(f"the filter of edge {edge}", why=why, remedy=f"trellis render {edge} --format nftables")
+        raise LabError(f"the filter of edge {edge}", why=why, remedy=f"trellis render {edge} --format {written_for}")
     return done.stdout
 
 

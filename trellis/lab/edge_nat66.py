@@ -7,10 +7,8 @@ stands in for RouterOS's.  Whether it is on, the router's own script decides by 
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 
-from trellis.lab import network, site_files
+from trellis.lab import edge_filter, network
 from trellis.lab.command_line import site_of
 from trellis.lab.errors import LabError
 from trellis.lab.processes import run
@@ -36,7 +34,7 @@ def follow(twin: Twin, edge: str) -> bool:
     Raises:
         LabError: The script has no such rule, or nft refuses what it says.
     """
-    script = _script(twin, edge)
+    script = edge_filter.rendered(site_of(twin), edge, twin.lab.state / "edges" / edge, "rsc")
     sources, pools = _LISTED.findall(script), set(_WATCHED.findall(script))
     if not _RULE.search(script) or not sources or not pools:
         remedy = f"trellis render {edge} --format rsc"
@@ -51,10 +49,3 @@ def follow(twin: Twin, edge: str) -> bool:
     inside = ["ip", "netns", "exec", network.namespace_of(twin.stack, edge), "nft", "-f", "-"]
     run(inside, stdin=text)
     return is_on
-
-
-def _script(twin: Twin, edge: str) -> str:
-    folder: Path = twin.lab.state / "edges" / edge
-    file = site_files.write(folder, "site", site_of(twin))
-    words = ("render", edge, "--format", "rsc", "--file", str(file))
-    return run([sys.executable, "-P", "-c", "from trellis.cli import main; main()", *words]).stdout
