@@ -33,8 +33,9 @@ def attacked() -> Plan:
 
 
 def told(plan: Plan, guest: str, prefix: str, **said: Any) -> Why:
-    (asked,) = questions(Fabric(plan), guest, prefix, Said(**said))
-    return why(plan, asked)
+    fabric = Fabric(plan)
+    (asked,) = questions(fabric, guest, prefix, Said(**said))
+    return why(fabric, asked)
 
 
 def of_speech(speech: Speech, route: SaidRoute) -> Why:
@@ -219,7 +220,7 @@ def test_the_number_of_an_edges_rule_is_its_place_in_the_rendered_chain() -> Non
     rules = _from_hosts(own).rules
     for guest, prefix in (("solcp01", "10.101.254.11/32"), ("solcp01", "fd00:101:244:0::/64"), ("solcp01", "own")):
         for asked in questions(Fabric(plan), guest, prefix):
-            step = why(plan, asked).at("edge")
+            step = why(Fabric(plan), asked).at("edge")
             assert step is not None
             assert step.entry.seq is not None
             rule = rules[step.entry.seq - 1]
@@ -237,7 +238,7 @@ def test_the_entry_of_a_guests_own_speaker_stands_in_its_text(example: str) -> N
         text = speaker_text(planned.speaker)
         for prefix in planned.speaker.own:
             (asked,) = questions(Fabric(plan), planned.guest.name, prefix)
-            step = why(plan, asked).steps[0]
+            step = why(Fabric(plan), asked).steps[0]
             assert step.verdict == "passes"
             if planned.speaker.kind == "frr":
                 keyword = "ip" if asked.route.prefix.version == 4 else "ipv6"

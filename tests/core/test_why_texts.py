@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.test_why import attacked
-from tests.sites import plan_of
+from tests.sites import REPOSITORY, plan_of
 from trellis.plan import Plan
 from trellis.reach.fabric import Fabric
 from trellis.reach.why import Said, questions, why
@@ -41,9 +41,9 @@ def planned(example: str) -> Plan:
 def texts() -> dict[str, str]:
     found = {}
     for name, (example, guest, prefix, said) in ASKED.items():
-        plan = planned(example)
-        asked = questions(Fabric(plan), guest, prefix, said)
-        found[name] = "\n".join(why_text(why(plan, question)) for question in asked)
+        fabric = Fabric(planned(example))
+        asked = questions(fabric, guest, prefix, said)
+        found[name] = "\n".join(why_text(why(fabric, question)) for question in asked)
     return found
 
 
@@ -56,6 +56,11 @@ def test_what_is_printed_is_what_was_reviewed(request: pytest.FixtureRequest) ->
         for name, text in printed.items():
             (FOLDER / f"{name}.txt").write_text(text, encoding="utf-8")
     assert printed == {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.txt")}
+
+
+def test_the_example_of_the_documentation_is_what_is_printed() -> None:
+    documentation = (REPOSITORY / "docs/guests.md").read_text(encoding="utf-8")
+    assert f"$ trellis why solcp01 fd00:101:244::/60\n{texts()['the-pod-aggregate']}" in documentation
 
 
 def test_no_line_is_wider_than_a_screen() -> None:

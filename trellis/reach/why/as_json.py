@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from trellis.reach.why.live import Live
 from trellis.reach.why.model import Step, Why
 
 SCHEMA_VERSION = 1
@@ -21,6 +22,22 @@ def why_json(found: Sequence[Why]) -> dict[str, Any]:
         "arrives": all(route.arrives for route in found),
         "routes": [_route(route) for route in found],
     }
+
+
+def live_json(found: Sequence[Live]) -> dict[str, Any]:
+    """Return what becomes of some routes, by the plan and on the hosts, as JSON types."""
+    routes = [
+        {
+            **_route(route.why),
+            "live": {
+                "arrives": route.arrives,
+                "differs": bool(route.differences),
+                "doors": [{**asdict(door), "differs": door.differs} for door in route.beside],
+            },
+        }
+        for route in found
+    ]
+    return {"schema_version": SCHEMA_VERSION, "arrives": all(route.arrives for route in found), "routes": routes}
 
 
 def _route(found: Why) -> dict[str, Any]:

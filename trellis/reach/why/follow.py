@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from trellis.plan.model import Plan
 from trellis.plan.rules.filters import Filters, Route
 from trellis.reach.control import Control
 from trellis.reach.fabric import FAMILY, Fabric, Version
@@ -20,6 +19,7 @@ from trellis.reach.routes import Announcements, global_family, vrf_family
 from trellis.reach.underlay import Underlay
 from trellis.reach.why import remedies
 from trellis.reach.why.at_edge import edge_in, next_hop
+from trellis.reach.why.bgpd import refused_by_bgpd
 from trellis.reach.why.entries import of_path_list, of_route_map
 from trellis.reach.why.model import Entry, Step, Why
 from trellis.reach.why.question import Question
@@ -27,14 +27,14 @@ from trellis.reach.why.session import Heard, session
 from trellis.reach.why.speaker import speaker
 
 
-def why(plan: Plan, asked: Question) -> Why:
+def why(fabric: Fabric, asked: Question) -> Why:
     """Return what becomes of a route.
 
     Args:
-        plan: The plan.
+        fabric: The fabric.
         asked: The route (`trellis.reach.why.question`).
     """
-    return _Way(Fabric(plan), asked).followed()
+    return _Way(fabric, asked).followed()
 
 
 @dataclass
@@ -66,7 +66,7 @@ class _Way:
         self.steps.append(speaker(self.asked))
         step, heard = session(self.fabric, self.asked)
         self.steps.append(step)
-        if heard is not None and self._on_host(heard):
+        if heard is not None and self._is_looked_at() and self._on_host(heard):
             self._to_edges()
         asked = self.asked
         return Why(
@@ -84,6 +84,13 @@ class _Way:
             all_edges=tuple(self.fabric.edges),
             marks=self.marks,
         )
+
+    def _is_looked_at(self) -> bool:
+        """Whether bgpd looks at the prefix at all; what it refuses by itself is among the steps then."""
+        stop = refused_by_bgpd(self.fabric, self.asked)
+        if stop is not None:
+            self.steps.append(stop)
+        return stop is None
 
     def _on_host(self, heard: Heard) -> bool:
         """Whether it gets into the host's main table; what stops it is among the steps then."""

@@ -8,9 +8,19 @@ from typing import Literal
 from trellis.plan.filter_model import Action
 
 Kind = Literal[
-    "speaker", "session", "AS path", "filter in", "VRF", "main table", "type-5", "edge session", "to edge", "edge"
+    "speaker",
+    "session",
+    "update",
+    "AS path",
+    "filter in",
+    "VRF",
+    "main table",
+    "type-5",
+    "edge session",
+    "to edge",
+    "edge",
 ]
-"""At which door a step is; the order is that of the way."""
+"""At which door a step is; ``update`` and ``edge session`` are told of only where they stop it."""
 
 Verdict = Literal["passes", "warns", "stops"]
 
