@@ -44,13 +44,18 @@ def gateway_text(plan: Plan, guest: GuestPlan, *, tells_all: bool) -> str:
         guest: The guest.
         tells_all: Guests are told whatever the gateway has, so that it is their own filter which decides.
     """
-    text = next(bundle for bundle in render(plan) if bundle.host == guest.hosts[0]).text(FRR_CONF)
+    return vrf_text(plan, guest.hosts[0], guest.guest.zone, tells_all=tells_all)
+
+
+def vrf_text(plan: Plan, host: str, zone: str, *, tells_all: bool) -> str:
+    """Return the configuration of a zone's VRF on a host as that of a default table; see `gateway_text`."""
+    text = next(bundle for bundle in render(plan) if bundle.host == host).text(FRR_CONF)
     # Proxmox's merge keeps AS-path lists only inside of another stanza.
     paths = "".join(f"{line.strip()}\n" for line in re.findall(r"(?m)^ *bgp as-path access-list .*$", text))
     text = re.sub(r"(?ms)^vrf .*?^exit-vrf\n", "", text)
     text = re.sub(r"(?ms)^router ospf.*?^exit\n|^interface .*?^exit\n", "", text)
     stanzas = re.findall(r"(?ms)^router bgp .*?^exit\n", text)
-    own = next(stanza for stanza in stanzas if stanza.split("\n", 1)[0].endswith(f" vrf vrf_{guest.guest.zone}"))
+    own = next(stanza for stanza in stanzas if stanza.split("\n", 1)[0].endswith(f" vrf vrf_{zone}"))
     kept = re.sub(r"(?ms)^ address-family l2vpn evpn.*?^ exit-address-family\n|^  import vrf [^\n]*\n", "", own)
     kept = re.sub(r"^(router bgp \d+) vrf \S+", r"\1", kept)
     if "bgp router-id" not in kept:

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session as Transaction
 
-from trellis.observe.known import Declared, Known, Network
 from trellis.observe.observation import Observation, Penalized, Refused, SeenPeer, SeenRoute
 from trellis.observe.recorder import Recorder
 from trellis.observe.tables import Event, Peering, Route, Session
+from trellis.reach.known import Declared, Known, Network
 
 HOSTS = ("pve01", "pve02", "pve03")
 BEGIN = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)

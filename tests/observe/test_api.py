@@ -19,8 +19,8 @@ from tests.sites import plan_of, site_of
 from trellis.observe import guard
 from trellis.observe.api import create_app
 from trellis.observe.live_map import live_map
-from trellis.observe.reasons import Code
 from trellis.observe.tables import Peering, PeeringState, RouteState
+from trellis.reach.reasons import Code
 
 TOKEN = "only-for-this-test-0123456789"
 LISTS = ("peerings", "sessions", "routes", "events", "hosts")

@@ -17,9 +17,9 @@ from tests.observe.seen import Store
 from tests.observe.test_collector import Running, until
 from trellis.lab.scratch import ScratchFrr
 from trellis.observe.collector import Collector, Read
-from trellis.observe.known import Declared, Known, Network
 from trellis.observe.recorder import Recorder
 from trellis.observe.store import open_store
+from trellis.reach.known import Declared, Known, Network
 from trellis.remote import Login
 
 __all__ = ["frr_root"]

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.core.whole_site import WHOLE
 from tests.observe.seen import KNOWN, OPEN, WEB
 from tests.sites import EXAMPLES, plan_of
-from trellis.observe.known import Known, Network, Party, known
-from trellis.observe.reasons import Code, judge, over_limit
 from trellis.plan import plan as plan_for
 from trellis.plan.names import GUEST_PATHS, guest_in, open_in, open_paths
 from trellis.plan.rules.filters import Filters, Route
+from trellis.reach.known import Known, Network, Party, known
+from trellis.reach.reasons import Code, judge, over_limit
 from trellis.site import load_site
 
 BOUND_PARTY = Party(KNOWN.networks["vnet101"], WEB)

@@ -22,9 +22,9 @@ from tests.sites import site_data
 from trellis.lab.attacks import Said, Speech, dialling, speech, store
 from trellis.lab.attacks import bench as benches
 from trellis.lab.attacks.bench import Bench
-from trellis.observe.known import Party, known
-from trellis.observe.reasons import judge
 from trellis.plan import plan
+from trellis.reach.known import Party, known
+from trellis.reach.reasons import judge
 from trellis.site import load_site
 
 LAB = "seed-peering"

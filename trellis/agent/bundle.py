@@ -67,6 +67,7 @@ MODULES = (
     "vty",
     "peers",
     "observe",
+    "route",
     "install",
     "main",
 )

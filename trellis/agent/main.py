@@ -8,6 +8,7 @@
     agent.py check  [--manifest]   compare the host with what was committed, or with a manifest on standard input
     agent.py guard                 mend what is ours of what others did to this host, tell the rest (systemd calls it)
     agent.py observe               tell what guests' sessions and routes are, as they change, while anybody reads
+    agent.py route VRF PEER PREFIX what the tables here say of one route of one guest
     agent.py status                what was committed, what is under way, who holds the lock
     agent.py secrets  < values     keep what the next commit needs of secrets; put changed ones into force
     agent.py history [N]           what was committed here and when; or one commit, and what going back to it changes
@@ -70,6 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
     observing.add_argument("--every-s", type=float, default=1.0, help="seconds from look to look")
     observing.add_argument("--whole-every-s", type=float, default=30.0, help="seconds between whole lines")
     observing.add_argument("--once", action="store_true", help="write one whole line and end")
+    following = commands.add_parser("route", help="what the tables here say of one route of one guest")
+    for name, what in (("vrf", "the zone's VRF"), ("peer", "the guest's address"), ("prefix", "what it announces")):
+        following.add_argument(name, help=what)
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
     installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
     installing.add_argument("--user", required=True, help="the deploy user")
@@ -106,7 +110,7 @@ def _add_operators_commands(commands: argparse._SubParsersAction[argparse.Argume
     commands.add_parser("release", help="give back the configuration from before the first deploy")
 
 
-def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911 - one for each command
+def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911, PLR0912 - one for each command
     try:
         match options.command:
             case "prepare" | "commit":
@@ -131,6 +135,8 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911 - one for e
                 from trellis.agent.observe import observe  # noqa: PLC0415 - nobody else needs it
 
                 return observe(options.every_s, options.whole_every_s, once=options.once)
+            case "route":
+                return _route(options)
             case command:
                 return _guard(options.patience_s) if command == "guard" else _status()
     except BadManifest as bad:
@@ -188,6 +194,17 @@ def _guard(patience_s: float) -> int:
     guarded = guard(patience_s)
     _answer(asdict(guarded))
     return guarded.status
+
+
+def _route(options: argparse.Namespace) -> int:
+    from trellis.agent.route import route  # noqa: PLC0415 - nobody else needs it
+
+    try:
+        _answer(route(options.vrf, options.peer, options.prefix))
+    except Fault as fault:
+        _say_fault(fault)
+        return EXIT_STATUS["refused"]
+    return 0
 
 
 def _secrets(text: str) -> int:

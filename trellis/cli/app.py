@@ -25,6 +25,7 @@ from trellis.cli import (
     serve,
     verify,
     ways_back,
+    why,
 )
 from trellis.cli import map as fabric_map
 from trellis.cli.console import Mistake, complain
@@ -45,6 +46,7 @@ check.add_to(app)
 ways_back.add_to(app)
 fabric_map.add_to(app)
 reach.add_to(app)
+why.add_to(app)
 monitoring.add_to(app)
 serve.add_to(observe.app)
 app.add_typer(observe.app, name="observe")

@@ -104,8 +104,8 @@ def routes(
     """
     from trellis.observe.queries import RouteFilter, hosts
     from trellis.observe.queries import routes as routes_of
-    from trellis.observe.reasons import Code
     from trellis.observe.tables import RouteState
+    from trellis.reach.reasons import Code
 
     code, wanted_state = _one_of(Code, reason, "--reason"), _one_of(RouteState, state, "--state")
     wanted = RouteFilter(None, network, guest, host, wanted_state, code, prefix)

@@ -120,9 +120,9 @@ def collector_of(
     """
     from trellis.agent.bundle import invocation
     from trellis.observe.collector import SILENT_S, Collector
-    from trellis.observe.known import known
     from trellis.observe.recorder import Recorder
     from trellis.plan import plan
+    from trellis.reach.known import known
     from trellis.remote import lines
 
     hosts = logins(site, list(site.hosts), identity)

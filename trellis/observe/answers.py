@@ -10,9 +10,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from trellis.observe.reasons import Code
 from trellis.observe.scalars import any_prefix, asn_text, utc_time
 from trellis.observe.tables import Event, EventKind, ObservedHost, Peering, PeeringState, Route, RouteState, Session
+from trellis.reach.reasons import Code
 
 MOST_PAGES = 1_000_000
 MOST_ITEMS = 1000

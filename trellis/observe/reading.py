@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from trellis.observe.known import Party
 from trellis.observe.observation import Observation, SeenPeer
-from trellis.observe.reasons import over_limit
 from trellis.observe.tables import Event, EventKind, Peering, PeeringState, Session
 from trellis.observe.transaction import Work, cut
+from trellis.reach.known import Party
+from trellis.reach.reasons import over_limit
 
 SAME_SESSION = timedelta(seconds=3)
 """How far apart two sayings of when a session came up may be: uptimes are whole seconds, and looks take a moment."""

@@ -14,13 +14,13 @@ from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session as Transaction
 
 from trellis.observe import mapping
-from trellis.observe.known import Known
 from trellis.observe.observation import Observation
 from trellis.observe.reading import Reading
 from trellis.observe.retention import prune
 from trellis.observe.tables import Event, EventKind, ObservedHost, Peering, PeeringState, Session
 from trellis.observe.transaction import Work, cut
 from trellis.observe.virtual_machines import Machines
+from trellis.reach.known import Known
 
 CLOCK_SET_BACK = timedelta(minutes=5)
 """A line older than the last one by more than this is no repeated one: the host's clock was set."""

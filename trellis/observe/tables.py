@@ -181,7 +181,7 @@ class Route(Base):
     rejection_reason: Mapped[str | None] = mapped_column(String(255))
     """For people: what is wrong, with the values that were compared."""
     rejection_code: Mapped[str | None] = mapped_column(String(32))
-    """For programs: one of ``trellis.observe.reasons.Code``."""
+    """For programs: one of ``trellis.reach.reasons.Code``."""
     received_at: Mapped[datetime] = mapped_column(Moment)
     accepted_at: Mapped[datetime | None] = mapped_column(Moment)
     withdrawn_at: Mapped[datetime | None] = mapped_column(Moment)

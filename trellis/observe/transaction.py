@@ -10,11 +10,11 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
-from trellis.observe.known import Known, Party
 from trellis.observe.observation import SeenPeer, SeenRoute
-from trellis.observe.reasons import judge
 from trellis.observe.standing import standing
 from trellis.observe.tables import UNKNOWN, Event, EventKind, Peering, PeeringState, Route, RouteState, Session
+from trellis.reach.known import Known, Party
+from trellis.reach.reasons import judge
 
 _AT_ONCE = 500
 """Values in one IN (...); SQLite takes 32766 variables, PostgreSQL 65535."""

@@ -19,7 +19,7 @@ from trellis.plan.sdn import sdn_state, vni
 from trellis.plan.speakers import speaker_plan
 from trellis.site.checks.addresses import infrastructure
 from trellis.site.model import Site
-from trellis.site.resolved import AttachedGuest, attached_guests, by_id, peering_policy
+from trellis.site.resolved import AttachedGuest, attached_guests, by_id, peering_policy, policy_path
 
 
 def plan(site: Site) -> Plan:
@@ -79,6 +79,7 @@ def _vnet(site: Site, name: str, peering: PeeringPlan | None) -> VnetPlan:
         subnets=tuple(str(subnet.prefix) for subnet in subnets),
         gateways=tuple(str(subnet.gateway) for subnet in subnets),
         peering=peering,
+        policy_path=policy_path(site, name),
         loopbacks=tuple(str(pool) for pool in (pools.ipv6, pools.ipv4) if pool is not None) if pools else (),
         delegated=delegated_subnets(site, name),
         advertisement=advertisement(site, name, heard=peering is not None),

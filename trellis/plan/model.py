@@ -236,6 +236,7 @@ class VnetPlan:
         loopbacks: The ranges of its tenant's loopbacks.
         delegated: Its subnets of prefixes that are delegated to it, the current one first.
         advertisement: What its guests are told; None where nobody tells them anything.
+        policy_path: Where the policy for its guests stands in the site, or would.
     """
 
     name: str
@@ -249,6 +250,7 @@ class VnetPlan:
     loopbacks: tuple[str, ...] = ()
     delegated: tuple[DelegatedSubnet, ...] = ()
     advertisement: AdvertisementPlan | None = None
+    policy_path: str = ""
 
     @property
     def every_subnet(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The policy for guests of each VNet, resolved: who is heard there, and what of its prefixes belongs to somebody.
 
 Sessions (``trellis.plan.guest_sessions``), filters and whatever tells a guest why its route was refused
-(``trellis.observe.reasons``) decide on this and on nothing else.
+(``trellis.reach.reasons``) decide on this and on nothing else.
 """
 
 from __future__ import annotations

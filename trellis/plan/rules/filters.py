@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from trellis.plan.filter_model import Policy, PrefixEntry, PrefixList, RouteMapEntry
+from trellis.plan.filter_model import Action, Policy, PrefixEntry, PrefixList, RouteMapEntry
 
 AnyNetwork = IPv4Network | IPv6Network
 
@@ -78,12 +78,20 @@ class Filters:
         """
         if name is None:
             return True
+        entry = self.deciding_on_path(name, *path)
+        return entry is not None and entry[1] == "permit"
+
+    def deciding_on_path(self, name: str, *path: int) -> tuple[int, Action, str] | None:
+        """Return the entry of an AS-path list that decides on a path; None if none matches, which denies it.
+
+        Args:
+            name: The list's name.
+            path: The ASNs, the announcing speaker's first.
+        """
         found = self._paths.get(name)
         text = " ".join(map(str, path))
-        for _, action, expression in found.entries if found is not None else ():
-            if _path_expression(expression).search(text):
-                return action == "permit"
-        return False
+        entries = sorted(found.entries) if found is not None else ()
+        return next((entry for entry in entries if _path_expression(entry[2]).search(text)), None)
 
     def undefined(self) -> list[str]:
         """Return every list that a route-map refers to and that does not exist, as ``MAP seq: list``."""
@@ -139,14 +147,24 @@ class Filters:
         return entry.community_list is None or bool(self.community_list(entry.community_list) & route.communities)
 
     def _listed(self, key: tuple[str, str], prefix: AnyNetwork) -> bool:
+        entry = self.listed_by(key, prefix)
+        return entry is not None and entry.action == "permit"
+
+    def listed_by(self, key: tuple[str, str], prefix: AnyNetwork) -> PrefixEntry | None:
+        """Return the entry of a prefix-list that decides on ``prefix``; None if none matches, which denies it.
+
+        Args:
+            key: Family keyword and name of the prefix-list.
+            prefix: The prefix.
+        """
         prefix_list = self._lists.get(key)
         if prefix_list is None or (key[0] == "ip") != (prefix.version == 4):
-            return False
+            return None
         for entry in sorted(prefix_list.entries, key=lambda found: found.seq):
             outer, shortest, longest = _span(entry)
             if shortest <= prefix.prefixlen <= longest and prefix.subnet_of(network(outer)):  # type: ignore[arg-type]
-                return entry.action == "permit"
-        return False
+                return entry
+        return None
 
     def _changed(self, entry: RouteMapEntry, route: Route) -> Route:
         communities = route.communities

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from trellis.observe.known import AnyNetwork, Known, Network, Party, network
 from trellis.plan.rules.filters import Span
+from trellis.reach.known import AnyNetwork, Known, Network, Party, network
 
 _SHOWN = 3
 """How many ranges a sentence names; a reason has 255 characters."""
@@ -55,6 +55,30 @@ def judge(known: Known, party: Party, asn: int, prefix: str, as_path: str) -> Re
     return next(_broken(known, party, asn, prefix, as_path), None)
 
 
+def of_prefix(known: Known, party: Party, prefix: str) -> Rejection | None:
+    """Return the first rule that a prefix breaks, whatever its path; None if it breaks none.
+
+    Args:
+        known: The site's guests and VNets.
+        party: Who announced it.
+        prefix: What it announced.
+    """
+    return next(_of_prefix(known, party, prefix), None)
+
+
+def of_path(known: Known, party: Party, asn: int, as_path: str) -> Rejection | None:
+    """Return the first rule that a path breaks, whatever it leads to; None if it breaks none.
+
+    Args:
+        known: The site's guests and VNets.
+        party: Who announced it.
+        asn: The ASN that it has in its session.
+        as_path: The path that it gave, as bgpd prints it.
+    """
+    of_session = _asn(party.network, asn) if party.guest is None else iter(())
+    return next(of_session, None) or next(_path(known, party, as_path), None)
+
+
 def over_limit(limits: tuple[int, int]) -> str:
     """Return what is said of a guest that announced more than it may.
 
@@ -66,9 +90,14 @@ def over_limit(limits: tuple[int, int]) -> str:
 
 
 def _broken(known: Known, party: Party, asn: int, prefix: str, as_path: str) -> Iterator[Rejection]:
-    route = network(prefix)
     if party.guest is None:
         yield from _asn(party.network, asn)
+    yield from _of_prefix(known, party, prefix)
+    yield from _path(known, party, as_path)
+
+
+def _of_prefix(known: Known, party: Party, prefix: str) -> Iterator[Rejection]:
+    route = network(prefix)
     if route.prefixlen == 0:
         yield Rejection(Code.DEFAULT_ROUTE, f"{prefix} is the default route, which no guest may announce")
     for own in known.infrastructure:
@@ -78,7 +107,6 @@ def _broken(known: Known, party: Party, asn: int, prefix: str, as_path: str) -> 
         yield from _of_open(known, party.network, route)
     else:
         yield from _of_bound(known, party.guest.name, party.guest.spans, route)
-    yield from _path(known, party, as_path)
 
 
 def _asn(open_network: Network, asn: int) -> Iterator[Rejection]:
