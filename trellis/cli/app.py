@@ -20,6 +20,7 @@ from trellis.cli import (
     lab,
     monitoring,
     observe,
+    onboard,
     prefixes,
     reach,
     serve,
@@ -43,6 +44,7 @@ engine.add_to(app)
 install.add_to(app)
 check.add_to(app)
 ways_back.add_to(app)
+onboard.add_to(app)
 fabric_map.add_to(app)
 reach.add_to(app)
 monitoring.add_to(app)
