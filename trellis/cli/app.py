@@ -11,6 +11,7 @@ import sys
 import typer
 
 from trellis.cli import (
+    backup,
     bench,
     check,
     core,
@@ -23,6 +24,7 @@ from trellis.cli import (
     onboard,
     prefixes,
     reach,
+    restore,
     serve,
     verify,
     ways_back,
@@ -45,6 +47,8 @@ install.add_to(app)
 check.add_to(app)
 ways_back.add_to(app)
 onboard.add_to(app)
+backup.add_to(app)
+restore.add_to(app)
 fabric_map.add_to(app)
 reach.add_to(app)
 monitoring.add_to(app)
