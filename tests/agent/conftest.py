@@ -235,10 +235,13 @@ class Host:
         return dict(line.split(".pid:") for line in found.splitlines() if not line.startswith("watchfrr"))
 
 
-def confirmed(host: Host, *command: str) -> tuple[int, dict[str, Any]]:
+def confirmed(host: Host, *command: str, stdin: str = "") -> tuple[int, dict[str, Any]]:
     """Run a command that waits for a confirmation, and confirm it by a process that began afterwards."""
     argv = host.frr.command(["python3", AGENT_PATH, *command])
-    with subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(argv, text=True, **pipes) as process:
+        process.stdin.write(stdin)
+        process.stdin.close()
         for line in process.stderr:
             if "awaiting confirmation of " in line:
                 while host.agent("confirm", line.split()[-1]).status == _COME_AGAIN:

@@ -136,3 +136,32 @@ def test_a_change_after_which_nobody_gets_in_any_more_is_taken_back(operator: Op
     assert (status, outcome) == (4, "restored")
     assert confirmations > 1
     assert operator.host.config() == before
+
+
+def test_a_backup_of_a_host_is_restored_to_it_by_its_deploy_user_and_a_spoiled_one_is_not(operator: Operator) -> None:
+    host, file = operator.host, operator.folder / "fabric.trellis-backup"
+    assert operator.deploy(MORE) == [0, 1, "applied"]
+    kept = operator.trellis("backup", "--output", str(file))
+    # The other two hosts of the site are not there.
+    assert kept.returncode == 1
+    assert f"{file}: 1 of 3 hosts" in kept.stdout, kept.stderr
+    assert operator.deploy(BASE) == [0, 1, "applied"]
+
+    shown = operator.trellis("restore", str(file), "--dry-run")
+    assert shown.returncode == 1
+    assert "running configuration: lacks: ip route 10.9.0.0/16 blackhole" in shown.stdout, shown.stderr
+    assert difference("\n".join(BASE), host.frr.running_config()) == ([], [])
+
+    text = file.read_text()
+    file.write_text(text.replace("10.9.0.0/16", "10.8.0.0/16"))
+    refused = operator.trellis("restore", str(file), "--yes")
+    assert (refused.returncode, "edited or damaged" in refused.stderr) == (2, True)
+
+    file.write_text(text)
+    done = operator.trellis("restore", str(file), "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "pve01: applied" in done.stdout
+    assert "The site gives pve01 something else than the backup has." in done.stdout
+    assert difference("\n".join(MORE), host.frr.running_config()) == ([], [])
+    again = operator.trellis("restore", str(file), "--yes", "--json")
+    assert [one["state"] for one in json.loads(again.stdout)["hosts"]] == ["unchanged"]

@@ -57,6 +57,42 @@ def test_a_rollback_that_nobody_confirms_is_taken_back(host: Host) -> None:
     assert difference(TEXT, host.frr.running_config()) == ([], [])
 
 
+def test_what_was_committed_last_is_told_whole_and_restored_again_after_other_commits(host: Host) -> None:
+    kept = host.agent("committed").report["committed"]
+    assert kept == {"digest": sealed(document(MORE))["digest"], "manifest": json.dumps(sealed(document(MORE)))}
+    assert host.commit(document(BASE)).outcome == "applied"
+    host.frr.vtysh("configure", "ip route 10.66.0.0/16 blackhole")
+    status, report = confirmed(host, "restore", stdin=kept["manifest"])
+    assert (status, report["outcome"], report["digest"]) == (0, "applied", kept["digest"])
+    assert difference("\n".join(MORE), host.frr.running_config()) == ([], [])
+    told = host.agent("history").report
+    assert (told["entries"][-1]["why"], told["committed"]) == ("restore", kept["digest"])
+    again = host.agent("restore", stdin=kept["manifest"])
+    assert (again.status, again.outcome) == (0, "unchanged")
+
+
+def test_a_host_that_was_released_or_set_up_anew_takes_a_backup_as_a_first_deploy(host: Host) -> None:
+    kept = host.agent("committed").report["committed"]
+    assert confirmed(host, "release")[0] == 0
+    assert host.agent("committed").report["committed"] is None
+    host.frr.run(["rm", "-r", "/var/lib/trellis"])
+    status, report = confirmed(host, "restore", stdin=kept["manifest"])
+    assert (status, report["outcome"]) == (0, "applied"), report["error"]
+    assert "adopt" in [step["name"] for step in report["steps"]]
+
+
+def test_a_restore_that_nobody_confirms_or_of_another_host_or_cut_off_leaves_the_host_as_it_is(host: Host) -> None:
+    before = host.config()
+    text = json.dumps(sealed(document(BASE, confirm_within_s=5)))
+    run = host.agent("restore", stdin=text)
+    assert (run.status, run.outcome, run.failed_step) == (4, "restored", "confirmation")
+    other = host.agent("restore", stdin=json.dumps(sealed(document(BASE, host="pve02"))))
+    assert (other.status, other.failed_step) == (3, "host")
+    assert host.agent("restore", stdin=text.replace("blackhole", "reject", 1)).status == 2
+    assert host.config() == before
+    assert host.agent("history").report["in_force"] == 2
+
+
 def test_a_number_that_the_history_lacks_is_refused_with_those_it_has(host: Host) -> None:
     run = host.agent("rollback", "7")
     assert run.status == 3

@@ -22,7 +22,9 @@ def login_at(sshd: Sshd, host: str = "pve01", host_key: str | None = None, keys:
 def served(tmp_path: Path) -> Iterator[Sshd]:
     """An sshd whose sessions find a `sudo` of the test's in `bin` beside its keys."""
     folder = tmp_path / "served"
-    server = start_sshd(folder, f"SetEnv PATH={folder}/bin:/usr/bin:/bin\nListenAddress 127.0.0.2")
+    server = start_sshd(
+        folder, f"SetEnv PATH={folder}/bin:/usr/bin:/bin\nListenAddress 127.0.0.2\nListenAddress 127.0.0.3"
+    )
     (folder / "bin").mkdir()
     yield server
     stop(server.process)
@@ -30,7 +32,7 @@ def served(tmp_path: Path) -> Iterator[Sshd]:
 
 def play_agent(sshd: Sshd, script: str) -> None:
     """Have `sudo -n AGENT ...` on that host run a shell script; `$COMMAND` and `$FOLDER` tell it what and where."""
-    words = "confirm|status|check|history|rollback|repair|freeze|thaw|adopt|release"
+    words = "confirm|status|check|history|committed|rollback|restore|repair|freeze|thaw|adopt|release"
     find = f'for word in "$@"; do case "$word" in {words}) COMMAND="$word" ;; esac; LAST="$word"; done'
     text = f'#!/bin/bash\nFOLDER="{sshd.folder}"\nshift; echo "$@" >> "$FOLDER/asked"\n{find}\n{script}\n'
     program = sshd.folder / "bin" / "sudo"

@@ -12,7 +12,9 @@
     agent.py status                what was committed, what is under way, who holds the lock
     agent.py secrets  < values     keep what the next commit needs of secrets; put changed ones into force
     agent.py history [N]           what was committed here and when; or one commit, and what going back to it changes
+    agent.py committed             what was committed last, whole, as a backup keeps it
     agent.py rollback N            put what commit N had into force again
+    agent.py restore < manifest    put what a backup has of this host into force again
     agent.py repair                put what was committed last into force again, over what somebody edited
     agent.py adopt < manifest      what a first deploy of a manifest would replace here
     agent.py release               give back what this host had before the first deploy
@@ -100,6 +102,8 @@ def _add_operators_commands(commands: argparse._SubParsersAction[argparse.Argume
     """The commands of `operate`, which is read only when one of them is given."""
     past = commands.add_parser("history", help="what was committed here, and when")
     past.add_argument("number", type=int, nargs="?", help="one commit, and what going back to it would change")
+    commands.add_parser("committed", help="what was committed last, whole")
+    commands.add_parser("restore", help="put the manifest on standard input, of a backup, into force again")
     commands.add_parser("rollback", help="put an earlier commit into force again").add_argument("number", type=int)
     commands.add_parser("repair", help="put what was committed last into force again")
     freezing = commands.add_parser("freeze", help="refuse every change until it is thawed")
@@ -127,10 +131,10 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911, PLR0912 - 
                 return _secrets(_standard_input())
             case "install" | "uninstall":
                 return _installation(options)
-            case "history" | "rollback" | "repair" | "freeze" | "thaw" | "adopt" | "release":
+            case "history" | "committed" | "rollback" | "restore" | "repair" | "freeze" | "thaw" | "adopt" | "release":
                 from trellis.agent import operate  # noqa: PLC0415 - nobody else needs it
 
-                return operate.run(options, _standard_input() if options.command == "adopt" else "")
+                return operate.run(options, _standard_input() if options.command in ("adopt", "restore") else "")
             case "observe":
                 from trellis.agent.observe import observe  # noqa: PLC0415 - nobody else needs it
 

@@ -20,7 +20,7 @@ from trellis.agent.report import EXIT_STATUS, SCHEMA_VERSION, Fault, Report, ans
 from trellis.agent.target import Target
 from trellis.agent.transaction import commit
 
-COMMANDS = ("history", "rollback", "repair", "freeze", "thaw", "adopt", "release")
+COMMANDS = ("history", "committed", "rollback", "restore", "repair", "freeze", "thaw", "adopt", "release")
 """The commands that `run` knows; `main` reads their words."""
 
 
@@ -34,8 +34,12 @@ def run(options: argparse.Namespace, standard_input: str) -> int:
         match options.command:
             case "history":
                 _told(_history() if options.number is None else _one(options.number))
+            case "committed":
+                _told(_committed())
             case "rollback":
                 return _changed(_back_to(options.number))
+            case "restore":
+                return _changed(_again(standard_input, "restore"))
             case "repair":
                 return _changed(_repair())
             case "release":
@@ -62,6 +66,15 @@ def _history() -> dict[str, Any]:
         "in_force": max(in_force, default=None),
         "frozen": asdict(frozen) if frozen else None,
         "entries": entries,
+    }
+
+
+def _committed() -> dict[str, Any]:
+    """What was committed last, whole: a backup of a fabric keeps it, and `restore` takes it again."""
+    last, frozen = state.committed(), freeze.frozen()
+    return {
+        "committed": {"digest": last.digest, "manifest": last.manifest} if last else None,
+        "frozen": asdict(frozen) if frozen else None,
     }
 
 

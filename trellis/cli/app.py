@@ -11,6 +11,7 @@ import sys
 import typer
 
 from trellis.cli import (
+    backup,
     bench,
     check,
     core,
@@ -20,8 +21,10 @@ from trellis.cli import (
     lab,
     monitoring,
     observe,
+    onboard,
     prefixes,
     reach,
+    restore,
     serve,
     verify,
     ways_back,
@@ -44,6 +47,9 @@ engine.add_to(app)
 install.add_to(app)
 check.add_to(app)
 ways_back.add_to(app)
+onboard.add_to(app)
+backup.add_to(app)
+restore.add_to(app)
 fabric_map.add_to(app)
 reach.add_to(app)
 why.add_to(app)

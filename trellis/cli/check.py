@@ -85,7 +85,7 @@ def check(
       trellis check --json | jq '.hosts[] | select(.state != "as planned")'
     """
     site = read_site(stack, file)
-    found = _checks(site, logins(site, chosen(site, hosts), identity))
+    found = checks(site, logins(site, chosen(site, hosts), identity))
     if json:
         print_json({"same": all(host.same for host in found), "hosts": found})
     else:
@@ -127,7 +127,13 @@ def _manifests(site: Site) -> dict[str, str]:
     return {bundle.host: manifest(bundle) for bundle in make_bundles(make_plan(site))}
 
 
-def _checks(site: Site, where: list[Login]) -> list[HostCheck]:
+def checks(site: Site, where: list[Login]) -> list[HostCheck]:
+    """How some hosts of a site compare with its plan, asked all at once.
+
+    Args:
+        site: The site.
+        where: The hosts.
+    """
     from trellis.remote import Unreached, across, ask_agent
 
     wanted = _manifests(site)

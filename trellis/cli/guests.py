@@ -1,4 +1,7 @@
-"""``trellis guests``: sessions, routes and events of guests, out of the store alone; no host is asked."""
+"""``trellis guests``: sessions, routes and events of guests, out of the store alone; no host is asked.
+
+What Proxmox says of guests is ``trellis.cli.discover``'s, a command of the same group.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from trellis.cli import discover
 from trellis.cli.console import Mistake, out, print_json
 from trellis.cli.store import StoreOption, reading
 
@@ -18,10 +22,11 @@ if TYPE_CHECKING:
     from trellis.observe.tables import ObservedHost
 
 app = typer.Typer(
-    help="Sessions, routes and events of guests that speak BGP, as `trellis observe run` recorded them.",
+    help="Sessions, routes and events of guests that speak BGP, as `trellis observe run` recorded them; their VMs.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+discover.add_to(app)
 
 NetworkOption = Annotated[str | None, typer.Option("--network", "-n", help="A VNet's id.")]
 GuestOption = Annotated[str | None, typer.Option("--guest", "-g", help="A guest's name, or its address.")]

@@ -126,8 +126,13 @@ def may_change(question: str, yes: bool) -> None:
         raise Mistake("nothing was done")
 
 
-def changed(where: Login, command: str) -> Transacted:
+def changed(where: Login, command: str, stdin: str = "") -> Transacted:
     """Have a host's agent make a change and confirm it, telling each step as it comes.
+
+    Args:
+        where: The host.
+        command: The agent's command.
+        stdin: What it reads.
 
     Raises:
         Mistake: It was refused, taken back, or the host can't be reached.
@@ -135,7 +140,7 @@ def changed(where: Login, command: str) -> Transacted:
     from trellis.remote import Unreached, transact
 
     try:
-        done = transact(where, command, on_line=say)
+        done = transact(where, command, stdin, on_line=say)
     except Unreached as unreached:
         raise unreachable(unreached) from None
     if done.status == 0:

@@ -13,6 +13,7 @@ import typer
 
 from trellis.cli.console import Mistake, out, say
 from trellis.cli.hosts import IdentityOption, logins
+from trellis.cli.proxmox import TOKEN_VARIABLE
 from trellis.cli.serve import Hook, ListenOption, RequestsOption, TokenOption, WebhookOption, ready, serving
 from trellis.cli.stack import FileOption, StackOption, read_site, stack_file
 from trellis.cli.store import StoreOption, opened
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from trellis.observe.collector import Collector
     from trellis.observe.virtual_machines import VirtualMachines
     from trellis.site import Site
-
-TOKEN_VARIABLE = "PROXMOX_VE_API_TOKEN"  # noqa: S105 - the variable's name, which the Proxmox provider reads, too
 
 app = typer.Typer(
     help="Reads guests' sessions and routes from the hosts, and keeps them for `trellis guests` and others.",

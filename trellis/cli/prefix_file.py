@@ -66,14 +66,13 @@ class PrefixFile:
             raise Mistake(f"{self.path} can't be written, and is as it was: {error.strerror}", exit_code=1) from None
 
 
-def replace_whole(path: Path, content: bytes) -> None:
+def replace_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Write a file beside it, down to the disk, and rename: there is the old one or the new one at any moment.
-
-    Its mode stays; a new file has that of other new files.
 
     Args:
         path: The file, which may be missing.
         content: What it shall hold.
+        mode: Its mode; by default it stays, and a new file has that of other new files.
 
     Raises:
         OSError: It can't be written, and is as it was.
@@ -84,7 +83,7 @@ def replace_whole(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as opened:
             opened.write(content)
             opened.flush()
-            os.fchmod(opened.fileno(), stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644)
+            os.fchmod(opened.fileno(), mode or (stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644))
             os.fsync(opened.fileno())
         fresh.replace(path)
     except BaseException:

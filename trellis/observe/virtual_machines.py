@@ -22,6 +22,7 @@ CARDS_EVERY_S = 600.0
 _CARD = re.compile(r"net(?:[0-9]|[12][0-9]|3[01])")
 _MAC = re.compile(r"(?:^|[=,])([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5})(?:,|$)")
 _BRIDGE = re.compile(r"(?:^|,)bridge=([^,]+)")
+_BETWEEN_TAGS = re.compile(r"[;, ]+")
 
 
 class Asked(Protocol):
@@ -47,12 +48,19 @@ class Machine:
     Attributes:
         node: The host that it is on.
         running: Whether it runs; None where Proxmox does not know (its node is offline).
+        name: What it is called; Proxmox does not see that no two are called the same.
+        template: Whether it is one that others are made of, and that never runs.
+        unread: Why its cards could not be asked for this time; empty if they could.
     """
 
     vmid: int
     node: str
     running: bool | None
     cards: tuple[Card, ...] = ()
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    template: bool = False
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +111,30 @@ class VirtualMachines:
     def _machine(self, entry: Mapping[str, Any]) -> Machine:
         vmid, node = int(entry["vmid"]), str(entry["node"])
         running = {"running": True, "stopped": False}.get(str(entry.get("status")))
-        return Machine(vmid, node, running, self._cards_of(vmid, node))
+        cards, unread = self._cards_of(vmid, node)
+        return Machine(
+            vmid,
+            node,
+            running,
+            cards,
+            name=str(entry.get("name") or ""),
+            tags=tuple(sorted(filter(None, _BETWEEN_TAGS.split(str(entry.get("tags") or ""))))),
+            template=str(entry.get("template") or "0") not in ("0", "False"),
+            unread=unread,
+        )
 
-    def _cards_of(self, vmid: int, node: str) -> tuple[Card, ...]:
+    def _cards_of(self, vmid: int, node: str) -> tuple[tuple[Card, ...], str]:
+        """The cards of a VM, and why they could not be asked for, if they could not."""
         read_at, cards = self._cards.get((vmid, node), (None, ()))
         if read_at is not None and time.monotonic() - read_at < CARDS_EVERY_S:
-            return cards
+            return cards, ""
         try:
             cards = cards_of(self._api.get(f"/nodes/{node}/qemu/{vmid}/config"))
-        except ApiProblem:
+        except ApiProblem as problem:
             # Its node is off, or it just went: what was known of its cards stays, and they are asked for next time.
-            return cards
+            return cards, str(problem)
         self._cards[vmid, node] = (time.monotonic(), cards)
-        return cards
+        return cards, ""
 
     def _all_nodes(self) -> tuple[str, ...]:
         return tuple(str(entry["node"]) for entry in _objects(self._api.get("/nodes")) if "node" in entry)

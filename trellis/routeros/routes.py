@@ -7,7 +7,7 @@ names them (`/console inspect` of `/ip/route` and `/ipv6/route`); a flag that is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -101,7 +101,7 @@ def competing(
         known: The routes by which the edge forwards.
     """
     own = {ip_address(host) for host in hosts}
-    foreign = [route for route in known if not (route.kind == "BGP" and _leads_to(route.gateway, own))]
+    foreign = [route for route in known if not (route.kind == "BGP" and leads_to(route.gateway, own))]
     found = [
         Competing(vnet, prefix, route)
         for vnet, prefixes in vnets.items()
@@ -116,10 +116,15 @@ def _within(inner: AnyNetwork, outer: AnyNetwork) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
 
 
-def _leads_to(gateway: str, own: set[IPv4Address | IPv6Address]) -> bool:
-    """Whether each of a route's gateways (several have equal cost) is one of these addresses."""
+def leads_to(gateway: str, own: Set[IPv4Address | IPv6Address]) -> bool:
+    """Return whether each of a route's gateways (several have equal cost) is one of some addresses.
+
+    Args:
+        gateway: As a route has it.
+        own: The addresses.
+    """
     named = [one.strip().partition("%")[0] for one in gateway.split(",")]
-    return all(map(_is_address, named)) and own.issuperset(map(ip_address, named))
+    return all(map(_is_address, named)) and {*map(ip_address, named)} <= own
 
 
 def _is_address(text: str) -> bool:

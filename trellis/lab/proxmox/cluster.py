@@ -99,19 +99,30 @@ def qemu(simulator: Simulator, call: Call) -> list[dict[str, Any]]:
 
 
 def qemu_config(simulator: Simulator, call: Call) -> dict[str, Any]:
-    """A guest's configuration; of it only what it is called and its one network card."""
+    """A guest's configuration; of it only what it is called, its tags and its network cards."""
     node, vmid = call.node(simulator).name, call.path["vmid"]
     for guest in _guests(simulator):
         if str(guest["vmid"]) == vmid and guest.get("node") == node:
-            card = f"virtio={str(guest['mac']).upper()},bridge={guest['bridge']},firewall=0"
-            found = {"name": guest["name"], "cores": 2, "memory": "2048", "net0": card}
-            return {**found, "digest": hashlib.sha1(card.encode(), usedforsecurity=False).hexdigest()}
+            cards = {name: _card(**card) for name, card in _cards(guest).items()}
+            tags = {"tags": guest["tags"]} if guest.get("tags") else {}
+            found = {"name": guest["name"], "cores": 2, "memory": "2048", **tags, **cards}
+            return {**found, "digest": hashlib.sha1(str(cards).encode(), usedforsecurity=False).hexdigest()}
     raise ApiProblem(f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist")
+
+
+def _cards(guest: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """A guest's network cards by name: those that it has, or the one that it is described by."""
+    found: dict[str, dict[str, str]] = guest.get("cards") or {"net0": {"mac": guest["mac"], "bridge": guest["bridge"]}}
+    return found
+
+
+def _card(mac: str, bridge: str) -> str:
+    return f"virtio={mac.upper()},bridge={bridge},firewall=0"
 
 
 def _shown(guest: dict[str, Any]) -> dict[str, Any]:
     """A guest as lists show it: without what its configuration alone tells."""
-    return {name: value for name, value in guest.items() if name not in ("mac", "bridge", "tap")}
+    return {name: value for name, value in guest.items() if name not in ("mac", "bridge", "tap", "cards")}
 
 
 def reload_network(simulator: Simulator, call: Call) -> str:

@@ -73,8 +73,9 @@ class SimulatorConfig:
         ssh: How the nodes are reached; None for tests that bring a transport of their own.
         port: TCP port, 1-65535.
         names: Other names and addresses for the certificate.
-        guests_file: A JSON list of guests (`vmid`, `name`, `node`, `status`), read at each request, so
-            that the lab can move one; None for no guests.
+        guests_file: A JSON list of guests (`vmid`, `name`, `node`, `status`, `mac` and `bridge`; where they have
+            them `tags`, `template`, and `cards` by name, each with `mac` and `bridge`), read at each request, so that
+            the lab can move one; None for no guests.
         boot_regenerates: Whether a node regenerates at every boot, or only where changes are pending.
     """
 
