@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 
-from trellis.observe.known import known
 from trellis.observe.observation import Observation, SeenPeer
-from trellis.observe.reasons import judge
 from trellis.operations.discovery import Found
 from trellis.operations.onboarding import Evidence, Step
 from trellis.plan import Plan
 from trellis.plan.model import GuestPlan
 from trellis.plan.names import vrf_name
 from trellis.reach.fabric import VERSIONS, Address, Fabric, Network
+from trellis.reach.known import known
+from trellis.reach.reasons import judge
 from trellis.reach.routes import Announcements
 from trellis.routeros.routes import Route, leads_to
 
