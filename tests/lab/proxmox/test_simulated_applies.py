@@ -198,7 +198,7 @@ def test_what_the_collector_reads_of_vms_is_what_the_simulator_has(
             return answer.json()["data"]
 
     asking = VirtualMachines(Asked())
-    machine = Machine(101, "pve01", True, (Card("net0", "bc:24:11:01:01:11", "vnet101"),))
+    machine = Machine(101, "pve01", True, (Card("net0", "bc:24:11:01:01:11", "vnet101"),), name="a")
     assert asking.read([101]) == Machines({101: machine})
     guests.write_text("[]")
     assert asking.read([101]) == Machines({}, frozenset({101}))
