@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from trellis.cli import guests
+from trellis.cli import guests, lab_scenario
 from trellis.cli.console import Mistake, out, print_json, say
+from trellis.cli.lab_twin import mistakes, project_of, site_data_of
 from trellis.cli.map import write_picture
-from trellis.cli.stack import FileOption, StackOption, read_prefix_file, read_site, stack_file
-from trellis.site import site_data_of_stack
-from trellis.site.delegated import with_prefixes
+from trellis.cli.stack import FileOption, StackOption, read_site
 
 if TYPE_CHECKING:
     from trellis.lab.main_job import Outcome
@@ -27,7 +26,7 @@ app = typer.Typer(help="The digital twin: every host of a stack's site as a mach
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, with the raw evidence of each row.")]
 JsonOfFaults = Annotated[bool, typer.Option("--json", help="Print JSON, with the whole text of each error and proof.")]
 JsonOfMutants = Annotated[bool, typer.Option("--json", help="Print JSON, with the evidence of each red row.")]
-JsonOfScenarios = Annotated[bool, typer.Option("--json", help="Print JSON, with what proves that each happened.")]
+app.command("scenario")(lab_scenario.scenario)
 Frr = Annotated[Literal["trixie", "sid"], typer.Option("--frr", help="Debian suite that the hosts' FRR comes from.")]
 
 
@@ -46,10 +45,10 @@ def up(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie")
 
       trellis lab up --frr sid
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import twin
 
-        brought = twin.up(stack, _project(stack, file), _site_data(stack, file), say, frr_suite=frr)
+        brought = twin.up(stack, project_of(stack, file), site_data_of(stack, file), say, frr_suite=frr)
     hosts = ", ".join(machine.name for machine in brought.lab.machines)
     out.print(f"{hosts} are up; `trellis demo` deploys the site to them, `trellis lab shell {hosts[:5]}` looks inside")
 
@@ -62,10 +61,10 @@ def status(stack: StackOption = "dev", file: FileOption = None, json: Json = Fal
 
       trellis lab status --json
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import twin
 
-        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
+        found = twin.find(stack, project_of(stack, file), site_data_of(stack, file), say)
         rows = found.status()
     if json:
         print_json(rows)
@@ -95,10 +94,10 @@ def shell(
 
       trellis lab shell edge1 -- vtysh -c 'show bgp summary'
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import twin
 
-        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
+        found = twin.find(stack, project_of(stack, file), site_data_of(stack, file), say)
         argv = found.shell_command(host, tuple(command or ()))
     os.execvp(argv[0], argv)  # noqa: S606 (argv is ours)
 
@@ -111,7 +110,7 @@ def down(stack: StackOption = "dev") -> None:
 
       trellis lab down
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import twin
 
         was_there = twin.down(stack, say)
@@ -133,14 +132,14 @@ def mutants(
 
       trellis lab mutants both-zones host-ports --json
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import mutants as seeded
         from trellis.lab import twin
 
         known = {mutant.name: mutant for mutant in seeded.MUTANTS}
         if strangers := [name for name in names or () if name not in known]:
             raise Mistake(f"there is no mutant {', '.join(strangers)}; there are {', '.join(known)}")
-        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
+        found = twin.find(stack, project_of(stack, file), site_data_of(stack, file), say)
         outcome = seeded.run(found, [known[name] for name in names or known], say)
     if json:
         print_json(seeded.as_json(outcome))
@@ -150,40 +149,6 @@ def mutants(
         verdict = "as it was before" if outcome.restored and not outcome.after else "[bold red]not as it was before[/]"
         out.print(f"{noticed} of {len(outcome.verdicts)} noticed by their own rows alone; the lab is {verdict}")
     if not outcome.ok:
-        raise typer.Exit(1)
-
-
-@app.command()
-def scenario(
-    names: Annotated[list[str] | None, typer.Argument(help="Which ones; all if none is named.")] = None,
-    stack: StackOption = "dev",
-    file: FileOption = None,
-    json: JsonOfScenarios = False,
-) -> None:
-    """Do to the running lab what others do to hosts, and time how it gets over it without help. Exit code 1 if not.
-
-    There are sdn-apply-by-another, sdn-apply-without-ours, network-reload, sdn-commit-at-boot, reboot-one and
-    reboot-all. Each ends when every host runs what is intended, every session is back, and nothing is left of it.
-
-    Examples:
-
-      trellis lab scenario reboot-all
-
-      trellis lab scenario sdn-apply-by-another network-reload --json
-    """
-    with _mistakes():
-        from trellis.lab import scenarios, twin
-
-        known = {entry.name: entry for entry in scenarios.SCENARIOS}
-        if strangers := [name for name in names or () if name not in known]:
-            raise Mistake(f"there is no scenario {', '.join(strangers)}; there are {', '.join(known)}")
-        found = twin.find(stack, _project(stack, file), _site_data(stack, file), say)
-        outcomes = [scenarios.run(found, known[name], say) for name in names or known]
-    if json:
-        print_json(scenarios.as_json(outcomes))
-    else:
-        out.print(scenarios.as_table(outcomes))
-    if not all(outcome.ok for outcome in outcomes):
         raise typer.Exit(1)
 
 
@@ -212,10 +177,10 @@ def faults(
 
       trellis lab faults 10 16 --mutants
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import faults as broken
 
-        project = _project("dev", None)
+        project = project_of("dev", None)
         folder = project / "tests" / "lab" / "faults"
         known = broken.read(folder)
         there = {fault.number for entry in known.values() for fault in entry}
@@ -258,10 +223,10 @@ def attacks(
 
       trellis lab attacks --mutants
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import attacks as tries
 
-        project = _project("dev", None)
+        project = project_of("dev", None)
         folder = project / "tests" / "lab" / "attacks"
         known = tries.read(folder)
         there = {attack.number for entry in known.values() for attack in entry}
@@ -314,11 +279,11 @@ def demo(stack: StackOption = "dev", file: FileOption = None, frr: Frr = "trixie
 
       trellis demo --json > proof.json
     """
-    with _mistakes():
+    with mistakes():
         from trellis.lab import main_job
 
-        project = _project(stack, file)
-        done = main_job.run(stack, project, _site_data(stack, file), say, frr_suite=frr)
+        project = project_of(stack, file)
+        done = main_job.run(stack, project, site_data_of(stack, file), say, frr_suite=frr)
     picture = done.diff_file.with_name("fabric.svg")
     write_picture(read_site(stack, file), picture)
     if json:
@@ -365,30 +330,3 @@ def _print_outcome(done: Outcome) -> None:
     verdict = "[bold green]everything holds[/]" if done.ok else f"[bold red]{failed} rows fail[/]"
     out.print(f"{verdict}; the lab stays up: `trellis lab status`, `trellis lab shell HOST`, `trellis lab down`")
     out.print(f"  preview's whole diff: {done.diff_file}; this table with its evidence: trellis demo --json")
-
-
-class _mistakes:  # noqa: N801 (reads as a statement)
-    """Turns what a user can mend into one message."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("trellis"):
-            raise Mistake(f"the lab's Python package {error.name} is not installed: uv sync --group lab", 1) from None
-        # By name, so that looking at an error imports nothing.
-        if type(error).__name__ in ("LabError", "DeploymentError", "EngineMissingError"):
-            raise Mistake(str(error), exit_code=1) from None
-
-
-def _project(stack: str, file: Path | None) -> Path:
-    folder = stack_file(stack, file).resolve().parent
-    for candidate in (folder, *folder.parents):
-        if (candidate / "__main__.py").is_file() and (candidate / "Pulumi.yaml").is_file():
-            return candidate
-    raise Mistake(f"no Pulumi.yaml and __main__.py in {folder} or above: the program itself is not there")
-
-
-def _site_data(stack: str, file: Path | None) -> dict[str, Any]:
-    found = stack_file(stack, file)
-    return with_prefixes(site_data_of_stack(found.read_bytes()), read_prefix_file(found))

@@ -134,19 +134,31 @@ def present(lab: str) -> list[str]:
     return [name for name in names if name == fabric_namespace(lab) or name.startswith(f"{fabric_namespace(lab)}.")]
 
 
-def set_link(topology: Topology, machine: str, interface: str, *, up: bool) -> None:
-    """Cut a host's cable, or mend it.
+def set_link(topology: Topology, node: str, interface: str, *, up: bool) -> None:
+    """Cut a cable at its other end, or mend it: no device of the node goes down, as behind a switch.
 
     Args:
         topology: The lab.
-        machine: The host.
+        node: A host, or a namespace beside it.
         interface: Its interface's name.
         up: Whether the cable carries.
     """
-    spec = topology.machine(machine)
-    position = [entry.name for entry in spec.interfaces].index(interface) + 1
-    port = _port(plugs(topology, spec)[position].device)
-    run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", port, "up" if up else "down"])
+    device = _device(topology, node, interface)
+    run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", _port(device), "up" if up else "down"])
+
+
+def _device(topology: Topology, node: str, interface: str) -> str:
+    """A node's end of a cable, by the name that it had when it was made."""
+    names = [entry.name for entry in topology.namespaces]
+    if node in names:
+        spec = topology.namespaces[names.index(node)]
+        return _namespace_device(names.index(node), [entry.name for entry in spec.interfaces].index(interface))
+    machine = topology.machine(node)
+    return plugs(topology, machine)[[entry.name for entry in machine.interfaces].index(interface) + 1].device
+
+
+def _namespace_device(number: int, position: int) -> str:
+    return f"n{number}v{position}"
 
 
 def _port(device: str) -> str:
@@ -198,7 +210,7 @@ def _plug_in(topology: Topology, spec: NamespaceSpec) -> None:
     number = [entry.name for entry in topology.namespaces].index(spec.name)
     lines: list[str] = []
     for position, interface in enumerate(spec.interfaces):
-        device = f"n{number}v{position}"
+        device = _namespace_device(number, position)
         lines += _cable(device, interface.mtu, _bridge_of(topology, interface.network))
         lines.append(f"link set dev {device} netns {own} name {interface.name}")
     _batch(fabric, lines)

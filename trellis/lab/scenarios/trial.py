@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trellis.agent.itself import AGENT_PATH
 from trellis.lab.errors import LabError
+from trellis.lab.heartbeat import STALL_MS
 from trellis.lab.processes import Say
 from trellis.lab.proof import compare, sessions, wait_until_converged
 from trellis.lab.proof.converge import NotConvergedError
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from trellis.lab.twin import Twin
 
 _TRIES = 3
-STALL_MS = 50
-"""A machine that stalls for longer makes a run worth repeating (design section 13)."""
-
 _STEADY_LOOKS = 4
 """Looks in a row that must find a host as intended: who else repairs it must have come to an end, too."""
 

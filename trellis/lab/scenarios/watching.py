@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trellis.lab.errors import LabError
+from trellis.lab.heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     from trellis.lab.twin import Twin
 
 PAUSE_S = 0.5
 _LOOK_S = 10.0
-_TICK_S = 0.01
 _SHOWN = 3
 
 _LOOK = """
@@ -101,13 +101,13 @@ class Watch:
         self._intended = {host: self._texts(host) for host in self._hosts}
         self._looks: dict[str, list[Look]] = {host: [] for host in self._hosts}
         self._over = threading.Event()
-        self._stalled_s = 0.0
+        self._heartbeat = Heartbeat()
         self._began = time.monotonic()
         self._threads = [threading.Thread(target=self._watch, args=(host,), daemon=True) for host in self._hosts]
-        self._threads.append(threading.Thread(target=self._feel, daemon=True))
 
     def __enter__(self) -> Watch:
         self._began = time.monotonic()
+        self._heartbeat.start()
         for thread in self._threads:
             thread.start()
         return self
@@ -116,6 +116,7 @@ class Watch:
         self._over.set()
         for thread in self._threads:
             thread.join(2 * _LOOK_S)
+        self._heartbeat.end()
 
     @property
     def seconds(self) -> float:
@@ -125,7 +126,7 @@ class Watch:
     @property
     def stalled_ms(self) -> int:
         """The longest time for which this machine did not get to run a thread that wanted to run."""
-        return round(1000 * self._stalled_s)
+        return self._heartbeat.stalled_ms
 
     def courses(self) -> dict[str, Course]:
         """How each host has fared so far."""
@@ -146,12 +147,6 @@ class Watch:
                 return False
             time.sleep(PAUSE_S)
         return True
-
-    def _feel(self) -> None:
-        while not self._over.is_set():
-            began = time.monotonic()
-            time.sleep(_TICK_S)
-            self._stalled_s = max(self._stalled_s, time.monotonic() - began - _TICK_S)
 
     def _watch(self, host: str) -> None:
         while not self._over.wait(PAUSE_S):
