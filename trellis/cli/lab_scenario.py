@@ -47,7 +47,8 @@ def scenario(
         others = {entry.name: entry for entry in scenarios.SCENARIOS}
         fails = failures.read(project / "tests" / "lab" / "failures")
         if show:
-            _print_list({name: entry.what for name, entry in {**others, **fails}.items()}, json=json)
+            told = {name: entry.what for name, entry in others.items()}
+            _print_list({**told, **{name: entry.what for name, entry in fails.items()}}, json=json)
             return
         if strangers := [name for name in names or () if name not in {*others, *fails}]:
             raise Mistake(f"there is no scenario {', '.join(strangers)}; there are {', '.join([*others, *fails])}")
