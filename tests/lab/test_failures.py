@@ -15,10 +15,13 @@ from trellis.lab.failures.causing import merged
 from trellis.lab.failures.routes import deletions, gone_after_ms
 from trellis.lab.failures.streams import Heard, heard
 from trellis.lab.failures.trial import Run
-from trellis.site import attached_guests, load_site
+from trellis.site import attached_guests, load_site, site_data_of_stack
 
 FOLDER = Path(__file__).parent / "failures"
-ALL = read(FOLDER)
+TWO_EDGES = Path(__file__).parent / "two_edges"
+ALL = {f"homelab: {name}": ("homelab", failure) for name, failure in read(FOLDER).items()} | {
+    f"two edges: {name}": ("two edges", failure) for name, failure in read(TWO_EDGES / "failures").items()
+}
 
 PINGED = """PING 10.101.254.11 (10.101.254.11) from 203.0.113.1 : 56(84) bytes of data.
 [1000.000100] 64 bytes from 10.101.254.11: icmp_seq=1 ttl=61 time=0.50 ms
@@ -157,9 +160,15 @@ def test_a_change_of_a_site_takes_away_what_is_null_and_leaves_the_rest() -> Non
     assert merged({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": None, "e": 3}}) == {"a": {"c": 2, "e": 3}, "d": [1]}
 
 
-@pytest.mark.parametrize("failure", ALL.values(), ids=ALL)
-def test_every_file_speaks_of_what_the_homelab_has(failure: Failure) -> None:
-    site = load_site(site_data("homelab"))
+def data_of(site: str) -> dict[str, Any]:
+    if site == "homelab":
+        return site_data("homelab")
+    return site_data_of_stack((TWO_EDGES / "Pulumi.two-edges.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("of", "failure"), ALL.values(), ids=ALL)
+def test_every_file_speaks_of_what_its_site_has(of: str, failure: Failure) -> None:
+    site = load_site(data_of(of))
     guests = {guest.name for guest in attached_guests(site)}
     known = guests | site.hosts.keys() | site.edges.keys() | site.links.keys() | {"internet"}
     for stream in failure.streams.values():

@@ -19,7 +19,7 @@ def vm_number(guest: AttachedGuest) -> int:
     return guest.vmid if guest.vmid is not None else guest.asn % 1_000_000_000
 
 
-def prepare_script(guest: AttachedGuest, boot: Boot, mtu: int) -> str:
+def prepare_script(guest: AttachedGuest, boot: Boot, mtu: int, *, speaks: bool = True) -> str:
     """A shell script that makes a guest on a host and starts its speaker, its network card still without a link.
 
     Its tap is on the VNet's bridge from the beginning, as Proxmox has it: zebra (10.3) drops what the bridge learns on
@@ -29,6 +29,7 @@ def prepare_script(guest: AttachedGuest, boot: Boot, mtu: int) -> str:
         guest: The guest.
         boot: What it boots with.
         mtu: Its VNet's, in bytes.
+        speaks: Whether its speaker starts.
     """
     name, card = guest.name, boot.card.name
     batch = "\n".join((*boots.commands(boot), *_pods(guest)))
@@ -43,8 +44,8 @@ ip netns exec {name} sysctl -qw {" ".join(settings)}
 ip -n {name} -batch - <<'END'
 {batch}
 END
-{_START[boot.speaker](boot)}
-ip netns pids {name} | xargs renice -n {_EQUALS} -p > /dev/null
+{_START[boot.speaker](boot) if speaks else ""}
+ip netns pids {name} | xargs -r renice -n {_EQUALS} -p > /dev/null
 """
 
 
@@ -85,7 +86,7 @@ END"""
 _START = {"frr": _start_frr, "bird": _start_bird}
 
 
-def plug_script(guest: AttachedGuest, boot: Boot) -> str:
+def plug_script(guest: AttachedGuest, boot: Boot, *, speaks: bool = True) -> str:
     """A shell script that gives a prepared guest's network card its link, and the routes that it boots with.
 
     The guest asks for its gateway at once, by both families: so its host learns where it is now, and tells the
@@ -94,6 +95,7 @@ def plug_script(guest: AttachedGuest, boot: Boot) -> str:
     Args:
         guest: The guest.
         boot: What it boots with.
+        speaks: Whether it asks for them; one that says nothing has to be found.
     """
     gateways = [route.gateway for route in boot.card.routes if route.gateway and route.destination is None]
     asking = "\n".join(
@@ -106,7 +108,7 @@ ip -n {guest.name} link set dev {boot.card.name} up
 ip -n {guest.name} -batch - <<'END'
 {batch}
 END
-{asking}
+{asking if speaks else ""}
 """
 
 

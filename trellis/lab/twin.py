@@ -149,7 +149,7 @@ class Twin:
         self.lab.access.run(host, "sh -s", stdin=stop_script(name))
         self._remember({name: Place(host, running=False)})
 
-    def move_guest(self, name: str, host: str) -> None:
+    def move_guest(self, name: str, host: str, *, speaks: bool = True) -> None:
         """Move a guest to another host, with its MAC and addresses, as a live migration does at its end.
 
         What can be done before is: its namespace and speaker are ready on the new host when it is unplugged on the
@@ -158,6 +158,7 @@ class Twin:
         Args:
             name: The guest.
             host: Where it moves to.
+            speaks: Whether it sends anything by itself when it is there: asks for its gateway, starts its speaker.
 
         Raises:
             LabError: There is no such guest or host, it may not run there, or a host can't be reached.
@@ -171,7 +172,7 @@ class Twin:
             )
         if host == before and name in self.running_guests():
             return
-        prepare, plug = self._scripts(guest)
+        prepare, plug = self._scripts(guest, speaks=speaks)
         self._run_for(guest, host, prepare)
         if host != before:
             self._run_for(guest, before, stop_script(name))
@@ -280,11 +281,11 @@ class Twin:
             prepare, plug = self._scripts(guest)
             self._run_for(guest, host, prepare + plug)
 
-    def _scripts(self, guest: AttachedGuest) -> tuple[str, str]:
+    def _scripts(self, guest: AttachedGuest, *, speaks: bool = True) -> tuple[str, str]:
         """What makes a guest on a host anew, and what plugs it in there."""
         boot = exported.boot_of(self.lab.state, guest)
-        made = prepare_script(guest, boot, self.site.zones[guest.zone].mtu)
-        return stop_script(guest.name) + made, plug_script(guest, boot)
+        made = prepare_script(guest, boot, self.site.zones[guest.zone].mtu, speaks=speaks)
+        return stop_script(guest.name) + made, plug_script(guest, boot, speaks=speaks)
 
     def _run_for(self, guest: AttachedGuest, host: str, script: str) -> None:
         """Run a guest's script on a host; what goes wrong is said of the guest."""

@@ -115,6 +115,21 @@ def migrate(twin: Twin, guest: str, to: str) -> None:
     twin.move_guest(guest, to)
 
 
+def migrate_silently(twin: Twin, guest: str, to: str) -> None:
+    """A guest's device moves, and it sends nothing by itself: no announcement, and no speaker."""
+    twin.move_guest(guest, to, speaks=False)
+
+
+def restart_frr(twin: Twin, host: str) -> None:
+    """A host's FRR is restarted, as the upgrade of its package does."""
+    twin.lab.access.run(host, "systemctl restart frr", timeout_s=120)
+
+
+def set_mtu(twin: Twin, host: str, link: str, mtu: int) -> None:
+    """A host's end of a link has another MTU, as after a mistake in /etc/network/interfaces."""
+    twin.lab.access.run(host, f"ip link set dev {_interface(twin, host, link)} mtu {mtu}")
+
+
 def deploy(twin: Twin, change: Mapping[str, Any] | None = None) -> None:
     """The program runs with a change of the site (RFC 7386: null takes an entry away), or with the site as it was."""
     data = merged(twin.site_data, change or {})
@@ -142,6 +157,9 @@ VERBS: dict[str, Callable[..., None]] = {
         kill_speaker,
         start_guest,
         migrate,
+        migrate_silently,
+        restart_frr,
+        set_mtu,
         deploy,
         nothing,
     )

@@ -68,6 +68,7 @@ class Stream(_Entry):
         source: A guest (from its loopbacks, else its own address), or `internet`.
         target: The same; its loopbacks are asked.
         on_vnet: Ask for the target's address on its VNet instead.
+        bytes_: Of each IP packet, which nobody may cut into pieces; None for ping's own 84 (IPv4) or 104 (IPv6).
         silent_ms: The longest that it may be unanswered; None where nothing is promised, and it is only told.
         cut_off: It has to be unanswered while the lab is broken: that proves that the failure is one.
     """
@@ -75,6 +76,7 @@ class Stream(_Entry):
     source: str = Field(alias="from")
     target: str = Field(alias="to")
     on_vnet: bool = False
+    bytes_: int | None = Field(default=None, alias="bytes", ge=84, le=9000)
     silent_ms: int | None = Field(default=None, ge=0)
     cut_off: bool = False
 

@@ -85,7 +85,7 @@ class Streams:
         for name, stream in wanted.items():
             for version in (4, 6):
                 if (way := _way(twin, stream, version)) is not None:
-                    self._running[name, version] = _Running(twin, stream.source, *way)
+                    self._running[name, version] = _Running(twin, stream.source, way, _payload(stream, version))
 
     def __enter__(self) -> Streams:
         for running in self._running.values():
@@ -106,6 +106,11 @@ def _way(twin: Twin, stream: Stream, version: int) -> tuple[str, str] | None:
     source = _address(twin, stream.source, version, on_vnet=False)
     target = _address(twin, stream.target, version, on_vnet=stream.on_vnet)
     return (source, target) if source is not None and target is not None else None
+
+
+def _payload(stream: Stream, version: int) -> int | None:
+    """What ping is to send in each request, beside the headers of IP (RFC 791, RFC 8200) and of ICMP."""
+    return stream.bytes_ - {4: 20, 6: 40}[version] - 8 if stream.bytes_ is not None else None
 
 
 def _address(twin: Twin, who: str, version: int, *, on_vnet: bool) -> str | None:
@@ -133,14 +138,16 @@ def guest_of(twin: Twin, name: str) -> AttachedGuest:
 class _Running:
     """One ping, in the internet's namespace or in a guest on its host."""
 
-    def __init__(self, twin: Twin, who: str, source: str, target: str) -> None:
-        argv = ["ping", "-n", "-D", "-i", str(INTERVAL_MS / 1000), "-W", "1", "-I", source, target]
+    def __init__(self, twin: Twin, who: str, way: tuple[str, str], payload: int | None) -> None:
+        source, target = way
+        size = ["-M", "do", "-s", str(payload)] if payload is not None else []
+        argv = ["ping", "-n", "-D", "-i", str(INTERVAL_MS / 1000), "-W", "1", *size, "-I", source, target]
         self._twin, self._who = twin, who
         self._host = None if who == INTERNET else twin.host_of(who)
         self._process: subprocess.Popen[str] | None = None
         namespace = network.namespace_of(twin.stack, "upstream") if self._host is None else who
         self._argv = ["ip", "netns", "exec", namespace, *argv]
-        self._file = f"/run/trellis-ping-{who}-{target.replace(':', '.')}"
+        self._file = f"/run/trellis-ping-{who}-{target.replace(':', '.')}-{payload or 0}"
 
     def start(self) -> None:
         if self._host is None:
