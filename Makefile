@@ -34,7 +34,7 @@ faults: setup ## Break deploys in 32 ways, in a lab of two hosts of its own: eac
 fault-mutants: setup ## Put a defect into the product for each of these faults: its row must turn red because of it (~45 min)
 	@$(TRELLIS) lab faults --mutants
 
-scenarios: setup ## What takes the lab minutes each: a leak opened and closed, a host that is not reached, a zone's whole life
+scenarios: setup ## What takes the lab minutes each, and every failure three times, with a ping every 10 ms (over an hour)
 	@$(PYTEST) -q -m "lab and scenario"
 
 down: ## Take the demo's lab down
