@@ -42,14 +42,20 @@ def _vni_list(host: str) -> Answer:
 def _vni(host: str, vni: int) -> Answer:
     if vni in L3VNIS:
         there = {"vni": vni, "type": "L3", "tenantVrf": L3VNIS[vni], "localVtepIp": _vtep(host), "state": "Up"}
-        return {**there, "vniFilter": "none", "l2Vnis": [number for number, vrf in L2VNIS.items() if vrf == L3VNIS[vni]]}
+        return {
+            **there,
+            "vniFilter": "none",
+            "l2Vnis": [number for number, vrf in L2VNIS.items() if vrf == L3VNIS[vni]],
+        }
     remotes = [{"ip": _vtep(other), "flood": "HER"} for other in HOSTS if other != host]
     there = {"vni": vni, "type": "L2", "tenantVrf": L2VNIS[vni], "vtepIp": _vtep(host)}
     return {**there, "numRemoteVteps": len(remotes), "remoteVteps": remotes}
 
 
 def _ways(host: str, pool: str, length: int, edge: str) -> Answer:
-    ways = {f"{pool}{other[-1]}/{length}": _LINKS[min(host, other), max(host, other)] for other in HOSTS if other != host}
+    ways = {
+        f"{pool}{other[-1]}/{length}": _LINKS[min(host, other), max(host, other)] for other in HOSTS if other != host
+    }
     ways[f"{pool}{edge}/{length}"] = _MANAGEMENT
     hop = {"fib": True, "active": True}
     return {p: [{"selected": True, "nexthops": [{**hop, "interfaceName": name}]}] for p, name in ways.items()}
@@ -57,23 +63,20 @@ def _ways(host: str, pool: str, length: int, edge: str) -> Answer:
 
 def _answer(twin: Recording, host: str, command: str) -> Answer:
     """What FRR on a host answers; what it has none of is empty, as there."""
-    words = command.removesuffix(" json").split()
-    match words:
+    match command.removesuffix(" json").split():
         case ["show", "evpn", "vni"]:
             return {str(vni): {} for vni in (*L3VNIS, *L2VNIS)}
         case ["show", "evpn", "vni", number]:
             return _vni(host, int(number))
         case ["show", "bgp", "l2vpn", *_]:
             return _vni_list(host)
-        case ["show", "ip", "route", "ospf"]:
-            return _ways(host, "10.255.0.", 32, "254")
-        case ["show", "ipv6", "route", "ospf6"]:
-            return _ways(host, "fd00:0:0:ffff::", 128, "fffe")
-        case ["show", _, "route", "vrf", vrf, prefix]:
-            whole = twin.said(vtysh(host, f"show {words[1]} route vrf {vrf} json"))
-            return {prefix: whole[prefix]} if prefix in whole else {}
-    found: Answer = twin.said(vtysh(host, command))
-    return found
+        case ["show", family, "route", "ospf" | "ospf6"]:
+            pool = ("10.255.0.", 32, "254") if family == "ip" else ("fd00:0:0:ffff::", 128, "fffe")
+            return _ways(host, *pool)
+        case ["show", family, "route", "vrf", vrf, prefix]:
+            whole = twin.said(vtysh(host, f"show {family} route vrf {vrf} json"))
+            return {only: found for only, found in whole.items() if only == prefix}
+    return dict(twin.said(vtysh(host, command)))
 
 
 @cache

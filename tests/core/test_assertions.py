@@ -1,4 +1,4 @@
-"""What `trellis check --live` asserts, on what a converged homelab says: all of it holds, each defect is one finding."""
+"""What `trellis check --live` asserts of what a converged homelab says: all holds, and each defect is one finding."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def _guest_gone(fabric: Fabric) -> None:
 def _guest_twice(fabric: Fabric) -> None:
     fabric.one("pve02", "sessions", vrf=Z1, address=DEBIAN)["state"] = "Established"
     fabric.of("pve02")["routes"] += [
-        {"vrf": Z1, "peer": DEBIAN, "prefix": prefix, "best": True} for prefix in ("10.101.254.6/32", "fd00:101:fe::6/128")
+        {"vrf": Z1, "peer": DEBIAN, "prefix": prefix, "best": True}
+        for prefix in ("10.101.254.6/32", "fd00:101:fe::6/128")
     ]
     fabric.of("pve02")["exports"] += ["10.101.254.6/32", "fd00:101:fe::6/128"]
 
@@ -229,7 +230,9 @@ def _without(fabric: Fabric, host: str) -> None:
             continue
         for name in ("ospf_ipv4", "ospf_ipv6"):
             fabric.drop(other, name, lambda one: one["router_id"] == f"10.255.0.{number}")
-        fabric.drop(other, "ways", lambda one: one["prefix"] in (f"10.255.0.{number}/32", f"fd00:0:0:ffff::{number}/128"))
+        fabric.drop(
+            other, "ways", lambda one: one["prefix"] in (f"10.255.0.{number}/32", f"fd00:0:0:ffff::{number}/128")
+        )
         for session in fabric.of(other)["sessions"]:
             if session["address"] in (f"10.255.0.{number}", f"fd00:0:0:ffff::{number}"):
                 session.update(state="Active", families=[])

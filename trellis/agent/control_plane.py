@@ -74,10 +74,10 @@ def _of_bgpd(ask: Ask) -> dict[str, Any]:
     sessions = list(_sessions(ask))
     vrfs = dict.fromkeys(session["vrf"] for session in sessions if session["vrf"] != DEFAULT_VRF)
     told: dict[str, Any] = {"sessions": sessions, "routes": [], "exports": [], "defaults": []}
-    for family in DEFAULTS:
+    for family, default in DEFAULTS.items():
         main = ask("bgpd", f"show bgp {family} unicast json").get("routes", {})
         told["exports"] += [prefix for prefix, paths in main.items() if any("nhVrfName" in path for path in paths)]
-        told["defaults"] += [{"family": family, "next_hops": _used(main.get(DEFAULTS[family], []))}]
+        told["defaults"] += [{"family": family, "next_hops": _used(main.get(default, []))}]
     for vrf in vrfs:
         there = {session["address"] for session in sessions if session["vrf"] == vrf}
         for family in DEFAULTS:

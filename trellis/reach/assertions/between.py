@@ -63,8 +63,7 @@ def between(known: Between, wanted: HostExpected, found: Seen) -> Iterator[Findi
     """
     named = _Named()
     for adjacency in wanted.adjacencies:
-        if OSPF[adjacency.version] not in found.away:
-            yield from _adjacent(known, adjacency, found, named)
+        yield from _adjacent(known, adjacency, found, named)
     if "zebra" not in found.away:
         yield from _ways(known, wanted.ways, found)
     if "bgpd" not in found.away:
@@ -72,13 +71,8 @@ def between(known: Between, wanted: HostExpected, found: Seen) -> Iterator[Findi
             if not known.lacks(session.node, "bgpd"):
                 yield _session(session, found, named)
     for default in wanted.defaults:
-        if ("bgpd" if default.vrf is None else "zebra") not in found.away:
-            yield from _default(known, default, found)
-    for vni in wanted.vnis:
-        if "zebra" not in found.away:
-            yield _vni(known, vni, found, named)
-        if "bgpd" not in found.away:
-            yield _label(vni, found)
+        yield from _default(known, default, found)
+    yield from _vnis(known, wanted.vnis, found, named)
     for ping in wanted.pings:
         if not known.lacks(ping.node, "host"):
             yield from _ping(ping, found, named)
@@ -86,7 +80,7 @@ def between(known: Between, wanted: HostExpected, found: Seen) -> Iterator[Findi
 
 def _adjacent(known: Between, wanted: Adjacency, found: Seen, named: _Named) -> Iterator[Finding | None]:
     for router_id, node in wanted.others:
-        if known.lacks(node, OSPF[wanted.version]):
+        if OSPF[wanted.version] in found.away or known.lacks(node, OSPF[wanted.version]):
             continue
         there = found.adjacencies.get((wanted.version, wanted.interface, router_id))
         # On a segment two routers of which neither is designated stay at 2-Way (RFC 2328, 10.4).
@@ -153,7 +147,7 @@ _WITHOUT_MESH = "these two hosts do not learn of each other's guests"
 
 def _default(known: Between, wanted: DefaultRoute, found: Seen) -> Iterator[Finding | None]:
     edges = {address: edge for address, edge in wanted.edges if not known.lacks(edge, "bgpd")}
-    if not edges:
+    if not edges or ("bgpd" if wanted.vrf is None else "zebra") in found.away:
         return
     there = found.defaults.get((wanted.vrf or MAIN, wanted.version), ())
     if there and set(there) <= edges.keys():
@@ -170,6 +164,14 @@ def _default(known: Between, wanted: DefaultRoute, found: Seen) -> Iterator[Find
         f"`vtysh -c 'show bgp {f'vrf {wanted.vrf} ' if wanted.vrf else ''}ipv{wanted.version} unicast "
         f"{'0.0.0.0/0' if wanted.version == 4 else '::/0'}'`",
     )  # fmt: skip
+
+
+def _vnis(known: Between, wanted: tuple[Vni, ...], found: Seen, named: _Named) -> Iterator[Finding | None]:
+    for vni in wanted:
+        if "zebra" not in found.away:
+            yield _vni(known, vni, found, named)
+        if "bgpd" not in found.away:
+            yield _label(vni, found)
 
 
 def _vni(known: Between, wanted: Vni, found: Seen, named: _Named) -> Finding | None:

@@ -1,4 +1,4 @@
-"""What must hold of guests: each session on exactly one of its hosts, its routes used there and exported there alone."""
+"""What must hold of guests: each session on exactly one of its hosts, its routes used and exported there alone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _on_several(guest: GuestSession, up: list[str]) -> Finding:
         up[0], "guest", f"session of {guest.name}", f"on exactly one of {', '.join(guest.hosts)}",
         f"Established on {', '.join(up)}", "R2",
         "two machines have its address, or one that has moved is still heard where it was: its routes lead to both",
-        f"see where it runs (`trellis guests discover`) and stop the other: `trellis guests sessions` tells since when",
+        "see where it runs (`trellis guests discover`) and stop the other: `trellis guests sessions` tells since when",
     )  # fmt: skip
 
 
