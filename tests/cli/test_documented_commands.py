@@ -62,7 +62,10 @@ def parse(words: list[str], *, whole: bool) -> None:
     if whole:
         command.make_context(command.name, words)
         return
-    _, left, _ = command.make_parser(context).parse_args(list(words))
+    # In the text an option may be named without its value.
+    valued = {name for option in command.params if not getattr(option, "is_flag", True) for name in option.opts}
+    named = [*words, "VALUE"] if words and words[-1] in valued else list(words)
+    _, left, _ = command.make_parser(context).parse_args(named)
     if left:
         raise typer.BadParameter(f"too much: {left}")
 
