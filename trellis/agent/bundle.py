@@ -68,6 +68,8 @@ MODULES = (
     "peers",
     "observe",
     "route",
+    "control_plane",
+    "live",
     "install",
     "main",
 )

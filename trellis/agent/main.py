@@ -9,6 +9,7 @@
     agent.py guard                 mend what is ours of what others did to this host, tell the rest (systemd calls it)
     agent.py observe               tell what guests' sessions and routes are, as they change, while anybody reads
     agent.py route VRF PEER PREFIX what the tables here say of one route of one guest
+    agent.py live     < pings      what the control plane does here now, and which pings come back
     agent.py status                what was committed, what is under way, who holds the lock
     agent.py secrets  < values     keep what the next commit needs of secrets; put changed ones into force
     agent.py history [N]           what was committed here and when; or one commit, and what going back to it changes
@@ -76,6 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     following = commands.add_parser("route", help="what the tables here say of one route of one guest")
     for name, what in (("vrf", "the zone's VRF"), ("peer", "the guest's address"), ("prefix", "what it announces")):
         following.add_argument(name, help=what)
+    commands.add_parser("live", help="what the control plane does here now, and which pings come back")
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
     installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
     installing.add_argument("--user", required=True, help="the deploy user")
@@ -141,6 +143,8 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911, PLR0912 - 
                 return observe(options.every_s, options.whole_every_s, once=options.once)
             case "route":
                 return _route(options)
+            case "live":
+                return _live(_standard_input())
             case command:
                 return _guard(options.patience_s) if command == "guard" else _status()
     except BadManifest as bad:
@@ -205,6 +209,17 @@ def _route(options: argparse.Namespace) -> int:
 
     try:
         _answer(route(options.vrf, options.peer, options.prefix))
+    except Fault as fault:
+        _say_fault(fault)
+        return EXIT_STATUS["refused"]
+    return 0
+
+
+def _live(text: str) -> int:
+    from trellis.agent.live import live  # noqa: PLC0415 - nobody else needs it
+
+    try:
+        _answer(live(text))
     except Fault as fault:
         _say_fault(fault)
         return EXIT_STATUS["refused"]

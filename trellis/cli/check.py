@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
+from trellis.cli.check_live import as_json, live_checks, print_live
 from trellis.cli.console import out, print_json
 from trellis.cli.hosts import HostArgument, HostsArgument, IdentityOption, Json, asked, chosen, content_of, logins
 from trellis.cli.stack import FileOption, StackOption, read_site
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from trellis.remote import Login, Unreached
     from trellis.site import Site
 
+SCHEMA_VERSION = 1
 KINDS = {
     "running": "running configuration",
     "files": "files",
@@ -58,6 +60,11 @@ class HostCheck:
         """Whether it is as planned."""
         return self.state == "as planned"
 
+    @property
+    def answered(self) -> bool:
+        """Whether it was compared at all."""
+        return self.state in ("as planned", "differs")
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this module's commands to ``app``."""
@@ -67,6 +74,7 @@ def add_to(app: typer.Typer) -> None:
 
 def check(
     hosts: HostsArgument = None,
+    live: Annotated[bool, typer.Option("--live", help="Assert what the hosts do now, too.")] = False,
     stack: StackOption = "dev",
     file: FileOption = None,
     identity: IdentityOption = None,
@@ -74,7 +82,10 @@ def check(
 ) -> None:
     """Compare hosts with the plan, read-only over SSH and all at once. Exit code 1 if one differs or is not reached.
 
-    Compared are what FRR runs, files, daemons, kernel parameters, devices, the firewall's table and units.
+    Compared are what FRR runs, files, daemons, kernel parameters, devices, the firewall's table and units.  With --live
+    the plan is also held against what the fabric does now: OSPF adjacencies, next hops between loopbacks, sessions,
+    defaults, VNIs, each guest's session and loopbacks, and packets of full size over each link and between VTEPs.
+    A guest that is off fails then, and a few pings are sent; so it is asked for and not done each time.
 
     Examples:
 
@@ -82,15 +93,25 @@ def check(
 
       trellis check pve01 pve02 --identity ~/.ssh/deploy
 
+      trellis check --live
+
+      trellis check --live --json | jq '.live.findings[] | select(.kind == "MTU")'
+
       trellis check --json | jq '.hosts[] | select(.state != "as planned")'
     """
     site = read_site(stack, file)
-    found = checks(site, logins(site, chosen(site, hosts), identity))
+    where = logins(site, chosen(site, hosts), identity)
+    found = checks(site, where)
+    same = all(host.same for host in found)
+    judged = live_checks(site, where, [host.host for host in found if not host.answered]) if live else None
     if json:
-        print_json({"same": all(host.same for host in found), "hosts": found})
+        more = {} if judged is None else {"live": as_json(judged)}
+        print_json({"schema_version": SCHEMA_VERSION, "same": same, "hosts": found, **more})
     else:
         _print(found)
-    if not all(host.same for host in found):
+        if judged is not None:
+            print_live(judged)
+    if not same or (judged is not None and not judged.holds):
         raise typer.Exit(1)
 
 
@@ -200,7 +221,7 @@ def _print(found: list[HostCheck]) -> None:
 
 
 def _deployed(host: HostCheck) -> str:
-    if host.state in ("not reached", "not compared"):
+    if not host.answered:
         return "?"
     if host.committed is None:
         return "never"

@@ -100,6 +100,19 @@ def content_of(answer: Answer) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
+def content_or_why(host: str, answer: Answer | Unreached) -> dict[str, Any] | str:
+    """The document of an agent's answer, or why there is none, in a line."""
+    from trellis.remote import Unreached
+
+    if isinstance(answer, Unreached):
+        return f"not reached: {answer.step}: {answer.why}; {answer.remedy}"
+    content = content_of(answer)
+    if content is None:
+        said = answer.err.strip().splitlines() or [f"status {answer.status}"]
+        return said[-1].removeprefix(f"{host}: ")
+    return content
+
+
 def unreachable(error: Unreached) -> Mistake:
     """What a user is told of a host that can't be reached."""
     return Mistake(f"{error.host}: {error.step}: {error.why}\n  remedy: {error.remedy}", exit_code=1)

@@ -129,8 +129,7 @@ def _deployed(site: Site, where: list[Login]) -> Mapping[str, Deployed | str]:
     found: dict[str, Deployed | str] = {}
     for host in checks(site, where):
         differences = [line for lines in host.differences.values() for line in lines]
-        known = host.state in ("as planned", "differs")
-        found[host.host] = Deployed(host.committed, host.planned, len(differences)) if known else differences[0]
+        found[host.host] = Deployed(host.committed, host.planned, len(differences)) if host.answered else differences[0]
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trellis.cli.console import Mistake, print_json
-from trellis.cli.hosts import IdentityOption, Json, content_of, logins
+from trellis.cli.hosts import IdentityOption, Json, content_or_why, logins
 from trellis.cli.stack import FileOption, StackOption, read_site
 from trellis.plan import plan as make_plan
 from trellis.reach.places import UnknownPlaceError
@@ -146,14 +146,10 @@ def _asked(asked: Question, vrf: str, where: list[Login]) -> Answers:
 
 def _understood(host: str, answer: Answer | Unreached) -> Seen | str:
     from trellis.reach.why.seen import BadAnswer, seen
-    from trellis.remote import Unreached
 
-    if isinstance(answer, Unreached):
-        return f"not reached: {answer.step}: {answer.why}; {answer.remedy}"
-    content = content_of(answer)
-    if content is None:
-        said = answer.err.strip().splitlines() or [f"status {answer.status}"]
-        return said[-1].removeprefix(f"{host}: ")
+    content = content_or_why(host, answer)
+    if isinstance(content, str):
+        return content
     try:
         return seen(host, content)
     except BadAnswer as bad:
