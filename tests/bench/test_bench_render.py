@@ -17,7 +17,7 @@ import pytest
 from jinja2 import nodes
 
 from tests.cli.command_line import trellis
-from trellis.bench import floor_input, rendering, sites
+from trellis.bench import floor_input, rendering, sides, sites
 from trellis.bench.processes import BenchError, Median, launcher
 from trellis.bench.sites import Size
 from trellis.plan import plan
@@ -62,7 +62,7 @@ def test_a_size_that_is_none_is_refused() -> None:
 def test_two_sides_that_write_different_bytes_give_no_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = tmp_path / "floor.py"
     other.write_text("print('another text')")
-    monkeypatch.setattr(rendering, "_FLOOR", other)
+    monkeypatch.setattr(sides, "_FLOOR", other)
     with pytest.raises(BenchError, match=r"2x1: .* not write the same bytes \(line 1: .*, floor 'another text'\)"):
         rendering.compare([SMALLEST], 1, lambda _: None)
 
@@ -70,7 +70,7 @@ def test_two_sides_that_write_different_bytes_give_no_figures(monkeypatch: pytes
 def test_a_side_that_fails_gives_no_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "floor.py"
     broken.write_text("raise SystemExit(3)")
-    monkeypatch.setattr(rendering, "_FLOOR", broken)
+    monkeypatch.setattr(sides, "_FLOOR", broken)
     with pytest.raises(BenchError, match="ended with 3"):
         rendering.compare([SMALLEST], 1, lambda _: None)
 
@@ -85,14 +85,6 @@ def test_only_the_size_of_the_budget_is_judged() -> None:
         "128x16: 4.5 times the floor's processor time, budget 4.0",
         "128x16: peak of 90000000 bytes, budget below 90000000",
     ]
-
-
-def test_growth_names_an_exponent_from_the_second_size_on() -> None:
-    growth = rendering.scale([SMALLEST, Size(4, 1)], 1, lambda _: None)
-    assert [one.size for one in growth] == ["2x1", "4x1"]
-    assert growth[0].exponent is None
-    assert isinstance(growth[1].exponent, float)
-    assert growth[1].lines > growth[0].lines
 
 
 def test_the_floor_imports_json_and_jinja2_alone() -> None:

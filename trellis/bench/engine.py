@@ -89,6 +89,42 @@ class Comparison:
     empty_cpu_ratio: float
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """The program without a floor, with one site.
+
+    Attributes:
+        resources: How many it makes, components among them.
+        preview: On a new stack.
+        up: The same, made; one run.
+        again: A preview of that stack, which finds nothing to do.
+        peak_bytes: The largest resident set of any process in any of the runs.
+        state_bytes: The file of the stack's state afterwards.
+    """
+
+    resources: int
+    preview: Median
+    up: Median
+    again: Median
+    peak_bytes: int
+    state_bytes: int
+
+
+def alone(engine: Path, data: Mapping[str, Any], repetitions: int) -> Alone:
+    """Measure the program with one site, on a stack of its own.
+
+    Args:
+        engine: The `pulumi` executable.
+        data: The site, as it stands under `trellis:site`.
+        repetitions: Counted runs of each preview.
+
+    Raises:
+        BenchError: If a run fails, or there is something to do where nothing has changed.
+    """
+    with TemporaryDirectory(prefix="trellis-bench-") as folder, launcher() as launch:
+        return _Bench(Path(folder), launch, engine).alone(data, repetitions)
+
+
 def compare(
     engine: Path, sizes: Sequence[Size], repetitions: int, say: Callable[[str], None]
 ) -> tuple[Comparison, ...]:
@@ -170,6 +206,25 @@ class _Bench:
             _comparison(size, number, made, sent, {name: [one[number] for one in each] for name, each in runs.items()})
             for number in range(len(OPERATIONS))
         ]
+
+    def alone(self, data: Mapping[str, Any], repetitions: int) -> Alone:
+        program = _Side("program", _OWN, {"trellis:site": data})
+        (self._folder / program.name).mkdir()
+        self._once(program, program.name, "outputs")
+        previews = [self._once(program, program.name, "preview") for _ in range(repetitions)]
+        up = self._once(program, program.name, "up")
+        again = [self._once(program, program.name, "preview") for _ in range(repetitions)]
+        if any(once.made for once in again):
+            raise BenchError(f"{data['name']}: a second preview would make something: {again[0].made}")
+        (state,) = (self._folder / program.name).glob("run/state/.pulumi/stacks/**/bench.json")
+        return Alone(
+            resources=sum(up.made.values()),
+            preview=Median.of([once.run for once in previews]),
+            up=Median.of([up.run]),
+            again=Median.of([once.run for once in again]),
+            peak_bytes=max(max(once.program_peak_bytes, once.engine_peak_bytes) for once in (*previews, up, *again)),
+            state_bytes=state.stat().st_size,
+        )
 
     def _pass(self, side: _Side, work: str) -> list[_Once]:
         """Run every operation once on a new stack, which is made and has its secrets encrypted before any of them."""

@@ -16,14 +16,29 @@ from trellis.bench.machine import machine
 from trellis.bench.processes import BenchError, Median
 from trellis.bench.sites import Size
 from trellis.cli.bench_guests import guests
+from trellis.cli.bench_scale import Plot, scale
 from trellis.cli.console import Mistake, err, out, print_json, say
 from trellis.engine import EngineMissingError, find
 from trellis.lab.errors import LabError
 from trellis.lab.scratch import ScratchError
 
-app = typer.Typer(no_args_is_help=True, help="Measure the product beside the least that the same work can cost.")
+app = typer.Typer(no_args_is_help=True)
 
 app.command()(guests)
+app.command()(scale)
+
+
+@app.callback(invoke_without_command=True)
+def bench(context: typer.Context, plot: Plot = None) -> None:
+    """Measure the product beside the least that the same work can cost.
+
+    With --plot alone, `trellis bench scale --plot`.
+    """
+    if plot is not None and context.invoked_subcommand is not None:
+        raise Mistake("--plot belongs after `trellis bench scale`, or alone after `trellis bench`")
+    if plot is not None:
+        scale(plot=plot)
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Sizes = Annotated[str, typer.Option("--sizes", help="Hosts x tenants, comma-separated.")]
@@ -36,7 +51,6 @@ _ENGINE_SIZES = ",".join(map(str, engine_bench.SIZES))
 @app.command()
 def render(
     sizes: Sizes = _RENDER_SIZES,
-    scale: Annotated[bool, typer.Option("--scale", help="The product alone up to 256 hosts: is time linear?")] = False,
     runs: Runs = rendering.REPETITIONS,
     json: Json = False,
 ) -> None:
@@ -47,13 +61,8 @@ def render(
       trellis bench render
 
       trellis bench render --sizes 3x1,128x16 --json
-
-      trellis bench render --scale
     """
     try:
-        if scale:
-            _print_growth(rendering.scale(rendering.SCALE, runs, say), json)
-            return
         compared = rendering.compare([_size(text) for text in sizes.split(",")], runs, say)
     except BenchError as error:
         raise Mistake(str(error), exit_code=1) from None
@@ -219,17 +228,3 @@ def _commits(measured: tuple[agent_bench.Measured, ...]) -> Table:
     table.add_row("the whole command", *(f"{commit.wall_s:.2f}" for _, commit in columns))
     table.add_row("without frr-reload", *(f"{commit.wall_s - commit.reload_s:.2f}" for _, commit in columns))
     return table
-
-
-def _print_growth(growth: tuple[rendering.Growth, ...], json: bool) -> None:
-    if json:
-        print_json({**_heading(rendering.EVENTS), "sizes": [asdict(one) for one in growth]})
-        return
-    heads = ("hosts x tenants", "guests", "lines", "wall s (fastest-slowest)", "CPU s", "peak MB", "CPU us per line")
-    table = Table(*heads, "exponent since the size before", title="Time by size; an exponent of 1 is linear")
-    for one in growth:
-        exponent = "" if one.exponent is None else f"{one.exponent:.2f}"
-        about = (one.size, f"{one.guests:,}", f"{one.lines:,}")
-        table.add_row(*about, *_figures(one.product), f"{one.cpu_us_per_line:.2f}", exponent)
-    out.print(table)
-    _print_heading(rendering.EVENTS)

@@ -26,6 +26,18 @@ def zone_class(colour: int) -> str:
 
 def style_sheet(width: int, height: int) -> str:
     """Return the style sheet of a picture of that size in px."""
+    return sheet(width, height, _SHAPES, "@media print { .hint { display: none } }", _CHOICE)
+
+
+def sheet(width: int, height: int, shapes: str, *more: str) -> str:
+    """Return a style sheet in our letters and colours, light, dark and on a page of its own size.
+
+    Args:
+        width: Px of the picture.
+        height: Px of the picture.
+        shapes: Rules that a colour may override.
+        more: Further ones, last.
+    """
     sizes = "\n".join(f".{name} {{ font-size: {size}px }}" for name, size in SIZES.items())
     hues = "\n".join(
         f".fill.c{index} {{ fill: {colour} }} .stroke.c{index} {{ stroke: {colour} }}"
@@ -36,13 +48,12 @@ def style_sheet(width: int, height: int) -> str:
             "",
             f"text {{ font-family: {_MONO} }}",
             sizes,
-            _SHAPES,
+            shapes,
             hues,
             _colours(_LIGHT),
             f"@media screen and (prefers-color-scheme: dark) {{\n{_colours(_DARK)}\n}}",
             f"@page {{ size: {width}px {height}px; margin: 0 }}",
-            "@media print { .hint { display: none } }",
-            _CHOICE,
+            *more,
             "",
         )
     )

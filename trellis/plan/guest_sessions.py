@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from trellis.plan import names
 from trellis.plan.model import BgpInstance, Family, FamilyPeer, Session
-from trellis.plan.peering import PeeringPlan, peering_plan
+from trellis.plan.peering import Declared, PeeringPlan, peering_plan
 from trellis.plan.sessions import MAXIMUM_PATHS, UNICAST, Version
 from trellis.site.model import Site
 from trellis.site.resolved import AttachedGuest
@@ -146,5 +146,6 @@ def _group_family(site: Site, vnet: str, kind: str, policy: PeeringPlan) -> Fami
 
 def peerings_of(site: Site, guests: tuple[AttachedGuest, ...]) -> dict[str, PeeringPlan]:
     """Return the policy of each VNet on which somebody is heard."""
-    found = ((vnet, peering_plan(site, vnet, guests)) for vnet in sorted(site.vnets))
+    declared = Declared.of(guests)
+    found = ((vnet, peering_plan(site, vnet, declared)) for vnet in sorted(site.vnets))
     return {vnet: policy for vnet, policy in found if policy is not None}

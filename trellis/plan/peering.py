@@ -6,7 +6,8 @@ Sessions (``trellis.plan.guest_sessions``), filters and whatever tells a guest w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Literal
@@ -48,20 +49,56 @@ class PeeringPlan:
     owned_asns: tuple[int, ...]
 
 
-def peering_plan(site: Site, vnet: str, guests: tuple[AttachedGuest, ...]) -> PeeringPlan | None:
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the declared guests of a site have, in order, so that each VNet finds what lies in its ranges quickly.
+
+    Attributes:
+        asns: Their ASNs.
+        prefixes: Their addresses and prefixes, by version.
+    """
+
+    asns: tuple[int, ...]
+    prefixes: Mapping[int, tuple[AnyNetwork, ...]]
+
+    @classmethod
+    def of(cls, guests: Iterable[AttachedGuest]) -> Declared:
+        """Return what ``guests`` have."""
+        found: dict[int, set[AnyNetwork]] = {4: set(), 6: set()}
+        asns = set()
+        for guest in guests:
+            asns.add(guest.asn)
+            own = (ip_network(address) for address in (guest.ipv4, guest.ipv6) if address is not None)
+            for prefix in (*own, *guest.loopbacks, *guest.extra):
+                found[prefix.version].add(prefix)
+        return cls(tuple(sorted(asns)), {version: tuple(sorted(held)) for version, held in found.items()})
+
+    def owned_asns(self, first: int, last: int) -> tuple[int, ...]:
+        """Return those of an inclusive range of ASNs."""
+        return self.asns[bisect_left(self.asns, first) : bisect_right(self.asns, last)]
+
+    def inside(self, outer: AnyNetwork) -> tuple[AnyNetwork, ...]:
+        """Return the addresses and prefixes that lie in ``outer``."""
+        held = self.prefixes[outer.version]
+        first = bisect_left(held, int(outer.network_address), key=_start)
+        last = bisect_right(held, int(outer.broadcast_address), key=_start)
+        # A shorter prefix may begin where this one does.
+        return tuple(prefix for prefix in held[first:last] if prefix.prefixlen >= outer.prefixlen)
+
+
+def peering_plan(site: Site, vnet: str, declared: Declared) -> PeeringPlan | None:
     """Return the resolved policy of a VNet; None where nobody is heard.
 
     Args:
         site: A site that was accepted.
         vnet: Id of the VNet.
-        guests: The site's guests and nodes, resolved.
+        declared: What the site's guests and nodes have.
     """
     policy = peering_policy(site, vnet)
     if not policy.enabled:
         return None
     lengths, is_open = policy.prefix_lengths, policy.mode == "open"
     ranges = tuple(_ranges(site, vnet)) if is_open else ()
-    declared = {guest.asn for guest in guests}
     return PeeringPlan(
         mode=policy.mode,
         first_asn=policy.asns.first,
@@ -73,8 +110,8 @@ def peering_plan(site: Site, vnet: str, guests: tuple[AttachedGuest, ...]) -> Pe
         md5=policy.md5,
         classes=tuple(CLASSES[name] for name in sorted(policy.classes)),
         ranges=tuple(map(str, ranges)),
-        taken=tuple(str(prefix) for prefix in _taken(site, vnet, guests, ranges)),
-        owned_asns=tuple(sorted(asn for asn in declared if is_open and policy.asns.first <= asn <= policy.asns.last)),
+        taken=tuple(str(prefix) for prefix in _taken(site, vnet, declared, ranges)),
+        owned_asns=declared.owned_asns(policy.asns.first, policy.asns.last) if is_open else (),
     )
 
 
@@ -95,14 +132,13 @@ def _ranges(site: Site, vnet: str) -> Iterator[AnyNetwork]:
         yield pools.ipv4
 
 
-def _taken(
-    site: Site, vnet: str, guests: tuple[AttachedGuest, ...], ranges: Iterable[AnyNetwork]
-) -> Iterator[AnyNetwork]:
+def _taken(site: Site, vnet: str, declared: Declared, ranges: Iterable[AnyNetwork]) -> Iterator[AnyNetwork]:
     subnets = site.vnets[vnet].subnets
-    found: set[AnyNetwork] = {ip_network(subnet.gateway) for subnet in (subnets.ipv4, subnets.ipv6) if subnet}
-    for guest in guests:
-        found.update(ip_network(address) for address in (guest.ipv4, guest.ipv6) if address is not None)
-        found.update((*guest.loopbacks, *guest.extra))
+    gateways: list[AnyNetwork] = [ip_network(subnet.gateway) for subnet in (subnets.ipv4, subnets.ipv6) if subnet]
     for outer in ranges:
-        inside = (prefix for prefix in found if prefix.version == outer.version and prefix.subnet_of(outer))  # type: ignore[arg-type]
-        yield from sorted(inside)
+        own = (gateway for gateway in gateways if gateway.version == outer.version and gateway.subnet_of(outer))  # type: ignore[arg-type]
+        yield from sorted({*own, *declared.inside(outer)})
+
+
+def _start(prefix: AnyNetwork) -> int:
+    return int(prefix.network_address)

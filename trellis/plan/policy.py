@@ -7,13 +7,30 @@ A host needs the filters of its zones and of the guests that may run on it; host
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from trellis.plan import as_paths, names, prefix_lists, route_maps
-from trellis.plan.filter_model import CommunityList, Policy, PrefixList, RouteMap
+from trellis.plan.filter_model import AsPathList, CommunityList, Policy, PrefixList, RouteMap
 from trellis.plan.names import Marks
 from trellis.plan.peering import PeeringPlan, infrastructure_asns
 from trellis.site.model import Site
 from trellis.site.resolved import AttachedGuest, peering_policy
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What hosts have in common that carry the same zones, whichever guests may run on each.
+
+    Attributes:
+        open_lists: With ``open_maps`` and ``open_paths`` those of open VNets; they come after the guests' own.
+    """
+
+    lists: tuple[PrefixList, ...]
+    maps: tuple[RouteMap, ...]
+    community_lists: tuple[CommunityList, ...]
+    open_lists: tuple[PrefixList, ...]
+    open_maps: tuple[RouteMap, ...]
+    open_paths: tuple[AsPathList, ...]
 
 
 class Policies:
@@ -26,6 +43,8 @@ class Policies:
         clusters = sorted({guest.cluster for guest in guests if guest.cluster and guest.services})
         self._services = {name: tuple(prefix_lists.services(name, guests)) for name in clusters}
         self._of_guest = {guest.name: self._guest(guest) for guest in guests}
+        self._guest_paths = as_paths.of_guests(infrastructure_asns(site))
+        self._shared: dict[tuple[tuple[str, ...], tuple[str, ...]], _Shared] = {}
         self._made: dict[tuple[tuple[str, ...], tuple[str, ...]], Policy] = {}
 
     def of_host(self, zones: tuple[str, ...], guests: tuple[AttachedGuest, ...]) -> Policy:
@@ -41,6 +60,20 @@ class Policies:
         return self._made[key]
 
     def _make(self, zones: tuple[str, ...], guests: tuple[AttachedGuest, ...]) -> Policy:
+        clusters = tuple(sorted({guest.cluster for guest in guests if guest.cluster in self._services}))
+        if (zones, clusters) not in self._shared:
+            self._shared[zones, clusters] = self._of_zones(zones, clusters)
+        shared = self._shared[zones, clusters]
+        own = [self._of_guest[guest.name] for guest in guests]
+        return Policy(
+            (*shared.lists, *(found for lists, _ in own for found in lists), *shared.open_lists),
+            shared.community_lists,
+            (*shared.maps, *(route_map for _, route_map in own), *shared.open_maps),
+            (*((self._guest_paths,) if guests else ()), *shared.open_paths),
+        )
+
+    def _of_zones(self, zones: tuple[str, ...], clusters: tuple[str, ...]) -> _Shared:
+        """Return what does not depend on which guests there are, but for the services of their clusters."""
         site = self._site
         lists = [*prefix_lists.upstream(site), *prefix_lists.of_infrastructure(site)]
         maps = [*route_maps.edge(self._marks), *route_maps.fabric()]
@@ -52,24 +85,24 @@ class Policies:
         for tenant in sorted(exporting):
             lists += prefix_lists.loopbacks_of_tenant(site, tenant)
         maps += self._told(listening)
-        for cluster in sorted({guest.cluster for guest in guests if guest.cluster in self._services}):
+        for cluster in clusters:
             lists += self._services[cluster]
         defined = {(prefix_list.family, prefix_list.name) for prefix_list in lists}
-        maps = [route_maps.settled(route_map, defined) for route_map in maps]
-        for guest in guests:
-            own_lists, own_map = self._of_guest[guest.name]
-            lists += own_lists
-            maps.append(own_map)
-        is_open = [vnet for vnet in listening if self._peerings[vnet].mode == "open"]
-        for vnet in is_open:
-            own = tuple(prefix_lists.of_open_vnet(vnet, self._peerings[vnet]))
-            lists += own
-            maps.append(route_maps.of_open_vnet(vnet, own, self._marks, self._peerings[vnet].classes))
-        paths = [as_paths.of_open_vnet(vnet, self._peerings[vnet]) for vnet in is_open]
-        if guests:
-            paths.insert(0, as_paths.of_guests(infrastructure_asns(site)))
-        classes = {number for vnet in listening for number in self._peerings[vnet].classes}
-        return Policy(tuple(lists), self._community_lists(classes), tuple(maps), tuple(paths))
+        is_open = {vnet: self._peerings[vnet] for vnet in listening if self._peerings[vnet].mode == "open"}
+        own = {vnet: tuple(prefix_lists.of_open_vnet(vnet, policy)) for vnet, policy in is_open.items()}
+        return _Shared(
+            lists=tuple(lists),
+            maps=tuple(route_maps.settled(route_map, defined) for route_map in maps),
+            community_lists=self._community_lists(
+                {number for vnet in listening for number in self._peerings[vnet].classes}
+            ),
+            open_lists=tuple(found for lists in own.values() for found in lists),
+            open_maps=tuple(
+                route_maps.of_open_vnet(vnet, own[vnet], self._marks, policy.classes)
+                for vnet, policy in is_open.items()
+            ),
+            open_paths=tuple(as_paths.of_open_vnet(vnet, policy) for vnet, policy in is_open.items()),
+        )
 
     def _told(self, listening: list[str]) -> Iterator[RouteMap]:
         """Yield the filters of what guests are told: one a tenant, and one for a VNet with a policy of its own."""

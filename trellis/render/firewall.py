@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trellis.plan.firewall_model import FirewallPlan
-from trellis.plan.model import GuestPlan, HostPlan, Plan, VnetPlan
+from trellis.plan.model import HostPlan, Plan, VnetPlan
 from trellis.render.nftables import (
     KEYWORDS,
     Pass,
@@ -22,7 +22,7 @@ from trellis.render.nftables import (
     service_pass,
     zone_sets,
 )
-from trellis.render.ports import own_advertisements, peers, ports
+from trellis.render.ports import Sender, own_advertisements, peers, ports, sender
 from trellis.render.stanzas import Stanzas
 
 FIREWALL = "/etc/trellis/firewall.nft"
@@ -54,10 +54,12 @@ class Firewalls:
         self._stanzas = stanzas
         self._of_zones: dict[tuple[str, ...], str] = {}
         self._of_guests: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
-        self._guests: dict[str, list[GuestPlan]] = {host.name: [] for host in plan.hosts}
+        self._guests: dict[str, list[Sender]] = {host.name: [] for host in plan.hosts}
+        vnets = {vnet.name: vnet for vnet in plan.vnets}
         for planned in plan.guests:
+            found = sender(planned, vnets[planned.guest.vnet])
             for name in planned.hosts:
-                self._guests[name].append(planned)
+                self._guests[name].append(found)
         self.unit = stanzas.fill("host/firewall_service.j2", firewall=FIREWALL)
         """The systemd unit that loads the tables before any interface of the network comes up."""
 
@@ -72,7 +74,7 @@ class Firewalls:
         if zones not in self._of_zones:
             self._of_zones[zones] = self._zones(zones, tuple(vrf.name for vrf in host.vrfs), vnets)
         guests = tuple(self._guests[host.name])
-        key = zones, tuple(planned.guest.name for planned in guests)
+        key = zones, tuple(guest.name for guest in guests)
         if key not in self._of_guests:
             heard = tuple(vnet for vnet in vnets if vnet.listens)
             texts = [ports(self._stanzas, heard, guests), peers(self._stanzas, heard)] if heard else []

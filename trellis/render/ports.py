@@ -47,7 +47,50 @@ class Dialled:
     share through beside it)."""
 
 
-def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> str:
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A guest as its port knows it, the same on every host where it may run.
+
+    Attributes:
+        addresses: What it alone may send from, loopbacks included.
+        not_elsewhere: Those of them that no port of another guest may send from.
+        spoken_of: Those that neighbour discovery may speak of, as numbers.
+    """
+
+    name: str
+    mac: str
+    vmid: int | None
+    nic: int
+    addresses: tuple[str, ...]
+    not_elsewhere: tuple[str, ...]
+    spoken_of: tuple[str, ...]
+
+
+def sender(planned: GuestPlan, vnet: VnetPlan) -> Sender:
+    """Return a guest as its port knows it.
+
+    Args:
+        planned: The guest.
+        vnet: Its VNet.
+    """
+    guest, made = planned.guest, _made_by_itself(planned, vnet)
+    on_vnet = _on_vnet(planned)
+    shared = (address for address in guest.shared if address.version == 6)
+    itself = map(IPv6Address, (_link_local(guest.mac), *made))
+    return Sender(
+        guest.name,
+        guest.mac,
+        guest.vmid,
+        guest.nic,
+        addresses=(*dict.fromkeys((*on_vnet, *map(_plain, guest.loopbacks))), *made),
+        not_elsewhere=(*on_vnet, *made),
+        spoken_of=tuple(
+            hex(int(address)) for address in dict.fromkeys((guest.ipv6, *itself, *shared, *guest.global_ipv6))
+        ),
+    )
+
+
+def ports(stanzas: Stanzas, vnets: tuple[VnetPlan, ...], guests: tuple[Sender, ...]) -> str:
     """Return the table of what ports may send on the VNets of a host on which guests are heard.
 
     Args:
@@ -98,34 +141,27 @@ def own_advertisements(stanzas: Stanzas, vnets: tuple[str, ...], *, first: bool)
     return stanzas.fill("host/advertising.j2", ports=names, first=first)
 
 
-def _sets(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[NamedSet]:
-    made_of = _made_of(vnets)
-    owned = {planned.guest.mac: (*_addresses(planned), *_made_by_itself(planned, made_of)) for planned in guests}
+def _sets(vnets: tuple[VnetPlan, ...], guests: tuple[Sender, ...]) -> Iterator[NamedSet]:
+    owned = {guest.mac: guest.addresses for guest in guests}
     ranges = [range_ for vnet in vnets for range_ in (*vnet.every_gateway, *vnet.loopbacks)]
-    alone = [found for planned in guests for found in (*_on_vnet(planned), *_made_by_itself(planned, made_of))]
+    alone = [found for guest in guests for found in guest.not_elsewhere]
     yield from both_families("owned", dict.fromkeys((*ranges, *alone)))
     yield from both_families("subnets", (subnet for vnet in vnets for subnet in vnet.subnets))
     for version, keyword in ((4, "ip"), (6, "ip6")):
         pairs = tuple(f"{mac} . {found}" for mac, own in owned.items() for found in of_version(own, version))
         yield NamedSet(f"pairs_{keyword}", f"ether_addr . {TYPES[version]}", pairs)
     yield NamedSet("macs", "ether_addr", tuple(owned), interval=False)
-    tied = tuple(planned.guest for planned in guests if planned.guest.vmid is not None)
+    tied = {guest.mac: _port_names(guest.vmid, guest.nic) for guest in guests if guest.vmid is not None}
     if tied:
-        named = {guest.mac: _port_names(guest.vmid or 0, guest.nic) for guest in tied}
-        yield NamedSet("tied_macs", "ether_addr", tuple(named), interval=False)
-        yield NamedSet("tied_ports", "ifname", tuple(n for found in named.values() for n in found), interval=False)
-        placed = tuple(f"{name} . {mac}" for mac, found in named.items() for name in found)
+        yield NamedSet("tied_macs", "ether_addr", tuple(tied), interval=False)
+        yield NamedSet("tied_ports", "ifname", tuple(n for found in tied.values() for n in found), interval=False)
+        placed = tuple(f"{name} . {mac}" for mac, found in tied.items() for name in found)
         yield NamedSet("ports", "ifname . ether_addr", placed, interval=False)
 
 
 def _port_names(vmid: int, nic: int) -> tuple[str, ...]:
     """Return what Proxmox calls the port of a VM, of one behind its firewall, and of a container."""
     return f'"tap{vmid}i{nic}"', f'"fwpr{vmid}p{nic}"', f'"veth{vmid}i{nic}"'
-
-
-def _addresses(planned: GuestPlan) -> tuple[str, ...]:
-    """Return what a guest alone may send from: what it has on its VNet, and its loopbacks."""
-    return tuple(dict.fromkeys((*_on_vnet(planned), *map(_plain, planned.guest.loopbacks))))
 
 
 def _on_vnet(planned: GuestPlan) -> tuple[str, ...]:
@@ -148,18 +184,12 @@ def _of_mac(prefix: str, mac: str) -> str:
     return str(in_prefix(IPv6Network(prefix), IPv6Address(int.from_bytes(last))))
 
 
-def _made_of(vnets: tuple[VnetPlan, ...]) -> dict[str, str]:
-    """Return the subnet of each VNet on which hosts advertise, of which guests make an address if they listen."""
-    return {vnet.name: vnet.subnets[0] for vnet in vnets if vnet.advertisement is not None}
-
-
-def _made_by_itself(planned: GuestPlan, made_of: dict[str, str]) -> tuple[str, ...]:
-    """Return what a guest makes of its VNet's own subnet, if anything.
+def _made_by_itself(planned: GuestPlan, vnet: VnetPlan) -> tuple[str, ...]:
+    """Return what a guest makes of its VNet's own subnet, if anything: where hosts advertise it, and it listens.
 
     What it makes of a delegated prefix nobody knows (RFC 8981), and nobody's own address is there.
     """
-    subnet = made_of.get(planned.guest.vnet)
-    return (_of_mac(subnet, planned.guest.mac),) if subnet is not None else ()
+    return (_of_mac(vnet.subnets[0], planned.guest.mac),) if vnet.advertisement is not None else ()
 
 
 def _plain(prefix: AnyNetwork) -> str:
@@ -167,16 +197,12 @@ def _plain(prefix: AnyNetwork) -> str:
     return str(prefix.network_address) if prefix.prefixlen == prefix.max_prefixlen else str(prefix)
 
 
-def _neighbours(vnets: tuple[VnetPlan, ...], guests: tuple[GuestPlan, ...]) -> Iterator[Neighbour]:
+def _neighbours(vnets: tuple[VnetPlan, ...], guests: tuple[Sender, ...]) -> Iterator[Neighbour]:
     for vnet in vnets:
         yield from (Neighbour(hex(int(IPv6Address(gateway))), None) for gateway in vnet.every_gateway if ":" in gateway)
-    owners: dict[IPv6Address, list[str]] = {}
-    made_of = _made_of(vnets)
-    for planned in guests:
-        guest = planned.guest
-        shared = (address for address in guest.shared if address.version == 6)
-        made = map(IPv6Address, (_link_local(guest.mac), *_made_by_itself(planned, made_of)))
-        for address in dict.fromkeys((guest.ipv6, *made, *shared, *guest.global_ipv6)):
-            owners.setdefault(address, []).append(guest.mac)
-    for address, macs in owners.items():
-        yield Neighbour(hex(int(address)), macs[0] if len(macs) == 1 else braced(macs))
+    owners: dict[str, list[str]] = {}
+    for guest in guests:
+        for number in guest.spoken_of:
+            owners.setdefault(number, []).append(guest.mac)
+    for number, macs in owners.items():
+        yield Neighbour(number, macs[0] if len(macs) == 1 else braced(macs))
