@@ -8,8 +8,8 @@ from dataclasses import replace
 from trellis.diff.asn_sets import as_text, permitted_asns
 from trellis.diff.doors import Direction, Door, Place, doors
 from trellis.diff.model import FilterChange, Verdict
-from trellis.diff.passing import Difference, Named, difference
-from trellis.diff.prefix_sets import NONE, Interval, PrefixSet, without
+from trellis.diff.passing import Named, difference, named_by
+from trellis.diff.prefix_sets import NONE, Interval, without
 from trellis.plan.filter_model import AsPathList
 from trellis.plan.model import Plan
 
@@ -55,11 +55,13 @@ def _order(change: FilterChange) -> tuple[object, ...]:
 
 
 def _of_host(old: dict[Place, Door], new: dict[Place, Door]) -> Iterator[FilterChange]:
-    """Yield the changes of one host, both families of a session together."""
+    """Yield the changes of one host, those of all sessions with a party together."""
     together: dict[tuple[Direction, str | None, str], list[Place]] = {}
     for place in sorted({*old, *new}, key=lambda place: (place.direction, place.vrf or "", place.peer, place.family)):
-        if old.get(place) != new.get(place):
-            together.setdefault((place.direction, place.vrf, place.peer), []).append(place)
+        was, will = old.get(place), new.get(place)
+        if was != will:
+            party = _either(door.party for door in (was, will) if door is not None)
+            together.setdefault((place.direction, place.vrf, party), []).append(place)
     for (direction, _, _), places in together.items():
         change = _change(direction, [(place, old.get(place), new.get(place)) for place in places])
         if change is not None:
@@ -70,10 +72,12 @@ def _change(direction: Direction, differing: list[tuple[Place, Door | None, Door
     gained, lost, marks = NONE, NONE, False
     asns_gained: set[Interval] = set()
     asns_lost: set[Interval] = set()
+    named = NONE
     for place, was, will in differing:
         old, new = was or _CLOSED, will or _CLOSED
-        found = _of_family(difference(old.entries, new.entries), _FAMILY[place.family])
-        gained, lost, marks = gained | found.gained, lost | found.lost, marks or found.marks
+        found, version = difference(old.entries, new.entries), _FAMILY[place.family]
+        gained, lost = gained | found.gained.of_family(version), lost | found.lost.of_family(version)
+        marks, named = marks or found.marks, named | named_by(old.entries, new.entries).of_family(version)
         if direction == "from" and was and will:
             before, after = permitted_asns(old.paths), permitted_asns(new.paths)
             asns_gained |= set(without(after, before))
@@ -88,8 +92,8 @@ def _change(direction: Direction, differing: list[tuple[Place, Door | None, Door
         party=_either(door.party for door in known),
         name=_either(door.name for door in known),
         verdict=verdict,
-        gained=gained.entries(),
-        lost=lost.entries(),
+        gained=gained.said(named),
+        lost=lost.said(named),
         asns_gained=as_text(tuple(sorted(asns_gained))),
         asns_lost=as_text(tuple(sorted(asns_lost))),
     )
@@ -98,13 +102,6 @@ def _change(direction: Direction, differing: list[tuple[Place, Door | None, Door
 def _either(names: Iterable[str]) -> str:
     """Return a name, or both where something is called otherwise than before."""
     return " / ".join(sorted(set(names)))
-
-
-def _of_family(found: Difference, version: int) -> Difference:
-    gained, lost = (
-        PrefixSet(tuple(part for part in own.parts if part[0] == version)) for own in (found.gained, found.lost)
-    )
-    return Difference(gained, lost, found.marks)
 
 
 def _verdict(

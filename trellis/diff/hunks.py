@@ -118,7 +118,7 @@ def _hunk(
     group: list[_Opcode], a: list[str], b: list[str], start: int, old: list[str], new: list[str]
 ) -> tuple[str, tuple[str, ...]]:
     lines = tuple(line for what, *span in group for line in _lines(what, a[span[0] : span[1]], b[span[2] : span[3]]))
-    what, i, j, k, m = next(found for found in group if found[0] != "equal")
+    _, i, _, k, m = next(found for found in group if found[0] != "equal")
     stanza = _stanza(new, start + k) if m > k else _stanza(old, start + i)
     return stanza, lines
 

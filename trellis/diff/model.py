@@ -80,7 +80,8 @@ class FilterChange:
         name: The route-map.
         verdict: ``new`` and ``gone`` where the session or table itself comes or goes; ``marks`` where the same routes
             pass and leave it with other communities or another preference.
-        gained: Prefixes, each as FRR writes an entry of a prefix-list: ``10.0.0.0/8 ge 24 le 32``.
+        gained: Prefixes, each as FRR writes an entry of a prefix-list: ``10.0.0.0/8 ge 24 le 32``.  Those with
+            ``except`` before them come last: what of the others is not among it.
         asns_gained: Ranges of ASNs that may now stand in a path.
     """
 
@@ -162,6 +163,14 @@ class Reserve:
     after: int | None
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Loss:
+    """What somebody loses by a failure: ``guest solcp01``, ``loses the internet over IPv4``."""
+
+    who: str
+    what: str
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What follows from one failure that did not, and what no longer does.
@@ -171,8 +180,8 @@ class Failure:
     """
 
     down: str
-    worse: tuple[str, ...]
-    better: tuple[str, ...]
+    worse: tuple[Loss, ...]
+    better: tuple[Loss, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,13 +119,16 @@ def difference(before: Resolved, after: Resolved) -> Difference:
     return Difference(gained, lost, marks)
 
 
-def permits(found: Resolved) -> PrefixSet:
-    """Return the prefixes that a filter lets through with some communities or other.
+def named_by(*filters: Resolved) -> PrefixSet:
+    """Return all prefixes that entries of some filters permit, whatever others deny of them.
 
     Args:
-        found: The filter.
+        filters: The filters.
     """
-    return difference((), found).gained
+    found = NONE
+    for entry in (entry for entries in filters for entry in entries if entry.permits and entry.prefixes is not None):
+        found = found | permitted(entry.prefixes or ())
+    return found
 
 
 def _combinations(entries: Resolved) -> Iterator[Communities]:

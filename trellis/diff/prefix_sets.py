@@ -59,6 +59,29 @@ class PrefixSet:
     def _by_length(self) -> Mapping[tuple[int, int], tuple[Interval, ...]]:
         return {(version, length): intervals for version, length, intervals in self.parts}
 
+    def of_family(self, version: int) -> PrefixSet:
+        """Return its prefixes of one family, 4 or 6."""
+        return PrefixSet(tuple(part for part in self.parts if part[0] == version))
+
+    def said(self, *around: PrefixSet) -> tuple[str, ...]:
+        """Return the set as entries, or as those of a set around it and what is not in it, whichever is fewer.
+
+        Args:
+            around: Sets that may be easier to say, where they are around this one.
+        """
+        found: list[str] = []
+        holes: list[str] = []
+        for version in _BITS:
+            own = self.of_family(version)
+            ways = [(own.entries(), NONE.entries())]
+            for outer in (whole.of_family(version) for whole in (*around, everything())):
+                if own and not own - outer:
+                    ways.append((outer.entries(), (outer - own).entries()))
+            entries, excepted = min(ways, key=lambda way: len(way[0]) + len(way[1]))
+            found += entries
+            holes += (f"except {entry}" for entry in excepted)
+        return (*found, *holes)
+
     def entries(self) -> tuple[str, ...]:
         """Return the set as entries of prefix-lists that permit it together, IPv4 first: ``10.0.0.0/8 ge 24 le 32``."""
         lengths: dict[tuple[int, int, int], list[int]] = {}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trellis.diff.filters import in_order
-from trellis.diff.model import Failure, Reserve
+from trellis.diff.model import Failure, Loss, Reserve
 from trellis.plan.model import GuestPlan, Plan
 from trellis.plan.rules.speakers import neighbours
 from trellis.reach.consequences import Consequences
@@ -71,7 +71,7 @@ def failures(before: Plan, after: Plan, *, at_any_size: bool) -> Judged:
     both = {planned.guest.name for planned in before.guests} & {planned.guest.name for planned in after.guests}
     found = []
     for name in names:
-        old, new = (set(_facts(what_if(plan, down_of(plan, [name])), both)) for plan in (before, after))
+        old, new = (set(_losses(what_if(plan, down_of(plan, [name])), both)) for plan in (before, after))
         if old != new:
             found.append(Failure(name, tuple(sorted(new - old)), tuple(sorted(old - new))))
     return Judged(tuple(found), len(names))
@@ -107,25 +107,25 @@ def _skeleton(plan: Plan) -> tuple[object, ...]:
     return between, edges, plan.links, tuple((zone.name, zone.vtep, zone.hosts) for zone in plan.zones), told
 
 
-def _facts(found: Consequences, guests: set[str]) -> Iterator[str]:
-    """Yield what follows from a failure, a sentence each, as far as it is of guests that are on both sides."""
+def _losses(found: Consequences, guests: set[str]) -> Iterator[Loss]:
+    """Yield what is lost by a failure, as far as it is lost by guests that are on both sides."""
     for guest in found.unreachable_guests:
         if guest.guest in guests:
             again = " or ".join(guest.may_start_on) or "no other host"
-            yield f"guest {guest.guest} is lost ({guest.reason}); it may start on {again}"
+            yield Loss(f"guest {guest.guest}", f"is lost ({guest.reason}); may start on {again}")
     for lost in found.lost_upstream:
         if lost.guest in guests:
-            yield f"guest {lost.guest} loses the internet over {_IP[lost.family]}"
+            yield Loss(f"guest {lost.guest}", f"loses the internet over {_IP[lost.family]}")
     for apart in found.separated:
-        pair = apart.a if apart.a == apart.b else f"{apart.a} and {apart.b}"
-        yield f"guests of {apart.zone} on {pair} lose each other over {_IP[apart.family]} ({apart.addresses})"
+        on = apart.a if apart.a == apart.b else f"{apart.a} and {apart.b}"
+        yield Loss(f"guests of {apart.zone} on {on}", f"lose each other over {_IP[apart.family]} ({apart.addresses})")
     for cluster in found.clusters:
         if not cluster.keeps_quorum:
-            yield f"cluster {cluster.cluster} loses its quorum"
+            yield Loss(f"cluster {cluster.cluster}", "loses its quorum")
     for zone in found.zones_without_hosts:
-        yield f"zone {zone} has no host"
+        yield Loss(f"zone {zone}", "has no host")
     if found.partitions:
-        yield f"the fabric falls apart: {' | '.join(' '.join(part) for part in found.partitions)}"
+        yield Loss("the fabric", f"falls apart: {' | '.join(' '.join(part) for part in found.partitions)}")
 
 
 _IP = {"ipv4": "IPv4", "ipv6": "IPv6"}

@@ -1,4 +1,4 @@
-"""What hosts announce, to edges and to each other: what their guests and VNets have, through the filters that there are."""
+"""What hosts announce, to edges and to each other, of what their guests and VNets have and filters let through."""
 
 from __future__ import annotations
 

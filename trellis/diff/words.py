@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from trellis.diff.model import Change, Diff, FilterChange, HostChange, SessionChange, Value
+from trellis.diff.model import Change, Diff, FilterChange, HostChange, Loss, Reserve, SessionChange, Value
 
 Mark = Literal["+", "-", "~", "!", " "]
 """Comes, goes, is changed, is to be looked at; or nothing of it."""
@@ -51,10 +51,7 @@ def sections(found: Diff) -> tuple[Section, ...]:
         ("Guests", _nouns(found, ("guest",))),
         ("Network", _nouns(found, ("site", "host", "link", "edge", "zone", "VNet"))),
         ("Leaks and services", _nouns(found, ("leak", "service"))),
-        (
-            "IPv6: delegated prefixes and router advertisements",
-            _nouns(found, ("delegated prefix", "router advertisement")),
-        ),
+        ("IPv6 prefixes and advertisements", _nouns(found, ("delegated prefix", "router advertisement"))),
         ("Sessions", _sessions(found)),
         ("Filters", _filters(found)),
         ("Routes announced", _routes(found)),
@@ -89,9 +86,8 @@ def summary(found: Diff) -> tuple[str, ...]:
     return tuple(counted)
 
 
-def _is_less(reserve: object) -> bool:
-    before, after = getattr(reserve, "before", None), getattr(reserve, "after", None)
-    return after is not None and (before is None or after < before)
+def _is_less(reserve: Reserve) -> bool:
+    return reserve.after is not None and (reserve.before is None or reserve.after < reserve.before)
 
 
 def _counts(found: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -109,16 +105,18 @@ def _many(count: int, noun: str) -> str:
 
 def _nouns(found: Diff, kinds: tuple[str, ...]) -> Iterator[Line]:
     for kind in kinds:
-        for change in (change for change in found.nouns if change.kind == kind):
-            yield from _noun(change, "" if len(kinds) == 1 else f"{kind} ")
+        noun = "" if len(kinds) == 1 else f"{kind} "
+        changes = (change for change in found.nouns if change.kind == kind)
+        for alike in _alike(changes, lambda one: (one.what, one.values)):
+            yield from _noun(alike[0], noun + listed(one.name for one in alike))
 
 
-def _noun(change: Change, kind: str) -> Iterator[Line]:
+def _noun(change: Change, name: str) -> Iterator[Line]:
     if change.what != "changed":
-        yield Line(MARKS[change.what], f"{kind}{change.name}: {', '.join(_of_one_side(change.values))}")
+        yield Line(MARKS[change.what], f"{name}: {', '.join(_of_one_side(change.values))}")
         return
     moved = change.moved
-    yield Line("~", f"{kind}{change.name}" + (f" moves from {moved.before} to {moved.after}" if moved else ""))
+    yield Line("~", f"{name} moves from {moved.before} to {moved.after}" if moved else name)
     yield from (Line("~", _differs(value), 1) for value in change.values if value != moved)
 
 
@@ -180,26 +178,33 @@ def _effect(change: SessionChange, value: Value) -> str:
 
 
 def _filters(found: Diff) -> Iterator[Line]:
-    for alike in _alike(found.filters, lambda one: (one.hosts, one.direction, one.verdict, _content(one))):
+    told = _worth_telling(found.filters)
+    for alike in _alike(told, lambda one: (one.hosts, one.direction, one.verdict, _content(one))):
         first = alike[0]
-        does = {"from": "from", "to": "to", "between": "from"}[first.direction]
-        who = listed(f"{one.party}, {one.name}" if one.verdict not in ("new", "gone") else one.party for one in alike)
-        mark: Mark = "!" if "widened" in first.verdict else {"new": "+", "gone": "-"}.get(first.verdict, "~")  # type: ignore[assignment]
-        verb = {"from": "accepted", "to": "announced", "between": "passed"}[first.direction]
-        title = {"new": f"newly {verb} {does} {who}", "gone": f"no longer {verb} {does} {who}"}.get(
-            first.verdict, f"{_VERDICTS[first.verdict]} {does} {who}"
-        )
-        yield Line(mark, f"{title}; on {listed(first.hosts)}")
+        way = "to" if first.direction == "to" else "from"
+        names = {one.name for one in alike}
+        by = f" ({names.pop()})" if len(names) == 1 and first.verdict not in ("new", "gone") else ""
+        where = f"{way} {listed(one.party for one in alike)}{by}; on {listed(first.hosts)}"
+        yield Line(_FILTER_MARKS.get(first.verdict, "!"), f"{_filtered(first)} {where}")
         yield from _gained_and_lost(first)
 
 
+def _worth_telling(filters: Iterable[FilterChange]) -> Iterator[FilterChange]:
+    """Yield all but the filters between tables of a VRF that itself comes or goes: its zone is told of."""
+    return (one for one in filters if one.direction != "between" or one.verdict not in ("new", "gone"))
+
+
+def _filtered(change: FilterChange) -> str:
+    verb = "announced" if change.direction == "to" else "accepted"
+    return _VERDICTS.get(change.verdict, f"{'newly' if change.verdict == 'new' else 'no longer'} {verb}")
+
+
+_FILTER_MARKS: dict[str, Mark] = {"new": "+", "gone": "-", "narrowed": "~", "marks": "~"}
 _VERDICTS = {
     "widened": "WIDENED",
     "narrowed": "narrowed",
     "widened and narrowed": "WIDENED AND NARROWED",
-    "marks": "the same routes, with other marks or preference",
-    "new": "new",
-    "gone": "gone",
+    "marks": "the same routes, with other marks or preference,",
 }
 
 
@@ -233,15 +238,19 @@ def _redundancy(found: Diff) -> Iterator[Line]:
             only = first.after if first.before is None else first.before
             yield Line("!" if first.before is None else " ", f"{who}: {_RESERVES[first.what]} {only}")
         else:
-            yield Line(
-                "!" if _is_less(first) else "~", f"{who}: {_RESERVES[first.what]} {first.before} -> {first.after}"
-            )
+            mark: Mark = "!" if _is_less(first) else "~"
+            yield Line(mark, f"{who}: {_RESERVES[first.what]} {first.before} -> {first.after}")
     for failure in found.failures:
         yield Line("!" if failure.worse else "~", f"if {failure.down} fails")
-        yield from (Line("!", fact, 1) for fact in failure.worse)
-        yield from (Line(" ", f"no longer: {fact}", 1) for fact in failure.better)
+        yield from _losses("!", "", failure.worse)
+        yield from _losses(" ", "no longer: ", failure.better)
     if found.not_judged is not None:
         yield Line("!", f"not considered: {found.not_judged}")
+
+
+def _losses(mark: Mark, word: str, losses: Iterable[Loss]) -> Iterator[Line]:
+    for alike in _alike(losses, lambda one: one.what):
+        yield Line(mark, f"{word}{listed(one.who for one in alike)}: {alike[0].what}", 1)
 
 
 _RESERVES = {
@@ -264,9 +273,7 @@ def _outputs(found: Diff) -> Iterator[Line]:
 def _hosts(found: Diff) -> Iterator[Line]:
     if found.sdn:
         yield Line("!", "Proxmox's SDN is applied: every node of the cluster regenerates its FRR configuration")
-    for alike in _alike(
-        found.hosts, lambda one: (one.turn, one.what, one.maintenance, one.reloads, one.restarts, one.files)
-    ):
+    for alike in _alike(found.hosts, lambda one: replace(one, host="")):
         first, names = alike[0], listed(one.host for one in alike)
         turn = "-" if first.turn is None else f"{first.turn}{' (canary)' if first.turn == 1 else ''}"
         yield Line(MARKS[first.what], f"{turn}  {names}: {_done_there(first)}")
