@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.golden.cabled import eventually, run, shown
-from trellis.diff.resets import EFFECTS, Effect
+from trellis.diff.model import Value
+from trellis.diff.resets import EFFECTS, Effect, effect
 from trellis.lab.scratch import ScratchFrr
 
 pytestmark = pytest.mark.frr
@@ -144,9 +145,11 @@ def gateway_text(*, after: bool, timers: str = "10 30", router_id: str = "10.0.0
         "hostname gateway",
         "bfd",
         " profile changed",
+        "  passive-mode",
         *(["  transmit-interval 400", "  receive-interval 400"] if after else []),
         " exit",
         " profile fast",
+        "  passive-mode",
         "  transmit-interval 500",
         "  receive-interval 500",
         " exit",
@@ -244,13 +247,26 @@ def ends(request: pytest.FixtureRequest, frr_root: Callable[[str], Path]) -> Ite
 
 def test_a_session_resets_exactly_where_people_are_told_so(ends: Ends) -> None:
     ends.gateway.reload(gateway_text(after=False, timers="1 3"))
-    reset = {"keepalive and hold time": ends.resets()}
-    print(reset)
+    assert ends.resets() == set()
+    assert EFFECTS["keepalive and hold time"] is Effect.KEEPS
     ends.gateway.reload(gateway_text(after=True, timers="1 3"))
-    print("reset", ends.resets())
-    print("kept", set(t.attribute for t in TRIALS) - ends.resets())
-    ends.gateway.reload(gateway_text(after=True, timers="1 3", router_id="10.0.0.9"))
-    print("router id", ends.resets())
-    ends.gateway.reload(gateway_text(after=True, timers="1 3", router_id="10.0.0.9", asn=65099))
-    print("local AS", ends.resets())
-    assert 0
+    reset, told = ends.resets(), {trial.attribute for trial in TRIALS if _is_told(trial)}
+    assert (sorted(reset - told), sorted(told - reset)) == ([], [])
+    for attribute, changed in (("router id", {"router_id": "10.0.0.9"}), ("local AS", {"asn": 65099})):
+        up = {name for name, state in ends.seen.items() if state[0] == "Established"}
+        ends.gateway.reload(gateway_text(after=True, timers="1 3", **changed))  # type: ignore[arg-type]
+        assert up
+        assert ends.resets() == up
+        assert EFFECTS[attribute] is Effect.RESETS
+
+
+def _is_told(trial: Trial) -> bool:
+    """Whether people are told that what a trial changes resets its session."""
+    name, _, how = trial.attribute.partition(" (")
+    return effect(Value(name, "", "off" if how == "off)" and name == "BFD" else "")) is Effect.RESETS
+
+
+def test_every_attribute_that_is_told_of_is_tried() -> None:
+    tried = {trial.attribute.partition(" (")[0] for trial in TRIALS}
+    of_the_router = {"keepalive and hold time", "router id", "local AS"}
+    assert EFFECTS.keys() - tried == of_the_router | {"ipv6 unicast"}, "which is as the other family"

@@ -69,9 +69,10 @@ def failures(before: Plan, after: Plan, *, at_any_size: bool) -> Judged:
         why = f"{len(names)} failures of a site with {len(after.guests)} guests take long: --what-if considers them"
         return Judged((), 0, why)
     both = {planned.guest.name for planned in before.guests} & {planned.guest.name for planned in after.guests}
+    routers = set(_parts(before)) & set(_parts(after))
     found = []
     for name in names:
-        old, new = (set(_losses(what_if(plan, down_of(plan, [name])), both)) for plan in (before, after))
+        old, new = (set(_losses(what_if(plan, down_of(plan, [name])), both, routers)) for plan in (before, after))
         if old != new:
             found.append(Failure(name, tuple(sorted(new - old)), tuple(sorted(old - new))))
     return Judged(tuple(found), len(names))
@@ -107,8 +108,8 @@ def _skeleton(plan: Plan) -> tuple[object, ...]:
     return between, edges, plan.links, tuple((zone.name, zone.vtep, zone.hosts) for zone in plan.zones), told
 
 
-def _losses(found: Consequences, guests: set[str]) -> Iterator[Loss]:
-    """Yield what is lost by a failure, as far as it is lost by guests that are on both sides."""
+def _losses(found: Consequences, guests: set[str], routers: set[str]) -> Iterator[Loss]:
+    """Yield what is lost by a failure, as far as it is by guests and routers that are on both sides."""
     for guest in found.unreachable_guests:
         if guest.guest in guests:
             again = " or ".join(guest.may_start_on) or "no other host"
@@ -125,7 +126,8 @@ def _losses(found: Consequences, guests: set[str]) -> Iterator[Loss]:
     for zone in found.zones_without_hosts:
         yield Loss(f"zone {zone}", "has no host")
     if found.partitions:
-        yield Loss("the fabric", f"falls apart: {' | '.join(' '.join(part) for part in found.partitions)}")
+        parts = sorted(" ".join(node for node in part if node in routers) for part in found.partitions)
+        yield Loss("the fabric", f"falls apart: {' | '.join(filter(None, parts))}")
 
 
 _IP = {"ipv4": "IPv4", "ipv6": "IPv6"}

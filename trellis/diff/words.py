@@ -81,9 +81,13 @@ def summary(found: Diff) -> tuple[str, ...]:
         reload = sum(1 for host in touched if host.reloads)
         counted.append(f"{_many(len(touched), 'host')} changed, {reload} with a reload")
         counted.append(f"{_many(reset, 'session')} reset" if reset else "no session reset")
-    if any(failure.worse for failure in found.failures) or any(map(_is_less, found.reserves)):
+    if any(failure.worse for failure in found.failures) or any(map(_is_lost, found.reserves)):
         counted.append("redundancy is lost")
     return tuple(counted)
+
+
+def _is_lost(reserve: Reserve) -> bool:
+    return reserve.before is not None and _is_less(reserve)
 
 
 def _is_less(reserve: Reserve) -> bool:
