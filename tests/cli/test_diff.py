@@ -174,3 +174,25 @@ def test_a_stack_stands_for_its_file(repository: Path) -> None:
     shutil.copy(repository / PREFIXES, repository / "Prefixes.prod.yaml")
     found = trellis("diff", "dev", "prod", cwd=repository)
     assert (found.returncode, found.stdout) == (0, "stack dev to prod: dev to prod\nnothing changes\n")
+
+
+def _shown(document: str) -> str:
+    """Return what a document shows of `trellis diff main`."""
+    text = (REPOSITORY / document).read_text()
+    return text.split("```\n$ trellis diff main\n", 1)[1].split("```\n", 1)[0]
+
+
+def test_the_readme_shows_what_the_command_says_of_its_own_first_change(repository: Path) -> None:
+    change = (REPOSITORY / "README.md").read_text().split("## A first change", 1)[1].split("```yaml\n", 1)[1]
+    guests, guest = change.split("```", 1)[0].splitlines(keepends=True)
+    edit(repository, guests, guests + guest)
+    assert trellis("diff", "main", cwd=repository).stdout.startswith(f"{_shown('README.md')}\npve01, pve02, pve03: ")
+
+
+def test_the_page_shows_what_the_command_says_of_a_filter_that_is_widened(repository: Path) -> None:
+    policy = "          asns: {first: 65200, last: 65299}\n"
+    wider = (
+        "          asns: {first: 65100, last: 65299}\n          prefix_lengths: {ipv4: {shortest: 28, longest: 32}}\n"
+    )
+    edit(repository, policy, wider)
+    assert trellis("diff", "main", cwd=repository).stdout.startswith(f"{_shown('docs/diff.md')}\npve01, pve02, pve03: ")

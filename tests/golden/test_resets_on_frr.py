@@ -55,9 +55,11 @@ def of_family(attribute: str, before: str | None, after: str | None, *, internal
 
 
 SOURCE = "neighbor {a} update-source {s}"
-MULTIHOP, SIGNED, BFD = ("ebgp-multihop 5",), ("password secret",), ("bfd",)
-WITH_OTHER_BFD = ("neighbor {g} bfd", "neighbor {g} bfd profile changed")
-WITH_BFD = ("neighbor {g} bfd", "neighbor {g} bfd profile fast")
+MULTIHOP, SIGNED, BFD = ("ebgp-multihop 5",), ("password secret",), ("bfd", "ebgp-multihop 5")
+FAR = "neighbor {a} ebgp-multihop 5"
+"""For BFD, which of several sessions on one link takes none for its own but by their addresses, as with edges."""
+WITH_OTHER_BFD = (FAR, "neighbor {g} bfd", "neighbor {g} bfd profile changed")
+WITH_BFD = (FAR, "neighbor {g} bfd", "neighbor {g} bfd profile fast")
 
 TRIALS = (
     Trial("description", ("neighbor {a} description one",), ("neighbor {a} description two",)),
@@ -68,8 +70,8 @@ TRIALS = (
     Trial("MD5 (on, of the group)", (), ("neighbor {g} password secret",)),
     Trial("MD5 (off)", ("neighbor {g} password secret",), (), peer=SIGNED),
     Trial("MD5 (another)", ("neighbor {g} password secret",), ("neighbor {g} password other",), peer=SIGNED),
-    Trial("BFD (off)", WITH_BFD, (), peer=BFD),
-    Trial("BFD (on)", (), WITH_BFD, peer=BFD),
+    Trial("BFD (off)", WITH_BFD, (FAR,), peer=BFD),
+    Trial("BFD (on)", (FAR,), WITH_BFD, peer=BFD),
     Trial("BFD (other times)", WITH_OTHER_BFD, WITH_OTHER_BFD, peer=BFD),
     Trial("BFD (another profile)", WITH_OTHER_BFD, WITH_BFD, peer=BFD),
     Trial("passive (off)", ("neighbor {g} passive",), ()),

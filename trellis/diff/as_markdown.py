@@ -23,8 +23,8 @@ MARKER = "<!-- trellis diff -->"
 _LONGEST_SECTION = 12_000
 """Characters of one section: none takes the place of all others."""
 
-_RESERVED = 600
-"""Characters that are kept for what is said at the end."""
+_RESERVED = 200
+"""Characters that are kept for what is said at the end, beside the command."""
 
 _DIFF_MARKS = {"~": "!"}
 """What a `diff` block colours for a line that is changed."""
@@ -63,19 +63,24 @@ def markdown(found: dict[str, Diff], base: str, head: str, command: str, longest
 
 def _fitting(said: str, blocks: list[_Block], command: str, longest: int) -> str:
     """Return as many blocks as there is room for; of what is folded together, all that fits in one fold."""
-    left_out, hunks, fold = 0, 0, None
+    parts, hunks, fold = 0, 0, None
+    room = _RESERVED + len(command)
     for block in blocks:
         opening, closing = _fold(fold, block.folded)
-        if len(said) + len(closing) + len(opening) + len(block.text) + _RESERVED > longest:
-            left_out, hunks = left_out + 1, hunks + block.hunks
+        if len(said) + len(closing) + len(opening) + len(block.text) + room > longest:
+            parts, hunks = parts + (not block.hunks), hunks + block.hunks
             continue
         said += closing + opening + block.text
         fold = block.folded
     said += _fold(fold, None)[1]
-    if left_out:
-        what = f"{hunks} more differences in files" if hunks == left_out else f"{left_out} more parts"
-        said += f"\n**Not shown: {what}.** All of it: {_code(command)}\n"
+    left_out = [_many(parts, "part"), _many(hunks, "difference in files", "differences in files")]
+    if parts or hunks:
+        said += f"\n**Not shown: {' and '.join(filter(None, left_out))}.** All of it: {_code(command)}\n"
     return said
+
+
+def _many(count: int, one: str, several: str | None = None) -> str:
+    return f"{count} {one if count == 1 else several or f'{one}s'}" if count else ""
 
 
 def _fold(before: str | None, now: str | None) -> tuple[str, str]:
@@ -112,8 +117,7 @@ def _line(line: Line) -> str:
 
 
 def _files(name: str, found: Diff) -> Iterator[_Block]:
-    count = len(found.hunks)
-    many = f"{count} difference{'s' if count != 1 else ''}"
+    many = _many(len(found.hunks), "difference")
     title = f"Files of stack <code>{name}</code> as they will be on hosts and edges: {many}"
     for hunk in found.hunks:
         yield _Block(_fenced(_shown(hunk)) + "\n", hunks=1, folded=title)
