@@ -83,6 +83,7 @@ def diff(
 def _compared(sides: tuple[Side, Side], stack: str | None, *, at_any_size: bool) -> dict[str, Diff]:
     from trellis.diff import diff as compare
     from trellis.diff import nothing
+    from trellis.site import SiteRefused
 
     pairs = dict(_pairs(sides, stack))
     plans = _plans(sides, pairs)
@@ -90,8 +91,24 @@ def _compared(sides: tuple[Side, Side], stack: str | None, *, at_any_size: bool)
     for name, (before, after) in plans.items():
         known = before or after
         assert known is not None
-        found[name] = compare(before or nothing(known), after or nothing(known), at_any_size=at_any_size)
+        both = before or nothing(known), after or nothing(known)
+        try:
+            found[name] = compare(*both, at_any_size=at_any_size)
+        except SiteRefused:
+            raise Mistake("\n".join(_refused_texts(sides, name, both))) from None
     return found
+
+
+def _refused_texts(sides: tuple[Side, Side], stack: str, plans: tuple[Plan, Plan]) -> Iterator[str]:
+    """Yield of which side the texts are refused that hosts would get, and why."""
+    from trellis.render import render
+    from trellis.site import SiteRefused
+
+    for word, side, plan in zip(("BASE", "HEAD"), sides, plans, strict=True):
+        try:
+            render(plan)
+        except SiteRefused as error:
+            yield f"{word} ({side.name}), stack {stack}: {error}"
 
 
 _Pair = tuple["StackText | None", "StackText | None"]

@@ -79,7 +79,7 @@ def summary(found: Diff) -> tuple[str, ...]:
     reset = sum(len(change.hosts) for change in found.sessions if change.resets)
     if touched:
         reload = sum(1 for host in touched if host.reloads)
-        counted.append(f"{_many(len(touched), 'host')} changed, {reload} with a reload")
+        counted.append(f"{_many(len(touched), 'host')} touched, {reload} with a reload")
         counted.append(f"{_many(reset, 'session')} reset" if reset else "no session reset")
     if any(failure.worse for failure in found.failures) or any(map(_is_lost, found.reserves)):
         counted.append("redundancy is lost")
@@ -291,7 +291,7 @@ def _done_there(host: HostChange) -> str:
         return "leaves the site; it is not touched (`trellis release` gives back what it had)"
     if host.maintenance is not None:
         return f"left out, in maintenance: {host.maintenance}"
-    told = [f"{' and '.join(host.reloads)} reload"] if host.reloads else ["files only, nothing reloads"]
+    told = [f"{', '.join(host.reloads)} reload"] if host.reloads else ["files only, nothing reloads"]
     told += [f"{', '.join(host.restarts)} start or end"] if host.restarts else []
     names = (path.rpartition("/")[2] for path in host.files)
     return "; ".join([*told, listed(names) or "how its change is confirmed"])
