@@ -54,8 +54,7 @@ def markdown(found: dict[str, Diff], base: str, head: str, command: str, longest
         command: The command line that prints everything.
         longest: Most characters of it.
     """
-    lines = [MARKER, f"## {_words('Network change')}: {_code(base)} to {_code(head)}", ""]
-    said = "\n".join(lines)
+    said = f"{MARKER}\n## Network change: {_code(base)} to {_code(head)}\n\n"
     blocks = [block for name, diff in sorted(found.items()) for block in _told(name, diff)]
     blocks += [block for name, diff in sorted(found.items()) for block in _files(name, diff)]
     return _fitting(said, blocks, command, longest)
