@@ -118,8 +118,8 @@ def _pairs(sides: tuple[Side, Side], stack: str | None) -> Iterator[tuple[str, _
     """Yield the files that are compared by the stack's name; None where a side has no such stack."""
     base, head = sides
     if base.lone or head.lone:
-        (one, before), (other, after) = (_only(side, stack) for side in sides)
-        yield one if one == other else f"{one} to {other}", (before, after)
+        (one, before_it), (other, after_it) = (_only(side, stack) for side in sides)
+        yield one if one == other else f"{one} to {other}", (before_it, after_it)
         return
     names = sorted({*base.stacks, *head.stacks}) if stack is None else [stack]
     for name in names:

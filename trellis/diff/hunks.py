@@ -49,8 +49,8 @@ def _of_file(before: str, after: str) -> tuple[tuple[str, tuple[str, ...]], ...]
     tail = _alike(old[head:][::-1], new[head:][::-1])
     start = max(0, head - _ROOM_LINES)
     a, b = (lines[start : len(lines) - max(0, tail - _ROOM_LINES)] for lines in (old, new))
-    groups = _ByStanza(None, a, b, autojunk=False).get_grouped_opcodes(CONTEXT_LINES)
-    return tuple(_hunk(list(group), a, b, start, old, new) for group in groups)
+    groups = _ByStanza(a, b).get_grouped_opcodes(CONTEXT_LINES)
+    return tuple(_hunk(group, a, b, start, old, new) for group in groups)
 
 
 _Opcode = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
@@ -62,9 +62,13 @@ class _ByStanza(SequenceMatcher[str]):
     A route-map that is added after another may as well begin with the last lines of that one; nobody reads it so.
     """
 
+    def __init__(self, old: list[str], new: list[str]) -> None:
+        super().__init__(None, old, new, autojunk=False)
+        self._old, self._new = old, new
+
     def get_opcodes(self) -> list[_Opcode]:
         """Return the differences, each where a stanza begins, if it can be there."""
-        found = super().get_opcodes()
+        found = list(super().get_opcodes())
         for number in range(1, len(found) - 1):
             before, here, behind = found[number - 1 : number + 2]
             if (before[0], behind[0]) == ("equal", "equal") and here[0] != "replace":
@@ -75,7 +79,7 @@ class _ByStanza(SequenceMatcher[str]):
     def _side(self, here: _Opcode) -> tuple[Sequence[str], int, int]:
         """Return the lines that came or went, in their file, and where they begin and end."""
         what, i, j, k, m = here
-        return (self.b, k, m) if what == "insert" else (self.a, i, j)
+        return (self._new, k, m) if what == "insert" else (self._old, i, j)
 
     def _begins(self, here: _Opcode, by: int) -> bool:
         lines, first, _ = self._side(here)
@@ -115,7 +119,12 @@ def _alike(one: list[str], other: list[str]) -> int:
 
 
 def _hunk(
-    group: list[_Opcode], a: list[str], b: list[str], start: int, old: list[str], new: list[str]
+    group: Sequence[tuple[str, int, int, int, int]],
+    a: list[str],
+    b: list[str],
+    start: int,
+    old: list[str],
+    new: list[str],
 ) -> tuple[str, tuple[str, ...]]:
     lines = tuple(line for what, *span in group for line in _lines(what, a[span[0] : span[1]], b[span[2] : span[3]]))
     _, i, _, k, m = next(found for found in group if found[0] != "equal")

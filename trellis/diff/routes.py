@@ -59,4 +59,4 @@ def _each(fabric: Fabric, routes: Announcements) -> Iterator[tuple[str, str, str
 
 
 def _sorted(prefixes: frozenset[str]) -> tuple[str, ...]:
-    return tuple(sorted(prefixes, key=lambda prefix: (network(prefix).version, network(prefix))))  # type: ignore[arg-type,return-value]
+    return tuple(sorted(prefixes, key=lambda prefix: (network(prefix).version, network(prefix))))

@@ -190,6 +190,7 @@ def _path_expression(expression: str) -> re.Pattern[str]:
 
 
 def span(entry: PrefixEntry) -> Span:
+    """Return which prefixes an entry of a prefix-list matches: inside of which, and of which lengths, inclusive."""
     own = int(entry.prefix.rsplit("/", 1)[1])
     longest = 128 if ":" in entry.prefix else 32
     if entry.ge is None and entry.le is None:
