@@ -14,7 +14,7 @@ import pytest
 
 from tests.sites import REPOSITORY
 
-CORE = ("allocate", "contract", "picture", "plan", "pve", "render", "site")
+CORE = ("allocate", "contract", "diff", "picture", "plan", "pve", "render", "site")
 
 WRONG = {
     "The core is a value in, a value out": [
@@ -22,6 +22,7 @@ WRONG = {
         ("trellis/plan/build.py", "from time import monotonic"),
         ("trellis/plan/rules/filters.py", "import random"),
         ("trellis/picture/draw.py", "from datetime import date"),
+        ("trellis/diff/compare.py", "import subprocess"),
         ("trellis/pve/merge.py", "import subprocess"),
         ("trellis/render/bundle.py", "import os.path"),
         ("trellis/render/documents.py", "from datetime import datetime"),
@@ -33,6 +34,7 @@ WRONG = {
     "Site, then plan, then render, then components": [
         ("trellis/site/load.py", "import trellis.plan"),
         ("trellis/plan/policy.py", "import trellis.render"),
+        ("trellis/render/bundle.py", "import trellis.diff"),
         ("trellis/picture/fabric.py", "import trellis.render"),
         ("trellis/contract/model.py", "import trellis.site.scalars"),
     ],

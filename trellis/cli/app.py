@@ -15,6 +15,7 @@ from trellis.cli import (
     bench,
     check,
     core,
+    diff,
     engine,
     guests,
     install,
@@ -43,6 +44,7 @@ app = typer.Typer(
     add_completion=False,
 )
 core.add_to(app)
+diff.add_to(app)
 engine.add_to(app)
 install.add_to(app)
 check.add_to(app)

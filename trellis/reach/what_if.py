@@ -21,6 +21,7 @@ from trellis.reach.consequences import (
 )
 from trellis.reach.fabric import FAMILY, VERSIONS, Down, Fabric
 from trellis.reach.probes import KINDS, Probes, address, alike
+from trellis.reach.reserves import reserves
 from trellis.reach.tables import DEFAULTS
 from trellis.reach.walk import Walk
 
@@ -160,23 +161,11 @@ class _Failure:
         )
 
     def _counted(self) -> Iterator[Redundancy]:
-        before, after = self._before, self._after
-        for host in self._plan.hosts:
-            if after.fabric.is_up(host.name):
-                edges = (len(state.control.edges_of(host.name)) for state in (before, after))
-                yield Redundancy("edges", host.name, *edges)
-        for zone in self._plan.zones:
-            up = sum(map(after.fabric.is_up, zone.hosts))
-            yield Redundancy("hosts", zone.name, len(zone.hosts), up)
-        for node in (*before.fabric.hosts, *before.fabric.edges):
-            if after.fabric.is_up(node):
-                yield Redundancy("links", node, *(len(list(_links(state, node))) for state in (before, after)))
-        for planned in self._left:
-            up = sum(map(after.fabric.is_up, planned.hosts))
-            yield Redundancy("placement", planned.guest.name, len(planned.hosts), up)
-        reflectors = [host.name for host in self._plan.hosts if before.control.reflects(host.name)]
-        up = sum(map(after.fabric.is_up, reflectors))
-        yield Redundancy("route reflectors", self._plan.site_name, len(reflectors), up)
+        left = {planned.guest.name for planned in self._left}
+        before = reserves(self._before)
+        for (what, who), after in reserves(self._after).items():
+            if what != "placement" or who in left:
+                yield Redundancy(what, who, before[what, who], after)
 
     def _moved(self) -> Iterator[MovedPath]:
         segments = {link.name for link in self._plan.links if link.kind == "segment"}
@@ -230,14 +219,6 @@ class _Failure:
                 for prefix in sorted(before):
                     if before[prefix] != after.get(prefix, ()):
                         yield EdgeRoute(edge, prefix, FAMILY[version], before[prefix], after.get(prefix, ()))
-
-
-def _links(state: Walk, node: str) -> Iterator[str]:
-    """Yield the links by which a router sees another."""
-    for link in state.fabric.links:
-        ends = state.underlay.adjacent(link)
-        if node in ends and len(ends) > 1:
-            yield link
 
 
 def _all(paths: Iterable[tuple[str, ...]]) -> set[str]:

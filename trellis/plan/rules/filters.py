@@ -122,7 +122,7 @@ class Filters:
         """Return what the permitting entries of a prefix-list match."""
         prefix_list = self._lists.get(key)
         entries = prefix_list.entries if prefix_list is not None else ()
-        return {_span(entry) for entry in entries if entry.action == "permit"}
+        return {span(entry) for entry in entries if entry.action == "permit"}
 
     def apply(self, route_map: str | None, route: Route) -> Route | None:
         """Return ``route`` as it leaves the route-map, or None if that denies it.
@@ -161,7 +161,7 @@ class Filters:
         if prefix_list is None or (key[0] == "ip") != (prefix.version == 4):
             return None
         for entry in sorted(prefix_list.entries, key=lambda found: found.seq):
-            outer, shortest, longest = _span(entry)
+            outer, shortest, longest = span(entry)
             if shortest <= prefix.prefixlen <= longest and prefix.subnet_of(network(outer)):  # type: ignore[arg-type]
                 return entry
         return None
@@ -189,7 +189,8 @@ def _path_expression(expression: str) -> re.Pattern[str]:
     return re.compile(expression.replace("_", "(?:^|[,{}() ]|$)"))
 
 
-def _span(entry: PrefixEntry) -> Span:
+def span(entry: PrefixEntry) -> Span:
+    """Return which prefixes an entry of a prefix-list matches: inside of which, and of which lengths, inclusive."""
     own = int(entry.prefix.rsplit("/", 1)[1])
     longest = 128 if ":" in entry.prefix else 32
     if entry.ge is None and entry.le is None:

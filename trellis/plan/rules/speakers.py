@@ -114,4 +114,6 @@ def _filled(session: Session, groups: dict[str, Session]) -> Session:
         update_source=session.update_source or group.update_source,
         passive=session.passive or group.passive,
         extended_nexthop=session.extended_nexthop or group.extended_nexthop,
+        connect_s=session.connect_s or group.connect_s,
+        md5=session.md5 or group.md5,
     )
