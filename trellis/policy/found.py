@@ -53,4 +53,5 @@ def above(place: str, value: int, most: int, unit: str = "") -> Iterator[Found]:
 
 
 def _with(value: int, unit: str) -> str:
-    return f"{value} {unit}" if unit else str(value)
+    said = unit if value != 1 or unit in ("s", "ms") else unit.removesuffix("s")
+    return f"{value} {said}".rstrip()
