@@ -6,6 +6,7 @@ import pulumi_proxmoxve
 from components.host import Host, Login
 from components.policy import policy_file
 from components.prefixes import prefix_file
+from components.protection import protect
 from components.recorded import few_frames
 from components.rollout import Rollout
 from components.router import Router
@@ -19,6 +20,7 @@ from trellis.render import render
 from trellis.site import SiteRefused, load_site, with_prefixes
 
 config = pulumi.Config("trellis")
+protect(config)
 try:
     site = load_site(with_prefixes(config.require_object("site"), prefix_file()))
     planned = plan(site)

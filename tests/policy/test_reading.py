@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -12,6 +13,8 @@ from tests.sites import REPOSITORY, plan_of
 from trellis.policy import FILE_NAME, judge, read_policy
 from trellis.policy.listing import in_words, listed
 from trellis.policy.model import RULE_NAMES, schema_text
+from trellis.policy.parameters import TIGHTER
+from trellis.policy.rules import RULES
 from trellis.site import SiteRefused
 
 COMMITTED = (REPOSITORY / FILE_NAME).read_text(encoding="utf-8")
@@ -97,3 +100,19 @@ def test_a_list_names_every_rule_with_what_is_in_force() -> None:
     assert (in_words(rules["least_edges"]), rules["least_edges"].in_force) == ("-", False)
     assert rules["declared_guests_only"].exceptions == 1
     assert rules["forbidden_prefixes"].why == "the house and its VPN use them"
+
+
+def rows() -> Iterator[str]:
+    """Each rule as a row of the table in the documentation: name, what must hold, parameters, and which are tighter."""
+    schema = json.loads(schema_text())
+    for name, rule in RULES.items():
+        below = schema["$defs"]["Rules"]["properties"][name]["anyOf"][0]["$ref"].rpartition("/")[2]
+        given = {key: part for key, part in schema["$defs"][below]["properties"].items() if key != "why"}
+        tighter = {key: part.get("anyOf", [part])[0][TIGHTER] for key, part in given.items()}
+        said = ", ".join(f"`{key}` ({which})" for key, which in tighter.items()) or "`{}`"
+        yield f"| `{name}` | {rule.what} | {said} |"
+
+
+def test_the_documentation_has_every_rule_with_its_parameters() -> None:
+    text = (REPOSITORY / "docs" / "policies.md").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("| `")] == list(rows())
