@@ -4,7 +4,9 @@ import pulumi
 import pulumi_proxmoxve
 
 from components.host import Host, Login
+from components.policy import policy_file
 from components.prefixes import prefix_file
+from components.protection import protect
 from components.recorded import few_frames
 from components.rollout import Rollout
 from components.router import Router
@@ -13,13 +15,16 @@ from components.secrets import Secrets, given_secrets
 from components.talos import bootstrapped
 from components.tenancy import tenancy
 from trellis.plan import plan
+from trellis.policy import hold_to
 from trellis.render import render
 from trellis.site import SiteRefused, load_site, with_prefixes
 
 config = pulumi.Config("trellis")
+protect(config)
 try:
     site = load_site(with_prefixes(config.require_object("site"), prefix_file()))
     planned = plan(site)
+    hold_to(planned, policy_file())
     bundles = render(planned)
     values = given_secrets(config, bundles)
 except SiteRefused as refused:

@@ -74,6 +74,12 @@ if ! UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 "$uv" sync --frozen --quiet
   exit 2
 fi
 
+# The policy pack's environment, which is its own: pulumi-policy asks for another protobuf than Trellis runs on.
+if [ "${1:-}" = slow ] && ! UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --quiet --project policy_pack; then
+  say "the policy pack's Python environment could not be made; it needs a reachable package index"
+  exit 2
+fi
+
 if [ "${1:-}" = slow ]; then  # Talos's own validator, built once for a user; where it cannot be, it says what is missing
   .venv/bin/trellis verify talos --stack dev >/dev/null || exit 2
 fi

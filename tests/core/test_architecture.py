@@ -14,7 +14,7 @@ import pytest
 
 from tests.sites import REPOSITORY
 
-CORE = ("allocate", "contract", "diff", "picture", "plan", "pve", "render", "site")
+CORE = ("allocate", "contract", "diff", "picture", "plan", "policy", "pve", "render", "site")
 
 WRONG = {
     "The core is a value in, a value out": [
@@ -30,12 +30,14 @@ WRONG = {
         ("trellis/contract/reading.py", "import pulumi"),
         ("trellis/site/schema.py", "import trellis.agent.normalise"),
         ("trellis/plan/policy.py", "import trellis.routeros.merging"),
+        ("trellis/policy/judge.py", "from datetime import UTC"),
     ],
     "Site, then plan, then render, then components": [
         ("trellis/site/load.py", "import trellis.plan"),
         ("trellis/plan/policy.py", "import trellis.render"),
         ("trellis/render/bundle.py", "import trellis.diff"),
         ("trellis/picture/fabric.py", "import trellis.render"),
+        ("trellis/policy/judge.py", "import trellis.render"),
         ("trellis/contract/model.py", "import trellis.site.scalars"),
     ],
     "The lab judges what it did not help to make": [

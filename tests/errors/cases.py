@@ -136,11 +136,20 @@ def spoiled(document: dict[str, Any]) -> dict[str, Any]:
     Args:
         document: With ``base``, ``set`` (dots between the keys of a path) and ``remove``.
     """
-    site = base(document["base"])
-    for path, value in (document.get("set") or {}).items():
+    return changed(base(document["base"]), document)
+
+
+def changed(site: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Change a site in place, and return it.
+
+    Args:
+        site: The site.
+        changes: With ``set`` (dots between the keys of a path) and ``remove``.
+    """
+    for path, value in (changes.get("set") or {}).items():
         parent, key = _place(site, path)
-        parent[key] = value
-    for path in document.get("remove") or ():
+        parent[key] = copy.deepcopy(value)  # a later change may go into it
+    for path in changes.get("remove") or ():
         parent, key = _place(site, path)
         del parent[key]
     return site

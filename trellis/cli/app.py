@@ -23,6 +23,7 @@ from trellis.cli import (
     monitoring,
     observe,
     onboard,
+    policy,
     prefixes,
     reach,
     restore,
@@ -60,6 +61,7 @@ serve.add_to(observe.app)
 app.add_typer(observe.app, name="observe")
 app.add_typer(guests.app, name="guests")
 app.add_typer(prefixes.app, name="prefixes")
+app.add_typer(policy.app, name="policy")
 app.add_typer(verify.app, name="verify")
 app.add_typer(lab.app, name="lab")
 app.add_typer(bench.app, name="bench")

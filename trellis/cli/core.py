@@ -10,11 +10,12 @@ import typer
 from rich.table import Table
 
 from trellis.cli.console import Mistake, out, print_json
-from trellis.cli.stack import FileOption, StackOption, read_site
+from trellis.cli.policy import held_plan
+from trellis.cli.stack import FileOption, StackOption
 from trellis.contract.schema import cluster_schema_text
 from trellis.plan import Plan
-from trellis.plan import plan as make_plan
 from trellis.plan.model import EdgePlan
+from trellis.policy.model import schema_text as policy_schema_text
 from trellis.render import FRR_CONF, FRR_CONF_LOCAL, Bundle
 from trellis.render import render as make_bundles
 from trellis.render.bundle import secrets_of
@@ -51,7 +52,7 @@ def plan(stack: StackOption = "dev", file: FileOption = None, json: Json = False
 
       trellis plan --stack prod --json | jq '.guests[].guest.asn'
     """
-    planned = make_plan(read_site(stack, file))
+    planned = held_plan(stack, file)
     make_bundles(planned)  # a line that Proxmox's merge would change is refused here too
     if json:
         print_json(planned)
@@ -97,7 +98,7 @@ def render(
 
       trellis render edge1 --format rsc > edge1.rsc
     """
-    planned = make_plan(read_site(stack, file))
+    planned = held_plan(stack, file)
     edge = next((edge for edge in planned.edges if edge.name == name), None)
     if edge is not None:
         if effective or path:
@@ -125,6 +126,7 @@ def schema(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Of the document that a cluster's bootstrap reads, instead of the site.")
     ] = False,
+    policy: Annotated[bool, typer.Option("--policy", help="Of a policy file, instead of the site.")] = False,
 ) -> None:
     """Print the JSON Schema of a site, for editors and other tools; or of the stack's output for a cluster.
 
@@ -133,8 +135,12 @@ def schema(
       trellis schema > site.schema.json
 
       trellis schema --cluster > cluster.schema.json
+
+      trellis schema --policy > policy.schema.json
     """
-    sys.stdout.write(cluster_schema_text() if cluster else schema_text())
+    if cluster and policy:
+        raise Mistake("--cluster and --policy are two schemas: name one")
+    sys.stdout.write(cluster_schema_text() if cluster else policy_schema_text() if policy else schema_text())
 
 
 def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, json: bool) -> None:

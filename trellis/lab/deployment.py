@@ -48,6 +48,8 @@ class Request:
         prefixes: The text of the prefix file that goes with `config`; None for none.
         environment: More variables for the engine, its plugins and the program.
         parallel: How many resource operations run at once, 1 or more.
+        policy_pack: The folder of a Pulumi policy pack that judges a preview or an up; None for none.
+        policy_pack_config: The JSON file of what it is given; None for nothing.
     """
 
     operation: Operation
@@ -63,6 +65,8 @@ class Request:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     environment: Mapping[str, str] = field(default_factory=dict)
     parallel: int = DEFAULT_PARALLEL
+    policy_pack: Path | None = None
+    policy_pack_config: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +266,9 @@ def request_to_json(request: Request) -> str:
     return json.dumps(asdict(request), default=str)
 
 
+_PATHS = ("project_dir", "work_dir", "engine", "plugin_dir", "plugin_home", "policy_pack", "policy_pack_config")
+
+
 def request_from_json(text: str) -> Request:
     """The request of `request_to_json`.
 
@@ -272,7 +279,7 @@ def request_from_json(text: str) -> Request:
         The request.
     """
     fields = json.loads(text)
-    for name in ("project_dir", "work_dir", "engine", "plugin_dir", "plugin_home"):
+    for name in _PATHS:
         if fields[name] is not None:
             fields[name] = Path(fields[name])
     return Request(**fields)

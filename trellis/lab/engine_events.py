@@ -38,6 +38,8 @@ class Watcher:
             self._step(event.res_outputs_event.metadata, planning=True)
         elif event.diagnostic_event is not None:
             self._diagnostic(event.diagnostic_event)
+        elif event.policy_event is not None:
+            self._policy(event.policy_event)
         elif event.summary_event is not None:
             self.changes = {
                 str(getattr(op, "value", op)): count for op, count in event.summary_event.resource_changes.items()
@@ -51,6 +53,14 @@ class Watcher:
         self.steps.append(step)
         if not planning:
             self._say(f"{step.op} {step.name} ({step.type})")
+
+    def _policy(self, event: Any) -> None:
+        """Keep what a policy pack refuses; pass on what it only advises."""
+        name, text = _name(event.resource_urn or ""), f"{event.policy_name}: {str(event.message).strip()}"
+        if event.enforcement_level == "mandatory":
+            self.problems.append(Problem(name, event.resource_urn or "", text))
+        else:
+            self._say(f"{name}: {text}" if name else text)
 
     def _diagnostic(self, event: Any) -> None:
         """Pass on what the program and the plugins say; keep errors."""

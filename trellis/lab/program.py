@@ -125,6 +125,10 @@ def _operate(
 
 def _once(stack: Stack, request: Request, common: dict[str, Any]) -> tuple[str, dict[str, Output]]:
     """The operation itself."""
+    if request.operation in ("preview", "up") and request.policy_pack is not None:
+        config = request.policy_pack_config
+        common = {**common, "policy_packs": [str(request.policy_pack)]}
+        common |= {"policy_pack_configs": [str(config)]} if config is not None else {}
     if request.operation == "preview":
         preview = stack.preview(diff=True, parallel=request.parallel, suppress_progress=True, **common)
         return str(preview.stdout), {}

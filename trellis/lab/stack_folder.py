@@ -72,6 +72,7 @@ def prepare(request: Request) -> None:
         settings |= {"encryptionsalt": earlier} if earlier else {}
     _write(work / name, yaml.dump(settings, Dumper=_Dumper, sort_keys=False))
     _lay_prefixes(request)
+    _lay_policy(request)
 
 
 def _lay_prefixes(request: Request) -> None:
@@ -85,6 +86,15 @@ def _lay_prefixes(request: Request) -> None:
         ours.unlink(missing_ok=True)
     else:
         _write(ours, text)
+
+
+def _lay_policy(request: Request) -> None:
+    """The project's policy file, where the project's own stack file is what is run: another site has not to keep it."""
+    theirs, ours = request.project_dir / "policy.yaml", request.work_dir / "policy.yaml"
+    if request.config is None and theirs.is_file():
+        _write(ours, theirs.read_text(encoding="utf-8"))
+    else:
+        ours.unlink(missing_ok=True)
 
 
 def environment(request: Request) -> dict[str, str]:

@@ -8,19 +8,18 @@ is judged in ``trellis.site.checks.delegated``.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv6Network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 
 from trellis.site.document import document_of, endless, shown
 from trellis.site.noun import Noun
 from trellis.site.refusal import Refusal, SiteRefused, raise_if_any
 from trellis.site.scalars import SdnId, V6Prefix, refuse
-from trellis.site.shape import misshapen, not_json
+from trellis.site.shape import shaped
 
 FILE = "the prefix file"
 KEY = "delegated"
@@ -48,9 +47,14 @@ def _delegable(prefix: IPv6Network) -> IPv6Network:
 _MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 
 
+def is_moment(text: str) -> bool:
+    """Return whether a text is a moment in UTC as files have it: ``2026-12-01T00:00:00Z``."""
+    found = _MOMENT.fullmatch(text)
+    return found is not None and _is_on_calendar(*map(int, found.groups()))
+
+
 def _moment(value: Any) -> str:
-    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
-    if found is None or not _is_on_calendar(*map(int, found.groups())):
+    if not isinstance(value, str) or not is_moment(value):
         raise refuse(
             "a moment is in UTC, to the second (RFC 3339)",
             "with a local time or half a date nobody could tell when the prefix goes",
@@ -121,7 +125,7 @@ def read_prefixes(text: str | bytes) -> Prefixes:
     Raises:
         SiteRefused: If it cannot be read, or says what cannot be, with every reason at once; paths are the file's.
     """
-    prefixes = _shaped(_data(text))
+    prefixes = shaped(Prefixes, _data(text), FILE)
     raise_if_any(repeated(prefixes.vnets, "vnets"))
     return prefixes
 
@@ -170,7 +174,7 @@ def with_prefixes(data: Mapping[str, Any], text: str | bytes | None) -> dict[str
         return dict(data)
     found = _data(text)
     others = {**found, "vnets": {}} if "vnets" in found else found
-    _shaped(others)
+    shaped(Prefixes, others, FILE)
     return {**data, KEY: found.get("vnets", {})}
 
 
@@ -184,18 +188,6 @@ def _data(text: str | bytes) -> dict[str, Any]:
         remedy = "begin it with schema_version: 1; examples/delegated has one"
         raise SiteRefused([Refusal(FILE, said, rule, why, remedy)])
     return document
-
-
-def _shaped(data: dict[str, Any]) -> Prefixes:
-    refusals = {misfit.refusal.path: misfit.refusal for misfit in not_json(data, FILE)}
-    try:
-        prefixes = Prefixes.model_validate_json(json.dumps(data, default=str))
-    except ValidationError as error:
-        # What is no JSON has no shape either, and is told of once.
-        refusals = {misfit.refusal.path: misfit.refusal for misfit in misshapen(error, FILE)} | refusals
-        raise SiteRefused(refusals.values()) from None
-    raise_if_any(refusals.values())
-    return prefixes
 
 
 def repeated(vnets: Mapping[str, VnetPrefixes], root: str) -> Iterator[Refusal]:

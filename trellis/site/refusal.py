@@ -55,10 +55,13 @@ def _printable(text: str) -> str:
 class SiteRefused(Exception):
     """A site that is not accepted, with every reason at once."""
 
+    what_of_it = "the site is refused for"
+    """The beginning of its heading."""
+
     def __init__(self, refusals: Iterable[Refusal]) -> None:
         self.refusals = tuple(sorted(set(refusals)))
         count = len(self.refusals)
-        heading = f"the site is refused for {count} reason{'s' if count != 1 else ''}; nothing was changed"
+        heading = f"{self.what_of_it} {count} reason{'s' if count != 1 else ''}; nothing was changed"
         super().__init__("\n".join([heading, *map(str, self.refusals)]))
 
 

@@ -5,15 +5,17 @@ Rules between nouns stand in ``trellis.site.checks``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from trellis.site import foreign
 from trellis.site.document import shown
-from trellis.site.refusal import Refusal
+from trellis.site.noun import Noun
+from trellis.site.refusal import Refusal, SiteRefused, raise_if_any
 from trellis.site.remaining import Location, Misfit
 
 # pydantic's error type -> (rule, why, remedy); {..} is filled from the error's own context.
@@ -138,6 +140,31 @@ def _refusal(path: str, detail: ErrorDetails) -> Refusal:
         return Refusal(path, value, *foreign.answer(*map(str, reversed(detail["loc"][-2:]))))
     rule, why, remedy = _SHAPES.get(detail["type"], _OTHER)
     return Refusal(path, value, rule.format_map(_Blank(context)), why, remedy)
+
+
+NounT = TypeVar("NounT", bound=Noun)
+
+
+def shaped(kind: type[NounT], data: Mapping[str, Any], root: str) -> NounT:
+    """Return data as a noun.
+
+    Args:
+        kind: The noun.
+        data: What a file holds.
+        root: What messages call the whole of it.
+
+    Raises:
+        SiteRefused: With every reason at once.
+    """
+    refusals = {misfit.refusal.path: misfit.refusal for misfit in not_json(data, root)}
+    try:
+        noun = kind.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        # What is no JSON has no shape either, and is told of once.
+        refusals = {misfit.refusal.path: misfit.refusal for misfit in misshapen(error, root)} | refusals
+        raise SiteRefused(refusals.values()) from None
+    raise_if_any(refusals.values())
+    return noun
 
 
 class _Blank(dict[str, Any]):

@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_proxmoxve
 
+from components.protection import protect
 from components.sdn import Sdn, judgement
 from trellis.pve import EvpnController, EvpnZone, SdnState, Subnet, Vnet
 
@@ -11,6 +12,7 @@ SUBNETS = {
     "ipv6": lambda tenant: (f"fd00:{tenant}::/64", f"fd00:{tenant}::fffe"),
 }
 config = pulumi.Config()
+protect(pulumi.Config("trellis"))
 zones = config.require_object("zones")
 state = SdnState(
     controller=EvpnController("evpn", 4200001000, ("10.255.0.1", "10.255.0.2")),

@@ -6,7 +6,10 @@ import pulumi
 import pulumi_proxmoxve as pve
 from pulumi import ResourceOptions
 
+from components.protection import protect
+
 config = pulumi.Config()
+protect(pulumi.Config("trellis"))
 vnets = config.require_object("vnets")
 provider = pve.Provider("pve", endpoint=config.require("endpoint"), api_token=config.require_secret("token"))
 content = json.dumps(vnets, sort_keys=True)
