@@ -142,7 +142,7 @@ def _addresses(read: Read, planned: Plan) -> Iterator[Meaning]:
 
 def _frr(read: Read, target: _Target, packaged: Packaged, keys: dict[str, str]) -> Iterator[Account]:
     """Judge frr.conf.local, then what frr.conf has beside it."""
-    running, _ = statements(read.name, given.FRR_CONF, read.host.text(given.FRR_CONF))
+    running = read.statements if read.statements and read.statements[0].file == given.FRR_CONF else ()
     in_force = {statement.path for statement in running}
     local = {statement.path: statement for statement in read.local}
     judged = _Judge(read, target, packaged, keys)
@@ -178,12 +178,13 @@ class _Judge:
                 inside.setdefault(statement.path[:depth], []).append(statement)
         for statement, account in made.items():
             children = [made[child] for child in inside.get(statement.path, ())]
-            if account is None and children and all(children):
-                account = _account(statement, "in other words", ("its lines, each by itself",))
-            if account is None:
+            if account is not None:
+                yield account
+            elif children and all(children):
+                yield _account(statement, "in other words", ("its lines, each by itself",))
+            else:
                 dropped = in_force is not None and statement.path not in in_force
-                account = _listed(statement, DROPPED if dropped else why_not(statement, self._read.kind))
-            yield account
+                yield _listed(statement, DROPPED if dropped else why_not(statement))
 
     def _one(self, statement: Statement) -> Account | None:
         """Return the account of a line that is expressed; None for one that is not."""
@@ -221,7 +222,7 @@ def _daemons(read: Read, bundle: Bundle, packaged: Packaged) -> Iterator[Account
     for number, line in _plain(read.host.text(given.DAEMONS)):
         name, _, value = line.partition("=")
         words = value.strip("\"' ").split()
-        statement = Statement(read.name, given.DAEMONS, number, line)
+        statement = Statement(read.name, given.DAEMONS, number, (line,))
         if words in ([], ["no"]) or name in ("vtysh_enable", "zebra", "mgmtd", "staticd"):
             yield _account(statement, "host")
         elif words == ["yes"] and name in bundle.daemons:
@@ -249,25 +250,25 @@ def radvd_statements(host: str, text: str) -> Iterator[Statement]:
     around: list[str] = []
     words: list[str] = []
     for number, raw in enumerate(text.splitlines(), start=1):
-        for token in re.findall(r"[{};]|[^\s{};]+", raw.partition("#")[0]):
-            if token == "{":
-                yield Statement(host, given.RADVD, number, " ".join(words), tuple(around), opens=True)
+        for word in re.findall(r"[{};]|[^\s{};]+", raw.partition("#")[0]):
+            if word == "{":
+                yield Statement(host, given.RADVD, number, (*around, " ".join(words)), opens=True)
                 around.append(" ".join(words))
                 words = []
-            elif token == "}":
+            elif word == "}":
                 del around[-1:]
-            elif token == ";" and words:
-                yield Statement(host, given.RADVD, number, " ".join(words), tuple(around))
+            elif word == ";" and words:
+                yield Statement(host, given.RADVD, number, (*around, " ".join(words)))
                 words = []
-            elif token != ";":
-                words.append(token)
+            elif word != ";":
+                words.append(word)
 
 
 def _firewall(read: Read, bundle: Bundle) -> Iterator[Account]:
     rendered = bundle.text(bundle.nftables) if bundle.nftables else ""
     known = {line for _, line in _plain(rendered)}
     for number, line in _plain(read.host.text(given.FIREWALL)):
-        statement = Statement(read.name, given.FIREWALL, number, line)
+        statement = Statement(read.name, given.FIREWALL, number, (line,))
         yield _account(statement, "rendered") if line in known else _listed(statement, FIREWALL)
 
 

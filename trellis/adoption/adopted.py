@@ -12,6 +12,7 @@ from trellis.adoption.accounts import Account, Packaged, Unexpressed, accounts
 from trellis.adoption.fabric import fabric
 from trellis.adoption.given import GivenCluster
 from trellis.adoption.guests import guests
+from trellis.adoption.owning import owning
 from trellis.adoption.passages import passages
 from trellis.adoption.policies import policies
 from trellis.adoption.reading import read_hosts
@@ -72,6 +73,7 @@ def adopted(name: str, cluster: GivenCluster, packaged: Packaged) -> Adopted:
     networks = tenancy(draft, reads, cluster)
     policies(draft, reads, networks)
     guests(draft, reads, cluster, networks)
+    owning(draft, reads, networks)
     passages(draft, reads)
     data = {key: value for key, value in draft.data.items() if value not in ({}, [])}
     site = load_site({**data, "delegated": draft.prefixes})

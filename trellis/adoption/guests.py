@@ -14,12 +14,13 @@ from typing import Any
 
 from trellis import allocate
 from trellis.adoption import given
-from trellis.adoption.fabric import Draft, named
+from trellis.adoption.draft import Draft, named
 from trellis.adoption.given import GivenCluster, Vm
 from trellis.adoption.policies import heard
 from trellis.adoption.reading import AnyNetwork, PrefixRule, Read
 from trellis.adoption.speaking import Party
 from trellis.adoption.tenancy import Network
+from trellis.site.peering import GuestBgp
 from trellis.site.territory import within
 
 _CLUSTER_IDS = range(1, 84967)
@@ -67,14 +68,15 @@ def guests(draft: Draft, reads: Sequence[Read], cluster: GivenCluster, networks:
         cluster: What was read.
         networks: The VNets.
     """
-    found = [speaker for network in networks.values() for speaker in _speakers(reads, network)]
+    parties = heard(reads, networks)
+    found = [one for name in networks for one in _speakers(name, parties[name])]
     arps = _neighbour_tables(reads)
     for speaker in found:
         speaker.place = _place(speaker, cluster.vms, arps)
         if speaker.place is None:
             draft.assume(
-                f"{speaker.name} ({speaker.address} on {speaker.vnet}) is left out: no VM has its name, and no host knows "
-                "its MAC; add it to guests by hand"
+                f"{speaker.name} ({speaker.address} on {speaker.vnet}) is left out: no VM has its name, and no "
+                "host knows its MAC; add it to guests by hand"
             )
     placed = [speaker for speaker in found if speaker.place is not None]
     nodes = [speaker for speaker in placed if _cluster_id(speaker) is not None]
@@ -84,9 +86,9 @@ def guests(draft: Draft, reads: Sequence[Read], cluster: GivenCluster, networks:
     draft.data["clusters"] = _clusters(draft, nodes, networks, reads)
 
 
-def _speakers(reads: Sequence[Read], network: Network) -> list[Speaker]:
+def _speakers(vnet: str, parties: list[tuple[Read, Party]]) -> list[Speaker]:
     found: dict[str, Speaker] = {}
-    for read, party in heard(reads, network):
+    for read, party in parties:
         remote = read.bgp.remote_as(party)
         if remote is None or ":" not in party.name:
             continue
@@ -95,7 +97,7 @@ def _speakers(reads: Sequence[Read], network: Network) -> list[Speaker]:
             described = read.bgp.word(party, "description") or ""
             name = named(described, f"guest-{named(party.name, 'x')}")
             address = IPv6Address(party.name)
-            found[party.name] = Speaker(name, network.name, address, remote, _restarts(read, party), rules, lists)
+            found[party.name] = Speaker(name, vnet, address, remote, _restarts(read, party), rules, lists)
         found[party.name].hosts.append(read.name)
     return list(found.values())
 
@@ -174,6 +176,7 @@ def _guest(draft: Draft, speaker: Speaker, network: Network, reads: Sequence[Rea
     entry |= _attachment(draft, speaker, suffix, network, reads)
     if speaker.asn != allocate.guest_asn(number, suffix):
         entry["asn"] = speaker.asn
+        _allow(draft, speaker)
     if own and not {str(one) for one in derived} <= {str(route.network_address) for route in own}:
         first = {f"ipv{route.version}": str(route.network_address) for route in reversed(own)}
         if "ipv6" in first:
@@ -183,6 +186,20 @@ def _guest(draft: Draft, speaker: Speaker, network: Network, reads: Sequence[Rea
     if beyond:
         entry["announces"] = beyond
     return entry
+
+
+def _allow(draft: Draft, speaker: Speaker) -> None:
+    """Widen the range of ASNs that a tenant's guests may name themselves, if one of them lies beyond it."""
+    vnet = draft.data["vnets"][speaker.vnet]
+    policy = vnet.get("guest_bgp") or draft.data["tenants"][vnet["tenant"]]["guest_bgp"]
+    usual = GuestBgp().asns
+    first, last = policy.get("asns", {"first": usual.first, "last": usual.last}).values()
+    if not first <= speaker.asn <= last:
+        named_before = "asns" in policy
+        policy["asns"] = {
+            "first": min(first, speaker.asn) if named_before else speaker.asn,
+            "last": max(last, speaker.asn) if named_before else speaker.asn,
+        }
 
 
 def _suffix(

@@ -1,7 +1,7 @@
 """What a line of FRR means, in one form for the ways there are to say it.
 
-A peer-group is a way to say something of its members; `network` in `router ospf` one to say it of interfaces.  Two texts
-that mean the same have the same meanings, whatever their groups are called.  What has no other form means itself.
+A peer-group is a way to say something of its members; `network` in `router ospf` one to say it of interfaces.  Two
+texts that mean the same have the same meanings, whatever their groups are called.  What has no other form means itself.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def meanings(statement: Statement, bgp: Speaking, wires: Mapping[str, Wire]) -> 
     """
     opener = statement.path[0]
     if (router := _ROUTER.fullmatch(opener)) is not None:
-        return tuple(_of_bgp(statement, router[2] or GLOBAL, bgp))
+        return tuple(_of_bgp(statement, router[2] or GLOBAL, bgp, wires))
     if len(statement.path) == 2:
         if opener == "router ospf":
             return tuple(_of_ospf(statement, wires))
@@ -58,7 +58,7 @@ def implied(found: Iterable[Meaning]) -> Iterator[Meaning]:
                     yield meaning[0], f"{keyword} network broadcast"
 
 
-def _of_bgp(statement: Statement, vrf: str, bgp: Speaking) -> Iterator[Meaning]:
+def _of_bgp(statement: Statement, vrf: str, bgp: Speaking, wires: Mapping[str, Wire]) -> Iterator[Meaning]:
     if len(statement.path) == 1:
         yield ("bgp", vrf, str(bgp.asns.get(vrf)))
         return
@@ -73,16 +73,19 @@ def _of_bgp(statement: Statement, vrf: str, bgp: Speaking) -> Iterator[Meaning]:
             yield from (("member", vrf, member) for member in bgp.members(vrf, name))
         else:
             for member in bgp.members(vrf, name):
-                yield ("neighbor", vrf, member, family, _said(said, bgp.asns.get(vrf)))
+                yield ("neighbor", vrf, member, family, _said(said, member, bgp.asns.get(vrf), wires))
     elif statement.line.startswith("bgp listen range "):
         yield ("member", vrf, words[2].split()[1])
     else:
         yield ("bgp", vrf, family, statement.line)
 
 
-def _said(said: str, asn: int | None) -> str:
+def _said(said: str, member: str, asn: int | None, wires: Mapping[str, Wire]) -> str:
     if said == "remote-as internal":
         return f"remote-as {asn}"
+    if said.startswith("update-source ") and (wire := wires.get(said.removeprefix("update-source "))) is not None:
+        own = wire.ipv6() if ":" in member else wire.ipv4()
+        return f"update-source {own.ip}" if own is not None else said
     if said.startswith("password "):
         return "password"  # that it is the same one is judged where its name is given
     return said

@@ -43,7 +43,10 @@ def of_proxmox(cluster: GivenCluster, state: SdnState | None) -> Iterator[Judged
     wanted = _wanted(state or SdnState())
     for kind in sorted(cluster.sdn):
         for section in cluster.objects(kind):
-            yield from _section(kind, section, wanted.get((kind, _id(kind, section))))
+            if (kind, section.type, section.id) == ("ipams", "pve", "pve"):
+                yield Judged(section.place, section.numbers.get("", 0), "pve: pve", by_proxmox=True)
+            else:
+                yield from _section(kind, section, wanted.get((kind, _id(kind, section))))
 
 
 def _section(kind: str, section: Section, wanted: Mapping[str, Any] | None) -> Iterator[Judged]:
@@ -72,7 +75,7 @@ def _id(kind: str, section: Section) -> str:
     """Return an object's id; a subnet's with its prefix as Python writes it."""
     if kind != "subnets":
         return section.id
-    zone, _, rest = section.id.partition("-")
+    _, _, rest = section.id.partition("-")
     address, _, length = rest.rpartition("-")
     try:
         return f"{section.of('vnet')} {ip_network(section.of('cidr') or f'{address}/{length}')}"

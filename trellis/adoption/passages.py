@@ -11,7 +11,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from trellis.adoption import given
-from trellis.adoption.fabric import Draft
+from trellis.adoption.draft import Draft
 from trellis.adoption.reading import AnyNetwork, Read
 from trellis.adoption.tenancy import zone_of_vrf
 from trellis.site.territory import collapsed

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 
 from trellis.adoption import given
-from trellis.adoption.fabric import Draft, secret_name
+from trellis.adoption.draft import Draft, secret_name
 from trellis.adoption.reading import AnyNetwork, Read
 from trellis.adoption.speaking import Party
 from trellis.adoption.tenancy import Network
@@ -29,7 +29,7 @@ def policies(draft: Draft, reads: Sequence[Read], networks: dict[str, Network]) 
         reads: The hosts.
         networks: The VNets.
     """
-    speaking = {name: list(heard(reads, network)) for name, network in networks.items()}
+    speaking = heard(reads, networks)
     # Who says most of a tenant's policy comes first; another VNet that has another one gets its own.
     for name in sorted(networks, key=lambda one: (not speaking[one], one)):
         network, parties, entry = networks[name], speaking[name], draft.data["vnets"][name]
@@ -51,20 +51,29 @@ def policies(draft: Draft, reads: Sequence[Read], networks: dict[str, Network]) 
         _delegate(draft, reads, name, network)
 
 
-def heard(reads: Sequence[Read], network: Network) -> Iterator[tuple[Read, Party]]:
-    """Yield the neighbours and groups that guests of a VNet speak with, on each host.
+def heard(reads: Sequence[Read], networks: Mapping[str, Network]) -> dict[str, list[tuple[Read, Party]]]:
+    """Return by VNet the neighbours and groups that its guests speak with, on each host.
 
     Args:
         reads: The hosts.
-        network: The VNet.
+        networks: The VNets.
     """
-    own6, own4 = network.own(6), network.own(4)
-    ranges = [pair[0] for pair in (own6, own4) if pair is not None]
+    found: dict[str, list[tuple[Read, Party]]] = {name: [] for name in networks}
+    ranges = {name: _ranges(network) for name, network in networks.items()}
+    of_member: dict[str, list[str]] = {}
     for read in reads:
         for party in read.bgp.parties.values():
-            members = read.bgp.members(party.vrf, party.name)
-            if party.vrf and any(_of_ranges(member, ranges) for member in members):
-                yield read, party
+            members = read.bgp.members(party.vrf, party.name) if party.vrf else ()
+            for member in members:
+                if member not in of_member:
+                    of_member[member] = [name for name, own in ranges.items() if _of_ranges(member, own)]
+            for name in dict.fromkeys(name for member in members for name in of_member[member]):
+                found[name].append((read, party))
+    return found
+
+
+def _ranges(network: Network) -> list[AnyNetwork]:
+    return [pair[0] for pair in (network.own(6), network.own(4)) if pair is not None]
 
 
 def _of_ranges(member: str, ranges: Sequence[AnyNetwork]) -> bool:
@@ -83,7 +92,7 @@ def _policy(
     if not parties and not silenced:
         return None
     policy: dict[str, Any] = {"enabled": True}
-    ranges = [pair[0] for pair in (network.own(6), network.own(4)) if pair is not None]
+    ranges = _ranges(network)
     listening = [
         (read, read.bgp.parties[vrf, group])
         for read in reads
@@ -101,9 +110,8 @@ def _policy(
     for read, party in parties:
         if (key := read.bgp.word(party, "password")) is not None:
             policy["md5"] = secret_name(key, f"guests-{tenant}")
-    lists = {statement.line for read in reads for statement in read.statements if "community-list" in statement.line}
     told = {_told_by(read, party) for read, party in parties} & {names.tenant_out(tenant), names.vnet_out(vnet)}
-    classes = _classes(reads, parties, lists)
+    classes = _classes(parties)
     if classes:
         policy["classes"] = classes
     if any(_tells_loopbacks(reads, route_map, tenant) for route_map in told if route_map):
@@ -120,7 +128,7 @@ def _tells_loopbacks(reads: Sequence[Read], route_map: str, tenant: str) -> bool
     )
 
 
-def _classes(reads: Sequence[Read], parties: list[tuple[Read, Party]], lists: set[str]) -> list[str]:
+def _classes(parties: list[tuple[Read, Party]]) -> list[str]:
     used = {
         line.removeprefix("match community ")
         for read, party in parties

@@ -45,6 +45,7 @@ class Read:
         unread: What stands behind a stray `exit`, in either.
         lists: Its prefix-lists by keyword and name.
         stanzas: The lines inside of each stanza of the top level.
+        permitting: Those inside of each permitting entry of a route-map, by its name.
     """
 
     host: GivenHost
@@ -56,6 +57,7 @@ class Read:
     bgp: Speaking
     lists: Mapping[tuple[str, str], tuple[PrefixRule, ...]]
     stanzas: Mapping[str, tuple[str, ...]]
+    permitting: Mapping[str, list[tuple[str, ...]]]
 
     @property
     def name(self) -> str:
@@ -86,9 +88,8 @@ class Read:
         """Return what the filter of a neighbour lets in, by entry, and the names of the lists that say so."""
         names: list[str] = []
         for route_map in self.bgp.in_any_family(party, "route-map", " in"):
-            for opener, lines in self.stanzas.items():
-                if opener.startswith(f"route-map {route_map} permit "):
-                    names += [line.split()[-1] for line in lines if " address prefix-list " in line]
+            for lines in self.permitting.get(route_map, ()):
+                names += [line.split()[-1] for line in lines if " address prefix-list " in line]
         unique = list(dict.fromkeys(names))
         return [rule for name in unique for rule in self.rules(name) if rule.permits], unique
 
@@ -141,11 +142,21 @@ def _read(host: GivenHost, nodes: set[str], problems: list[Refusal]) -> Read | N
         bgp=speaking(effective),
         lists=lists,
         stanzas={opener: tuple(lines) for opener, lines in stanzas.items()},
+        permitting=_permitting(stanzas),
     )
 
 
 def _is_proxmox(host: GivenHost, nodes: set[str]) -> bool:
     return bool(host.text(given.FRR_CONF_LOCAL)) or host.name in nodes or "pve-manager/" in host.text(given.VERSIONS)
+
+
+def _permitting(stanzas: Mapping[str, list[str]]) -> dict[str, list[tuple[str, ...]]]:
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for opener, lines in stanzas.items():
+        words = opener.split()
+        if words[0] == "route-map" and words[2:3] == ["permit"]:
+            found.setdefault(words[1], []).append(tuple(lines))
+    return found
 
 
 def _lists(found: tuple[Statement, ...]) -> dict[tuple[str, str], tuple[PrefixRule, ...]]:

@@ -59,6 +59,29 @@ _LINES: tuple[tuple[str, Why], ...] = (
         Why("each session has a filter in and a filter out of Trellis's own (RFC 8212)", _FILTER.remedy),
     ),
     (
+        r"router ospf6? > .*|interface \S+ > (ip|ipv6) (ospf|ospf6) .*|router ospf6? ?.*",
+        Why(
+            "the underlay is OSPF in area 0 on the site's links and loopbacks, passive elsewhere, with BFD",
+            "make the interface a link with its real addresses, or let it go",
+        ),
+    ),
+    (
+        r"router (?!bgp|ospf)\S+.*|mpls .*|segment-routing.*|pbr-map .*|rpki.*|router-id .*|key chain .*|"
+        r"interface \S+ > (ip|ipv6) (rip|ripng|router isis|pim|igmp|eigrp|mld) ?.*",
+        Why("the site has BGP, EVPN, OSPF and BFD, and no other protocol", "keep it on another router, or let it go"),
+    ),
+    (
+        r"router bgp \d+( vrf \S+)? > bgp router-id .*",
+        Why("a host's router id is its IPv4 loopback, in every table", "set fabric.loopbacks and the host's id"),
+    ),
+    (
+        r".*neighbor \S+ maximum-prefix .*",
+        Why(
+            "a guest over its limit is cut off for a while, and a node's limit follows from its pods",
+            "set guest_bgp.max_prefixes and penalty_min",
+        ),
+    ),
+    (
         r".*(import|export) vrf (?!route-map).*|.*(import|export) vrf route-map .*",
         Why(
             "routes cross between tables through filters of Trellis's own only (R3, R4)",
@@ -91,7 +114,7 @@ _LINES: tuple[tuple[str, Why], ...] = (
         r".*neighbor \S+ password .*",
         Why(
             "the session is none of the site's, so nothing signs it there",
-            "declare the other end as an edge or a guest with `md5: NAME`, and keep the key by `pulumi config set --secret`",
+            "declare the other end as an edge or a guest with `md5: NAME`, and its key by `pulumi config set --secret`",
         ),
     ),
     (
@@ -102,15 +125,8 @@ _LINES: tuple[tuple[str, Why], ...] = (
         r"|.*bgp listen .*",
         Why(
             "sessions follow from hosts, edges and guests, and run with the site's own timers and options",
-            "see that the other end is in the site as an edge (a loopback of each family) or a guest, and that it takes "
-            "what `trellis render HOST` says to it",
-        ),
-    ),
-    (
-        r"router ospf6? > .*|interface \S+ > (ip|ipv6) (ospf|ospf6) .*|router ospf6? ?.*",
-        Why(
-            "the underlay is OSPF in area 0 on the site's links and loopbacks, passive elsewhere, with BFD",
-            "make the interface a link with its real addresses, or let it go",
+            "see that the other end is in the site as an edge (a loopback of each family) or a guest, and that it "
+            "takes what `trellis render HOST` says to it",
         ),
     ),
     (
@@ -135,11 +151,6 @@ _LINES: tuple[tuple[str, Why], ...] = (
         Why("BFD has the site's two profiles, fabric.bfd and fabric.guest_bfd", "set their timers there"),
     ),
     (
-        r"router (?!bgp|ospf)\S+.*|mpls .*|segment-routing.*|pbr-map .*|rpki.*|router-id .*|key chain .*|"
-        r"interface \S+ > (ip|ipv6) (rip|ripng|router isis|pim|igmp|eigrp|mld) ?.*",
-        Why("the site has BGP, EVPN, OSPF and BFD, and no other protocol", "keep it on another router, or let it go"),
-    ),
-    (
         r"router bgp \d+( vrf \S+)?( > .*)?",
         Why("BGP runs as the site's plan has it, with options of Trellis's own", _RENDERED),
     ),
@@ -155,12 +166,11 @@ _LINES: tuple[tuple[str, Why], ...] = (
 _OTHER = Why("the site has no noun for it", f"see what it was for; {_RENDERED}")
 
 
-def why_not(statement: Statement, kind: str) -> Why:
+def why_not(statement: Statement) -> Why:
     """Return why a site does not have a line, and what to do.
 
     Args:
         statement: The line.
-        kind: The host's kind.
     """
     text = " > ".join(statement.path)
     return next((why for form, why in _LINES if re.fullmatch(form, text)), _OTHER)

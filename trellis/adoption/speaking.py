@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from ipaddress import ip_address
 
 from trellis.adoption.statements import Statement
@@ -37,7 +38,7 @@ class Party:
     lines: list[Statement] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass
 class Speaking:
     """What a host's bgpd is told.
 
@@ -61,10 +62,17 @@ class Speaking:
 
     def members(self, vrf: str, name: str) -> tuple[str, ...]:
         """Return whom a statement is about: the neighbour itself; of a group its members and what it listens to."""
-        if _is_address(name):
-            return (name,)
-        own = [party.name for party in self.parties.values() if party.vrf == vrf and party.group == name]
-        return (*own, *(prefix for (table, prefix), group in self.listens.items() if (table, group) == (vrf, name)))
+        return (name,) if _is_address(name) else tuple(self._members.get((vrf, name), ()))
+
+    @cached_property
+    def _members(self) -> dict[tuple[str, str], list[str]]:
+        found: dict[tuple[str, str], list[str]] = {}
+        for party in self.parties.values():
+            if party.group is not None:
+                found.setdefault((party.vrf, party.group), []).append(party.name)
+        for (vrf, prefix), group in self.listens.items():
+            found.setdefault((vrf, group), []).append(prefix)
+        return found
 
     def group_of(self, party: Party) -> Party | None:
         """Return the peer-group of a neighbour."""
@@ -135,6 +143,7 @@ def _neighbour(told: Speaking, vrf: str, name: str, said: str, statement: Statem
         party.said.append(said)
 
 
+@cache
 def _is_address(name: str) -> bool:
     try:
         ip_address(name)

@@ -7,9 +7,7 @@ through ``Statement.shown``, which has no secret in it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from trellis.pve.nodes import read_positions
 
@@ -20,32 +18,36 @@ HIDDEN = "(a secret, not shown)"
 _SECRET = re.compile(
     r"\b((?:password|authentication-key|message-digest-key \d+ md5|key-string|enable secret)(?: [0-9](?= \S))?) \S.*",
 )
+_SUSPECT = re.compile("password|key|secret|md5")
 _WORD_LINES = re.compile(r"(?:enable )?password\b|enable secret\b")
 _PLACEHOLDER = re.compile(r"\{\{secret:[a-z0-9-]+\}\}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A line of a host's file that says something.
 
     Attributes:
         number: Its line in the file, from 1.
-        line: The line, its words with one space between.
-        around: The lines that open the stanzas it stands in, outermost first.
+        path: The line, its words with one space between, behind the lines that open the stanzas it stands in.
         opens: Whether it opens a stanza itself.
     """
 
     host: str
     file: str
     number: int
-    line: str
-    around: Path = ()
+    path: Path
     opens: bool = False
 
-    @cached_property
-    def path(self) -> Path:
-        """The line behind those of its stanzas."""
-        return *self.around, self.line
+    @property
+    def line(self) -> str:
+        """The line itself."""
+        return self.path[-1]
+
+    @property
+    def around(self) -> Path:
+        """The lines that open the stanzas it stands in, outermost first."""
+        return self.path[:-1]
 
     @property
     def shown(self) -> str:
@@ -55,7 +57,7 @@ class Statement:
 
 def masked(text: str) -> str:
     """Return a line without the secret in it; a placeholder of ours is none."""
-    if _PLACEHOLDER.search(text):
+    if not _SUSPECT.search(text) or _PLACEHOLDER.search(text):
         return text
     if _WORD_LINES.match(text):
         return f"{text.partition(' ')[0]} {HIDDEN}"
@@ -75,23 +77,20 @@ def statements(host: str, file: str, text: str) -> tuple[tuple[Statement, ...], 
     """
     raw = text.splitlines()
     reading = read_positions(raw)
-    words = [" ".join(line.split()) for line in raw]
-    openers = {index for position in reading.positions if position for index in position}
+    opened: dict[tuple[int, ...], Path] = {(): ()}
     read: list[Statement] = []
     unread: list[Statement] = []
     for index, position in enumerate(reading.positions):
         if position is None:
             continue
-        around = tuple(words[opener] for opener in position)
-        opens = index in openers or (not position and words[index].startswith(_STANZAS))
-        found = Statement(host, file, index + 1, words[index], around, opens)
+        line = " ".join(raw[index].split())
+        path = (*opened[position], line)
+        opened[*position, index] = path
+        opens = line.startswith(_STANZAS)
+        found = Statement(host, file, index + 1, path, opens)
         (read if reading.stray_exit is None or index < reading.stray_exit else unread).append(found)
     return tuple(read), tuple(unread)
 
 
-_STANZAS = ("router ", "vrf ", "interface ", "route-map ", "bfd", "key chain ")
-
-
-def paths(found: Iterable[Statement]) -> Iterator[Path]:
-    """Yield the path of each statement."""
-    return (statement.path for statement in found)
+_STANZAS = ("router ", "vrf ", "interface ", "route-map ", "bfd", "key chain ", "address-family ", "profile ")
+"""How the lines begin that open a stanza; all that matters is which of the top level have lines inside."""

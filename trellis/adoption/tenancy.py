@@ -1,4 +1,4 @@
-"""Zones, VNets and tenants of an existing cluster: Proxmox's objects, and on plain FRR hosts what FRR and interfaces say.
+"""Zones, VNets and tenants of an existing cluster: Proxmox's objects, and what plain FRR hosts have.
 
 What a tenant's guests may do is ``trellis.adoption.policies``'s.
 """
@@ -12,7 +12,7 @@ from ipaddress import IPv6Network, ip_address, ip_network
 from typing import Any
 
 from trellis import allocate
-from trellis.adoption.fabric import Draft, named
+from trellis.adoption.draft import Draft, named
 from trellis.adoption.given import GivenCluster, Section
 from trellis.adoption.reading import AnyNetwork, Read
 from trellis.adoption.speaking import Party
