@@ -1,6 +1,6 @@
 """Three clusters that Trellis did not configure: what is imported of each, and exactly what is said not to be.
 
-The inputs stand in ``foreign/``, what comes of them in ``golden/``: ``pytest tests/adoption --update-golden`` writes it.
+The inputs stand in ``foreign/``, what comes of them in ``golden/`` (``--update-golden`` writes it).
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def test_hand_kept_templates_keep_their_loopbacks_links_edge_zone_and_open_vnet(
         "segment": (1000, 9000),
         "point-to-point": (10, 9000),
     }
-    assert [(edge.asn, str(edge.loopback.ipv6)) for edge in site.edges.values()] == [(4200000000, "fd00:0:0:ffff::fffe")]
+    (edge,) = site.edges.values()
+    assert (edge.asn, str(edge.loopback.ipv6)) == (4200000000, "fd00:0:0:ffff::fffe")
     assert site.tenants["tenant101"].guest_bgp.mode == "open"
 
 

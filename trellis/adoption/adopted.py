@@ -49,10 +49,9 @@ class Adopted:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The names of the secrets that the site needs."""
-        nouns = (self.site.fabric, *self.site.edges.values())
-        policies_of = [tenant.guest_bgp for tenant in self.site.tenants.values()]
-        policies_of += [vnet.guest_bgp for vnet in self.site.vnets.values() if vnet.guest_bgp is not None]
-        keys = [noun.md5 for noun in nouns] + [policy.md5 for policy in policies_of]
+        keys = [self.site.fabric.md5, *(edge.md5 for edge in self.site.edges.values())]
+        keys += [tenant.guest_bgp.md5 for tenant in self.site.tenants.values()]
+        keys += [vnet.guest_bgp.md5 for vnet in self.site.vnets.values() if vnet.guest_bgp is not None]
         return tuple(sorted({key for key in keys if key is not None}))
 
 

@@ -53,8 +53,8 @@ def fabric(name: str, reads: Sequence[Read], cluster: GivenCluster) -> Draft:
             draft.data["proxmox"]["controller"] = controller
     draft.data["hosts"] = {read.name: host_entry(read, ids[read.name], draft) for read in reads}
     draft.data["links"] = links
-    _unsigned(reads, asn, draft)
     draft.data["edges"] = edges
+    _unsigned(reads, asn, draft)
     return draft
 
 
@@ -81,7 +81,7 @@ def _sources(read: Read, party: Party) -> Iterator[str]:
     source = read.bgp.word(party, "update-source") if party.vrf == GLOBAL else None
     if source is not None and re.fullmatch(r"[0-9a-fA-F:.]+", source):
         yield source
-    elif source in read.wires:
+    elif source is not None and source in read.wires:
         yield from (str(address.ip) for address in read.wires[source].addresses if not address.is_link_local)
 
 

@@ -149,8 +149,8 @@ def _attachment(draft: Draft, speaker: Speaker, suffix: int, network: Network, r
         entry["placement"] = speaker.hosts
     entry["mac"] = place.mac.upper()
     own4, own6 = network.own(4), network.own(6)
-    derived6 = allocate.suffix_address(own6[0], suffix) if own6 is not None else None  # type: ignore[arg-type]
-    derived4 = allocate.suffix_address(own4[0], suffix) if own4 is not None else None  # type: ignore[arg-type]
+    derived6 = allocate.suffix_address(own6[0], suffix) if own6 is not None else None
+    derived4 = allocate.suffix_address(own4[0], suffix) if own4 is not None else None
     ipv4 = place.ipv4 if place.ipv4 is not None else str(derived4) if derived4 is not None else None
     if speaker.address != derived6 or (ipv4 is not None and ipv4 != str(derived4)):
         known4 = place.ipv4 is not None

@@ -14,7 +14,7 @@ from trellis.adoption import given
 from trellis.adoption.draft import Draft
 from trellis.adoption.reading import AnyNetwork, Read
 from trellis.adoption.tenancy import zone_of_vrf
-from trellis.site.territory import collapsed
+from trellis.site.territory import collapsed, within
 
 _ROUTE = re.compile(r"ipv?6? route (\S+) (\S+) nexthop-vrf \2")
 _LEAK = re.compile(r"ip6? saddr \{ (.+?) \} ip6? daddr \{ (.+?) \} return comment \"leak ([a-z0-9-]+)\"")
@@ -54,7 +54,7 @@ def _leaks(draft: Draft, reads: Sequence[Read]) -> dict[str, Any]:
         if (found := _LEAK.fullmatch(line.strip()))
     }
     leaks: dict[str, Any] = {}
-    for one, other in sorted({tuple(sorted(pair)) for pair in towards}):  # type: ignore[misc]
+    for one, other in sorted({(min(pair), max(pair)) for pair in towards}):
         if one not in draft.data["zones"] or other not in draft.data["zones"]:
             continue
         of_other, of_one = towards.get((one, other), set()), towards.get((other, one), set())
@@ -84,7 +84,7 @@ def _part(draft: Draft, zone: str, routed: set[AnyNetwork]) -> list[str]:
         for pair in vnet["subnets"].values()
     }
     whole = collapsed(routed)
-    if all(any(subnet.version == one.version and subnet.subnet_of(one) for one in whole) for subnet in subnets):
+    if all(any(within(subnet, one) for one in whole) for subnet in subnets):
         return []
     return [str(prefix) for prefix in whole]
 
