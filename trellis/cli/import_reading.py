@@ -19,7 +19,7 @@ from trellis.site import Refusal
 from trellis.site.refusal import raise_if_any
 
 if TYPE_CHECKING:
-    from trellis.observe.virtual_machines import Machine
+    from trellis.observe.virtual_machines import Asked, Machine
     from trellis.remote import Login, Unreached
 
 ETC_PVE = "etc-pve"
@@ -149,9 +149,7 @@ def _proxmox(endpoint: str) -> tuple[dict[str, tuple[Section, ...]], tuple[Vm, .
         )
     api = Api(endpoint, token)
     try:
-        sdn = {kind: tuple(_objects(kind, api.get(f"/cluster/sdn/{kind}"))) for kind in SDN_KINDS[:3]}
-        vnets = [vnet.id for vnet in sdn["vnets"]]
-        subnets = [one for vnet in vnets for one in _objects("subnets", api.get(f"/cluster/sdn/vnets/{vnet}/subnets"))]
+        sdn = proxmox_objects(api)
         machines = VirtualMachines(api).read()
     except ApiProblem as problem:
         raise Mistake(
@@ -160,14 +158,29 @@ def _proxmox(endpoint: str) -> tuple[dict[str, tuple[Section, ...]], tuple[Vm, .
             "          SSL_CERT_FILE names the cluster's authority, /etc/pve/pve-root-ca.pem there",
             exit_code=2,
         ) from None
-    return {**sdn, "subnets": tuple(subnets)}, tuple(map(_of_machine, machines.by_vmid.values()))
+    return sdn, tuple(map(_of_machine, machines.by_vmid.values()))
 
 
-def _objects(kind: str, answer: object) -> Iterable[Section]:
-    key = _KEYS[kind]
+def proxmox_objects(api: Asked) -> dict[str, tuple[Section, ...]]:
+    """Return Proxmox's SDN objects as its API has them in force.
+
+    Args:
+        api: What is asked.
+
+    Raises:
+        ApiProblem: It does not answer.
+    """
+    sdn = {kind: tuple(_objects(kind, f"/cluster/sdn/{kind}", api)) for kind in SDN_KINDS if kind != "subnets"}
+    vnets = [vnet.id for vnet in sdn["vnets"]]
+    subnets = (one for vnet in vnets for one in _objects("subnets", f"/cluster/sdn/vnets/{vnet}/subnets", api))
+    return {**sdn, "subnets": tuple(subnets)}
+
+
+def _objects(kind: str, path: str, api: Asked) -> Iterable[Section]:
+    key, answer = _KEYS[kind], api.get(path)
     for entry in answer if isinstance(answer, list) else ():
         values = {name: str(value) for name, value in entry.items() if name not in (key, "type")}
-        yield Section(str(entry.get("type", key)), str(entry[key]), values, f"GET /cluster/sdn/{kind}")
+        yield Section(str(entry.get("type", key)), str(entry[key]), values, f"GET {path}")
 
 
 def _of_machine(machine: Machine) -> Vm:
