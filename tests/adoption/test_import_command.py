@@ -12,8 +12,12 @@ import pytest
 from tests.adoption.rendered import cluster_of, sdn_files
 from tests.adoption.test_foreign_clusters import FOREIGN, GOLDEN
 from tests.cli.command_line import trellis
+from tests.ends.sshd import Sshd
+from tests.remote.conftest import login_at
 from tests.sites import plan_of
-from trellis.cli.import_reading import keys_of, proxmox_objects
+from trellis.cli import import_reading
+from trellis.cli.import_reading import keys_of, proxmox_objects, read_hosts
+from trellis.site import SiteRefused
 
 
 @pytest.fixture
@@ -111,6 +115,20 @@ def test_host_keys_are_found_by_name_and_by_address_ed25519_first(tmp_path: Path
     keys = tmp_path / "keys"
     keys.write_text("pve01,10.0.0.1 ssh-rsa AAAAr\n[pve01]:22 ssh-ed25519 AAAAe\n|1|hashed ssh-ed25519 AAAAh\n")
     assert keys_of(keys) == {"pve01": "ssh-ed25519 AAAAe", "10.0.0.1": "ssh-rsa AAAAr"}
+
+
+def test_hosts_are_read_over_ssh_and_what_may_not_be_read_is_refused(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "frr.conf").write_text("hostname pve01\n")
+    files = {"frr.conf": str(tmp_path / "frr.conf"), "frr.conf.local": str(tmp_path / "nothing")}
+    monkeypatch.setattr(import_reading, "HOST_FILES", files)
+    (host,) = read_hosts([login_at(sshd)], None).hosts
+    assert (host.name, host.text("frr.conf"), host.text("frr.conf.local")) == ("pve01", "hostname pve01\n", "")
+    assert host.host_key == login_at(sshd).host_key
+    monkeypatch.setattr(import_reading, "HOST_FILES", {"frr.conf": str(tmp_path)})
+    with pytest.raises(SiteRefused, match="Is a directory"):
+        read_hosts([login_at(sshd)], None)
 
 
 def test_proxmox_s_api_gives_the_objects_that_its_files_have() -> None:
