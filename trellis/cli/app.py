@@ -18,6 +18,7 @@ from trellis.cli import (
     diff,
     engine,
     guests,
+    import_,
     install,
     lab,
     monitoring,
@@ -51,6 +52,7 @@ install.add_to(app)
 check.add_to(app)
 ways_back.add_to(app)
 onboard.add_to(app)
+import_.add_to(app)
 backup.add_to(app)
 restore.add_to(app)
 fabric_map.add_to(app)

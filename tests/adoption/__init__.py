@@ -1,0 +1,1 @@
+"""Existing clusters as sites."""
