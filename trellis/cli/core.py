@@ -22,6 +22,7 @@ from trellis.render.documents import edge_document
 from trellis.render.edge import edge_filter
 from trellis.render.edge_sessions import edge_sessions
 from trellis.render.routeros import edge_script
+from trellis.site.reference import reference_text
 from trellis.site.schema import schema_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -125,6 +126,9 @@ def schema(
     cluster: Annotated[
         bool, typer.Option("--cluster", help="Of the document that a cluster's bootstrap reads, instead of the site.")
     ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="A site's reference as a page: nouns, ranges, defaults, meanings.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of a site, for editors and other tools; or of the stack's output for a cluster.
 
@@ -132,9 +136,13 @@ def schema(
 
       trellis schema > site.schema.json
 
+      trellis schema --markdown > docs/reference/site.md
+
       trellis schema --cluster > cluster.schema.json
     """
-    sys.stdout.write(cluster_schema_text() if cluster else schema_text())
+    if cluster and markdown:
+        raise Mistake("--cluster and --markdown: the page is of a site; ask for one of them")
+    sys.stdout.write(cluster_schema_text() if cluster else reference_text() if markdown else schema_text())
 
 
 def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, json: bool) -> None:
