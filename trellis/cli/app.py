@@ -11,6 +11,7 @@ import sys
 import typer
 
 from trellis.cli import (
+    allocations,
     backup,
     bench,
     check,
@@ -43,6 +44,7 @@ app = typer.Typer(
     add_completion=False,
 )
 core.add_to(app)
+allocations.add_to(app)
 engine.add_to(app)
 install.add_to(app)
 check.add_to(app)

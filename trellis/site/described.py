@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -116,7 +117,7 @@ def _statements(module: ModuleType) -> Sequence[ast.stmt]:
 
 
 def _told(statements: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
-    for statement, after in zip(statements, statements[1:], strict=False):
+    for statement, after in pairwise(statements):
         if isinstance(statement, ast.AnnAssign):
             name: ast.expr = statement.target
         elif isinstance(statement, ast.Assign):

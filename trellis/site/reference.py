@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
@@ -105,14 +105,14 @@ def _named(kind: Any) -> Iterator[tuple[str, Any]]:
 
 def _words(kind: Any) -> str:
     """Return a type in words, with a link where it is told elsewhere on the page."""
-    origin, parts = get_origin(kind), get_args(kind)
-    if isinstance(kind, type) and issubclass(kind, Noun):
-        return f"[{kind.__name__}](#{kind.__name__.lower()})"
-    name = scalar_name(kind)
+    name = kind.__name__ if isinstance(kind, type) and issubclass(kind, Noun) else scalar_name(kind)
     if name is not None:
         return f"[{name}](#{name.lower()})"
-    if origin is Annotated:
-        return " ".join((_words(parts[0]) + _bounds(parts[1:])).split())
+    plain = {int: "whole number", bool: "true or false", str: "text"}
+    return plain[kind] if kind in plain else _put_together(get_origin(kind), get_args(kind))
+
+
+def _put_together(origin: Any, parts: tuple[Any, ...]) -> str:
     if origin is Literal:
         return " or ".join(f"`{part}`" for part in parts)
     if origin in (Union, UnionType):
@@ -121,7 +121,7 @@ def _words(kind: Any) -> str:
         return f"list of {_words(parts[0])}"
     if origin is dict:
         return f"by {_words(parts[0])}: {_words(parts[1])}"
-    return {int: "whole number", bool: "true or false", str: "text"}[kind]
+    return _words(parts[0]) + _bounds(parts[1:])  # Annotated
 
 
 def _bounds(constraints: tuple[Any, ...]) -> str:
