@@ -145,7 +145,7 @@ def _default(field: FieldInfo) -> str:
     if value is None or value in ((), {}):
         return "none"
     if isinstance(value, Noun):
-        own = {name: part for name in value.model_fields_set if (part := getattr(value, name)) is not None}
+        own = {name: getattr(value, name) for name in type(value).model_fields if name in value.model_fields_set}
         return ", ".join(f"`{name}: {part}`" for name, part in own.items()) or "its defaults"
     return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`" if value != "" else "empty"
 
