@@ -46,6 +46,7 @@ def dead_links(site: Path) -> Iterator[str]:
     Args:
         site: The folder that the site was built into.
     """
+    site = site.resolve()
     pages = {path: _Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
     for path, page in pages.items():
         if path.name == "404.html":
@@ -55,7 +56,7 @@ def dead_links(site: Path) -> Iterator[str]:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             target = target / "index.html" if target.is_dir() else target
             if not target.is_file():
                 yield f"{path.relative_to(site)}: {link} leads to no file"
@@ -64,7 +65,7 @@ def dead_links(site: Path) -> Iterator[str]:
 
 
 def _has(pages: dict[Path, _Page], target: Path, anchor: str) -> bool:
-    page = next((page for path, page in pages.items() if path.resolve() == target), None)
+    page = pages.get(target)
     return page is None or anchor in page.anchors or anchor.startswith("__")  # the theme's own are made by its script
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -30,6 +31,7 @@ from trellis.site.noun import Noun
 _MODULES = (scalars, access, ranges, advertising, delegated, kubernetes, peering, rest_api, routeros, model)
 
 
+@cache
 def field_texts() -> dict[str, dict[str, str]]:
     """Return what each noun says of each of its own fields, by the noun's name and the field's, on one line each.
 
@@ -58,6 +60,7 @@ def texts_of(noun: type[Noun]) -> dict[str, str]:
     return {name: text for base in reversed(noun.__mro__) for name, text in texts.get(base.__name__, {}).items()}
 
 
+@cache
 def types_of(noun: type[Noun]) -> dict[str, Any]:
     """Return the type of each field of a noun as it is written, with its bounds, in the order of the source.
 
