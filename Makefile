@@ -1,6 +1,6 @@
 # Every target sets up what it misses first; a second run reuses what the first one built.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mutants attacks faults fault-mutants scenarios test check lint fast slow down properties
+.PHONY: help setup demo mutants attacks faults fault-mutants scenarios test check lint docs fast slow down properties
 .ONESHELL:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -51,7 +51,13 @@ check: setup ## Lint, types and everything fast (up to three minutes on two core
 	cat "$$said"
 	exit "$$failed"
 
-lint: setup
+docs: setup ## The documentation into build/docs, every link followed; warnings are errors
+	@echo "== documentation"
+	mkdir -p build
+	.venv/bin/zensical build --strict --clean > build/docs.log 2>&1 || { cat build/docs.log; exit 1; }
+	$(PYTHON) -m tests.docs.built build/docs
+
+lint: setup docs
 	@echo "== lint and types"
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .

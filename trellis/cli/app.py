@@ -11,6 +11,7 @@ import sys
 import typer
 
 from trellis.cli import (
+    allocations,
     backup,
     bench,
     check,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 core.add_to(app)
 diff.add_to(app)
+allocations.add_to(app)
 engine.add_to(app)
 install.add_to(app)
 check.add_to(app)

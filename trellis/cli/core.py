@@ -23,6 +23,7 @@ from trellis.render.documents import edge_document
 from trellis.render.edge import edge_filter
 from trellis.render.edge_sessions import edge_sessions
 from trellis.render.routeros import edge_script
+from trellis.site.reference import reference_text
 from trellis.site.schema import schema_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -127,6 +128,9 @@ def schema(
         bool, typer.Option("--cluster", help="Of the document that a cluster's bootstrap reads, instead of the site.")
     ] = False,
     policy: Annotated[bool, typer.Option("--policy", help="Of a policy file, instead of the site.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="A site's reference as a page: nouns, ranges, defaults, meanings.")
+    ] = False,
 ) -> None:
     """Print the JSON Schema of a site, for editors and other tools; or of the stack's output for a cluster.
 
@@ -134,13 +138,24 @@ def schema(
 
       trellis schema > site.schema.json
 
+      trellis schema --markdown > docs/reference/site.md
+
       trellis schema --cluster > cluster.schema.json
 
       trellis schema --policy > policy.schema.json
     """
-    if cluster and policy:
-        raise Mistake("--cluster and --policy are two schemas: name one")
-    sys.stdout.write(cluster_schema_text() if cluster else policy_schema_text() if policy else schema_text())
+    if [cluster, policy, markdown].count(True) > 1:
+        raise Mistake("--cluster, --policy and --markdown each ask for another document: ask for one of them")
+    text = (
+        cluster_schema_text
+        if cluster
+        else policy_schema_text
+        if policy
+        else reference_text
+        if markdown
+        else schema_text
+    )
+    sys.stdout.write(text())
 
 
 def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, json: bool) -> None:

@@ -58,6 +58,7 @@ UserName = Annotated[
     ),
     AfterValidator(_not_root),
 ]
+"""A login of a host that is not ``root``."""
 
 _ENDPOINT = r"https://(?:(?P<name>[A-Za-z0-9][A-Za-z0-9.-]*)|\[(?P<v6>[0-9A-Fa-f:.]+)\]):(?P<port>[0-9]{1,5})/?"
 

@@ -90,6 +90,7 @@ class DelegatedPrefix(Noun):
     """A prefix that was delegated until lately, and when it goes."""
 
     prefix: GlobalPrefix
+    """The /64."""
     remove_after: Moment
     """When guests have forgotten it: the moment at which it was deprecated, and the valid lifetime."""
 
@@ -113,7 +114,9 @@ class Prefixes(Noun):
     """What a prefix file says."""
 
     schema_version: Literal[1] = 1
+    """The version of the file's form; it has to be said."""
     vnets: dict[SdnId, VnetPrefixes] = {}
+    """By VNet, what is delegated to it."""
 
 
 def read_prefixes(text: str | bytes) -> Prefixes:

@@ -100,6 +100,7 @@ class Talos(Noun):
     """How the machine configurations of a cluster's nodes are written."""
 
     release: TalosRelease
+    """The release that the nodes run."""
     cluster_ips: ClusterIps = ClusterIps()
     """Of the families that its pods have."""
     interface: InterfaceName = "eth0"

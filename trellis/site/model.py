@@ -17,6 +17,7 @@ from trellis.site.delegated import VnetPrefixes
 from trellis.site.kubernetes import Cilium, Talos
 from trellis.site.noun import Noun
 from trellis.site.peering import GuestBgp
+from trellis.site.ranges import DualStackPool, EdgeLoopback, GuestAddresses, Pods, Subnets, TenantPool
 from trellis.site.rest_api import RestApi
 from trellis.site.routeros import Routeros
 from trellis.site.scalars import (
@@ -32,12 +33,8 @@ from trellis.site.scalars import (
     SdnId,
     SecretName,
     Text,
-    V4Address,
     V4Interface,
-    V4Prefix,
-    V6Address,
     V6Interface,
-    V6Prefix,
     Vni,
 )
 
@@ -46,13 +43,6 @@ PveVersion = Literal["8.4", "9.0", "9.1", "9.2"]
 
 FrrVersion = Literal["10.3", "10.7"]
 """The FRR versions whose printed form was measured: what Proxmox VE 9 ships, and Debian sid's."""
-
-
-class DualStackPool(Noun):
-    """One range per family from which addresses are taken by id."""
-
-    ipv4: V4Prefix
-    ipv6: V6Prefix
 
 
 class Bfd(Noun):
@@ -68,20 +58,27 @@ class Fabric(Noun):
     """What all hosts share: the ASN, the loopback ranges, timers, and what counts as infrastructure."""
 
     asn: Asn
+    """The ASN of every host; sessions between them are iBGP."""
     loopbacks: DualStackPool
+    """Where hosts have their loopbacks, each the address of its id; VXLAN and iBGP run between these."""
     infrastructure: tuple[Prefix, ...] = ()
     """Further prefixes that never leave to an edge or guest nor are accepted from one: links, management."""
     loopback_interface: InterfaceName = "dummy_underlay"
+    """The device that has them; Trellis makes it, as a dummy interface."""
     keepalive_s: Annotated[int, Field(ge=1, le=21845)] = 10
+    """Seconds between BGP keepalives, 1-21845; at most a third of the hold time (RFC 4271)."""
     hold_time_s: Annotated[int, Field(ge=3, le=65535)] = 30
     """BGP hold time in seconds, 3-65535 (RFC 4271: zero or at least three; zero is not offered)."""
     bfd: Bfd = Bfd()
+    """Between hosts, and between hosts and edges."""
     guest_bfd: Bfd = Bfd()
+    """Between hosts and guests."""
     mark_asn: Annotated[int, Field(ge=64512, le=65534)] = 65000
     """First half of the standard communities that filters decide on; private, because the fabric's ASN has 32 bits."""
     full_mesh_limit: Annotated[int, Field(ge=2, le=128)] = 16
     """Up to this many hosts iBGP is a full mesh; above it the hosts of ``route_reflectors`` reflect."""
     route_reflectors: tuple[Name, ...] = ()
+    """The hosts that pass iBGP routes on to the others; needed above ``full_mesh_limit``."""
     md5: SecretName | None = None
     """The secret that signs every iBGP session between hosts (TCP MD5, RFC 2385); none means unsigned."""
 
@@ -90,17 +87,22 @@ class Proxmox(Noun):
     """The Proxmox VE cluster: where its API is, and the id of the one EVPN controller."""
 
     endpoint: Endpoint
+    """Where its API answers."""
     controller: SdnId = "evpn"
+    """What the EVPN controller is called; a cluster has one."""
 
 
 class Ssh(Noun):
     """How a host is reached: address, port, user and the pinned host key (there is no way to leave it out)."""
 
     address: SshAddress
+    """Where SSH answers on it."""
     port: Annotated[int, Field(ge=1, le=65535)] = 22
+    """TCP port, 1-65535."""
     user: UserName = "trellis"
     """Who deploys there; `trellis install` makes it, and sudo lets it run the agent, nothing else."""
     host_key: HostKey
+    """The key that it has to show; a host with another one is not talked to."""
 
 
 class Host(Noun):
@@ -109,9 +111,13 @@ class Host(Noun):
     id: Annotated[int, Field(ge=1, le=999)]
     """1-999; the host's loopbacks are this number in the fabric's pools, which have to hold it."""
     kind: Literal["pve", "frr"] = "pve"
+    """``pve``: Proxmox writes frr.conf and merges ours into it; ``frr``: all of frr.conf is ours."""
     pve_version: PveVersion | None = None
+    """Its Proxmox VE, of which follows what Proxmox generates there; required for ``pve``."""
     frr_version: FrrVersion
+    """Its FRR, as major.minor; a host that runs another one is refused."""
     ssh: Ssh
+    """How it is reached."""
     maintenance: Reason | None = None
     """Why the host is left out of every run; it stays part of the fabric, and of the other hosts' configuration."""
     replaces: Digest | None = None
@@ -122,33 +128,35 @@ class LinkEnd(Noun):
     """One end of a link: the interface there and its own addresses (configured on the host, not by us)."""
 
     interface: InterfaceName
+    """The interface's name there."""
     ipv4: V4Interface | None = None
+    """Its own IPv4 address with its length."""
     ipv6: V6Interface | None = None
+    """Its own IPv6 address with its length."""
 
 
 class Link(Noun):
     """A wire of the underlay: a point-to-point mesh link between two, or a broadcast segment of several."""
 
     kind: Literal["point-to-point", "segment"] = "point-to-point"
+    """``point-to-point``: between two ends; ``segment``: a broadcast network of several."""
     cost: OspfCost = 10
+    """OSPF's cost of each interface on it."""
     mtu: Mtu = 1500
+    """Bytes of an IP packet that it carries; the outer packets of VXLAN have to fit."""
     ends: dict[Name, LinkEnd]
     """By name of the host or edge at that end."""
-
-
-class EdgeLoopback(Noun):
-    """An edge router's loopback addresses, from which it speaks BGP."""
-
-    ipv4: V4Address
-    ipv6: V6Address
 
 
 class Edge(Noun):
     """A router towards the rest of the world; the hosts speak eBGP multihop with its loopbacks."""
 
     kind: Literal["routeros", "frr"] = "routeros"
+    """Whose configuration its filters are written in: RouterOS 7, or a Linux router with FRR and nftables."""
     asn: Asn
+    """Its ASN, other than the fabric's."""
     loopback: EdgeLoopback
+    """The addresses that hosts have their sessions with."""
     max_hops: Annotated[int, Field(ge=2, le=255)] = 5
     """TTL of the eBGP multihop session, 2-255."""
     accepts: tuple[Prefix, ...] = ()
@@ -167,45 +175,32 @@ class Zone(Noun):
     id: Annotated[int, Field(ge=1, le=4000)]
     """1-4000; the L3VNI is 4095 + id."""
     vtep: Literal["ipv4", "ipv6"] = "ipv4"
+    """The family of the outer packets of VXLAN: ``ipv4`` costs 50 bytes, ``ipv6`` 70 and needs FRR 10.7."""
     mtu: Mtu = 1450
+    """Bytes of an IP packet in the zone, before VXLAN is added."""
     nodes: tuple[Name, ...] = ()
     """The hosts that carry the zone; none named means all."""
     shared: bool = False
     """Whether several tenants may share this VRF; they are then not isolated from each other."""
     exit_nodes: tuple[Name, ...] = ()
+    """Always empty: Proxmox generates unfiltered imports for exit nodes (R4, R5), and this is refused."""
     advertise_subnets: bool = False
-
-
-class V4Subnet(Noun):
-    """An IPv4 subnet of a VNet and its anycast gateway."""
-
-    prefix: V4Prefix
-    gateway: V4Address
-
-
-class V6Subnet(Noun):
-    """An IPv6 subnet of a VNet and its anycast gateway."""
-
-    prefix: V6Prefix
-    gateway: V6Address
-
-
-class Subnets(Noun):
-    """The subnets of a VNet: IPv6 always, since guests peer over it; IPv4 where wanted."""
-
-    ipv4: V4Subnet | None = None
-    ipv6: V6Subnet
+    """Always false: Proxmox would advertise without a filter (R4, R5), and this is refused."""
 
 
 class Vnet(Noun):
     """A VNet: one VXLAN segment of a tenant in a zone."""
 
     zone: SdnId
+    """The zone that it is in."""
     tenant: Name
+    """The tenant that it belongs to."""
     vni: Vni | None = None
     """By default 10000 + the tenant's id."""
     alias: Text = ""
+    """A description, shown by Proxmox."""
     subnets: Subnets
+    """Its subnets, each with a gateway."""
     guest_bgp: GuestBgp | None = None
     """The policy for guests of this VNet, whole, in place of its tenant's."""
     delegation: Delegation | None = None
@@ -214,27 +209,15 @@ class Vnet(Noun):
     """What hosts tell guests by router advertisements; without it nothing is offered (R13)."""
 
 
-class TenantPool(Noun):
-    """Ranges per family that a tenant's guests may take host routes from."""
-
-    ipv4: V4Prefix | None = None
-    ipv6: V6Prefix
-
-
 class Tenant(Noun):
     """A tenant: who owns VNets and guests, and what its guests may announce."""
 
     id: Annotated[int, Field(ge=100, le=9999)]
     """100-9999; the VNI of its VNet is 10000 + id."""
     loopbacks: TenantPool | None = None
+    """Where its guests have their loopbacks, each the address of its suffix; without it they have none."""
     guest_bgp: GuestBgp = GuestBgp()
-
-
-class GuestAddresses(Noun):
-    """A guest's own addresses, where they do not follow from its suffix."""
-
-    ipv4: V4Address | None = None
-    ipv6: V6Address
+    """The policy for BGP sessions of its guests."""
 
 
 Speaker = Literal["frr", "bird2", "talos-native"]
@@ -249,9 +232,13 @@ class Attachment(Noun):
     placement: tuple[Name, ...] = ()
     """The hosts that it may run on; none named means all of its zone."""
     mac: Mac
+    """The address of its network card on the VNet."""
     addresses: GuestAddresses | None = None
+    """Its addresses on the VNet, in place of those of its suffix."""
     loopback: GuestAddresses | None = None
+    """Its loopbacks, in place of those of its suffix."""
     asn: Asn | None = None
+    """Its ASN, of the range that its policy allows, in place of the one of its ids."""
     resilience: Resilience = "fast_failure"
     """``fast_failure``: BFD, a dead process is an outage; ``restart``: graceful restart of at most 30 s, no BFD."""
     vmid: Annotated[int, Field(ge=100, le=999999999)] | None = None
@@ -268,8 +255,11 @@ class Guest(Attachment):
     """A guest that is not part of a cluster."""
 
     vnet: SdnId
+    """The VNet that it is on."""
     suffix: Annotated[int, Field(ge=1, le=999)]
+    """1-999; the ASN is 4200000000 + tenant id x 1000 + suffix, and addresses end in it."""
     speaker: Speaker = "frr"
+    """What speaks BGP there."""
     announces: tuple[Prefix, ...] = ()
     """Further host routes that it may announce, beside its loopbacks."""
 
@@ -278,6 +268,7 @@ class Node(Attachment):
     """A node of a cluster."""
 
     role: Literal["controlplane", "worker"]
+    """``controlplane`` nodes share the cluster's ``vip``."""
     suffix: Annotated[int, Field(ge=11, le=99)]
     """11-19 for control planes, 21-99 for workers."""
     global_address: Literal["none", "static"] = "none"
@@ -286,34 +277,17 @@ class Node(Attachment):
     """Which block of the cluster's pod pool is this node's, from 0; none means any block of the pool."""
 
 
-class V4Pods(Noun):
-    """The IPv4 pod range of a cluster and the length of each node's part."""
-
-    pool: V4Prefix
-    node_length: Annotated[int, Field(ge=8, le=32)] = 24
-
-
-class V6Pods(Noun):
-    """The IPv6 pod range of a cluster and the length of each node's part."""
-
-    pool: V6Prefix
-    node_length: Annotated[int, Field(ge=16, le=128)] = 64
-
-
-class Pods(Noun):
-    """Pod ranges per family."""
-
-    ipv4: V4Pods | None = None
-    ipv6: V6Pods | None = None
-
-
 class Cluster(Noun):
     """A Kubernetes cluster whose nodes are guests of one VNet."""
 
     id: Annotated[int, Field(ge=1, le=84966)]
+    """1-84966; the ASN of a node is 4210000000 + id x 1000 + suffix."""
     vnet: SdnId
+    """The VNet that its nodes are on."""
     speaker: Speaker = "bird2"
+    """What speaks BGP on each node."""
     pods: Pods = Pods()
+    """Its pods' ranges."""
     services: TenantPool | None = None
     """Range of addresses that services have for the outside; nodes announce host routes out of it."""
     vip: GuestAddresses | None = None
@@ -323,6 +297,7 @@ class Cluster(Noun):
     cilium: Cilium | None = None
     """How Cilium speaks to the node's speaker; without it only the speaker announces pods."""
     nodes: dict[Name, Node]
+    """Its nodes, by name."""
 
 
 class Leak(Noun):
@@ -340,6 +315,7 @@ class Service(Noun):
     vnets: tuple[SdnId, ...]
     """The VNets whose guests may."""
     protocol: Literal["tcp", "udp"]
+    """The transport."""
     ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...]
     """Destination ports, 1-65535."""
     to: tuple[Prefix, ...] = ()
@@ -366,18 +342,32 @@ class Site(Noun):
     """The whole of what Trellis is told."""
 
     name: Name
+    """What the site is called."""
     fabric: Fabric
+    """What all hosts share."""
     proxmox: Proxmox | None = None
+    """The Proxmox cluster; required where a host is a ``pve``."""
     hosts: Annotated[dict[Name, Host], Field(min_length=1)]
+    """The hosts, by name."""
     rollout: Rollout = Rollout()
+    """In which order hosts are changed."""
     links: dict[Name, Link] = {}
+    """The underlay's wires, by name."""
     edges: dict[Name, Edge] = {}
+    """The edge routers, by name."""
     zones: dict[SdnId, Zone] = {}
+    """The zones, by their ids in Proxmox."""
     tenants: dict[Name, Tenant] = {}
+    """The tenants, by name."""
     vnets: dict[SdnId, Vnet] = {}
+    """The VNets, by their ids in Proxmox."""
     guests: dict[Name, Guest] = {}
+    """The guests that are not part of a cluster, by name."""
     clusters: dict[Name, Cluster] = {}
+    """The Kubernetes clusters, by name."""
     leaks: dict[Name, Leak] = {}
+    """Which zones may reach each other, by a name for each pair."""
     firewall: dict[Name, Service] = {}
+    """What guests may reach of hosts and infrastructure, by a name for each service."""
     delegated: dict[SdnId, VnetPrefixes] = {}
     """What the prefix file says, by VNet; it never stands in a stack file (``trellis.site.delegated``)."""

@@ -21,40 +21,50 @@ class AsnRange(Noun):
     """An inclusive range of ASNs."""
 
     first: Asn
+    """The lowest."""
     last: Asn
+    """The highest; it belongs to the range."""
 
 
 class V4Lengths(Noun):
     """Inclusive lengths of IPv4 prefixes that a guest may announce beside its pods."""
 
     shortest: Annotated[int, Field(ge=8, le=32)] = 32
+    """The shortest, 8-32."""
     longest: Annotated[int, Field(ge=8, le=32)] = 32
+    """The longest, 8-32."""
 
 
 class V6Lengths(Noun):
     """Inclusive lengths of IPv6 prefixes that a guest may announce beside its pods."""
 
     shortest: Annotated[int, Field(ge=16, le=128)] = 128
+    """The shortest, 16-128."""
     longest: Annotated[int, Field(ge=16, le=128)] = 128
+    """The longest, 16-128."""
 
 
 class PrefixLengths(Noun):
     """Lengths per family; host routes alone unless said otherwise."""
 
     ipv4: V4Lengths = V4Lengths()
+    """Of IPv4 prefixes."""
     ipv6: V6Lengths = V6Lengths()
+    """Of IPv6 prefixes."""
 
 
 class GuestBgp(Noun):
     """The policy for BGP sessions of guests; without it no host listens to them."""
 
     enabled: bool = False
+    """Whether any host listens to its guests (R8)."""
     mode: Literal["bound", "open"] = "bound"
     """``bound``: declared guests alone, each with its address, ASN and prefixes; ``open``: also any other address of
     the VNet's IPv6 subnet, with an ASN of ``asns``, for prefixes of its own VNet that nobody else has."""
     asns: AsnRange = AsnRange(first=65200, last=65299)
     """ASNs that guests may name for themselves; allocated ones always belong to their owners, and to nobody else."""
     prefix_lengths: PrefixLengths = PrefixLengths()
+    """How long the prefixes are that its guests may announce beside pods."""
     max_prefixes: Annotated[int, Field(ge=1, le=4294967295)] = 10
     """Most prefixes per session and family for a guest that is not a cluster node."""
     penalty_min: Annotated[int, Field(ge=1, le=1440)] = 5

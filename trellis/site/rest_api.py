@@ -58,6 +58,7 @@ class RestApi(Noun):
     endpoint: Annotated[
         str, AfterValidator(reached_at("the edge's REST API", "https://10.10.0.254:443")), ENDPOINT_SCHEMA
     ]
+    """Where it answers."""
     certificate: Fingerprint
     """The SHA-256 of its certificate; there is no way to leave it out."""
     user: Reader = "trellis"

@@ -64,6 +64,7 @@ def matching(pattern: str, rule: str, why: str, remedy: str) -> Callable[[str], 
             raise refuse(rule, why, remedy)
         return text
 
+    check.__doc__ = rule  # the reference of a site says it too (trellis.site.reference)
     return check
 
 
@@ -204,16 +205,23 @@ def _text(description: str) -> WithJsonSchema:
 
 
 V4Address = Annotated[IPv4Address, PlainValidator(_address(IPv4Address)), _text("an IPv4 address")]
+"""An IPv4 address without a length, as in ``10.0.0.1``."""
 V6Address = Annotated[IPv6Address, PlainValidator(_address(IPv6Address)), _text("an IPv6 address")]
+"""An IPv6 address without a length or a scope, as in ``fd00::1``."""
 V4Prefix = Annotated[IPv4Network, PlainValidator(_prefix(IPv4Network)), _text("an IPv4 prefix")]
+"""An IPv4 prefix with its length and no bits beyond it, as in ``10.0.0.0/24``."""
 V6Prefix = Annotated[IPv6Network, PlainValidator(_prefix(IPv6Network)), _text("an IPv6 prefix")]
+"""An IPv6 prefix with its length and no bits beyond it, as in ``fd00::/64``."""
 Prefix = Annotated[
     IPv4Network | IPv6Network,
     PlainValidator(_prefix(IPv4Network, IPv6Network)),
     _text("an IPv4 or IPv6 prefix"),
 ]
+"""A prefix of either family with its length and no bits beyond it."""
 V4Interface = Annotated[IPv4Interface, PlainValidator(_interface(IPv4Interface)), _text("an IPv4 address/length")]
+"""An IPv4 address and the length of its network, as in ``10.10.0.11/24``."""
 V6Interface = Annotated[IPv6Interface, PlainValidator(_interface(IPv6Interface)), _text("an IPv6 address/length")]
+"""An IPv6 address and the length of its network, as in ``fd00:10::11/64``."""
 
 Name = Annotated[
     str,
@@ -313,6 +321,7 @@ Mac = Annotated[
         )
     ),
 ]
+"""The MAC address of one network card."""
 
 Text = Annotated[
     str,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from trellis.site.delegated import KEY
+from trellis.site.described import nouns_below, texts_of
 from trellis.site.model import Site
 from trellis.site.stack import CONFIG_KEY
 
@@ -18,6 +19,11 @@ def schema_text() -> str:
     site = Site.model_json_schema()
     nouns = site.pop("$defs")
     site["properties"].pop(KEY)  # it comes from the prefix file
+    defined = {**nouns, "Site": site}
+    for noun in nouns_below(Site):
+        texts = texts_of(noun)
+        for name, shape in defined[noun.__name__]["properties"].items() if noun.__name__ in defined else ():
+            shape["description"] = texts[name].replace("``", "`")
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Pulumi stack file with a Trellis site",
@@ -30,6 +36,6 @@ def schema_text() -> str:
                 "properties": {CONFIG_KEY: {"$ref": "#/$defs/Site"}},
             }
         },
-        "$defs": {**nouns, "Site": site},
+        "$defs": defined,
     }
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

@@ -11,7 +11,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from trellis import allocate
 from trellis.site.checks.numbers import collisions
-from trellis.site.model import Cluster, Site, V4Subnet, V6Subnet
+from trellis.site.model import Cluster, Site
+from trellis.site.ranges import V4Subnet, V6Subnet
 from trellis.site.refusal import Refusal
 from trellis.site.resolved import AnyNetwork, AttachedGuest, peering_policy, policy_path
 
