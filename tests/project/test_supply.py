@@ -1,4 +1,4 @@
-"""What the project is made of, and what it is given away as: the SBOM, the audit, the licence, the package's own facts."""
+"""What the project is made of, and what it is given away as: SBOM, audit, licence, the package's own facts."""
 
 from __future__ import annotations
 

@@ -64,7 +64,9 @@ def issue(title: str, marker: str, file: Path) -> None:
     """Open the one issue, write it anew, or close it."""
     before = mine(listed(f"{REPOSITORY}/issues", "state=open", f"creator={ME}"), marker)
     if file.stat().st_size:
-        where = ("POST", f"{REPOSITORY}/issues") if before is None else ("PATCH", f"{REPOSITORY}/issues/{before['number']}")
+        where = (
+            ("POST", f"{REPOSITORY}/issues") if before is None else ("PATCH", f"{REPOSITORY}/issues/{before['number']}")
+        )
         api("--method", *where, "--raw-field", f"title={title}", "--field", f"body=@{file}")
     elif before is not None:
         api("--method", "PATCH", f"{REPOSITORY}/issues/{before['number']}", "--raw-field", "state=closed")

@@ -1,4 +1,4 @@
-"""Makes the text of a comment, or of an issue, of what steps left in a folder: ``report.py comment|fork|drift STACK FOLDER``.
+"""Makes the text of a comment or issue of what steps left in a folder: ``report.py comment|fork|drift STACK FOLDER``.
 
 What a fork's job left was written by whoever opened the pull request: it is shown as plain text, in a fence that it
 can't end, and nothing of it is read as Markdown, mentions anybody or is run.  Sending the text is for github.py and
