@@ -12,14 +12,14 @@ NAMED = re.findall(r"`((?:tests|trellis|templates|examples|tools)/[^`:]*)(?:::(\
 LINKED = re.findall(r"\]\(((?:docs|examples)/[^)#]+)\)", TEXT)
 
 
-def tests_of(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
 
 
 def test_each_test_that_is_named_exists() -> None:
     named = [(path, test) for path, test in NAMED if test]
     assert len(named) > 30
-    assert [f"{path}::{test}" for path, test in named if test not in tests_of(ROOT / path)] == []
+    assert [f"{path}::{test}" for path, test in named if test not in names_in(ROOT / path)] == []
 
 
 def test_each_file_that_is_named_exists() -> None:

@@ -6,7 +6,7 @@ is left alone.  GitHub is asked by ``gh api`` with the token in GH_TOKEN, which 
 - ``comment NUMBER FILE``: on a pull request of this repository.
 - ``fork FILE``: on the open pull request of HEAD_OWNER's HEAD_BRANCH whose last commit is HEAD_SHA.  Which one it is
   comes from GitHub, not from what the fork left; if there is none, somebody has pushed since, and nothing is written.
-- ``issue TITLE FILE``: opened when the file has a text, closed when it is empty.
+- ``issue TITLE MARKER FILE``: opened when the file has a text, closed when it is empty.
 """
 
 import json
@@ -24,7 +24,7 @@ REPOSITORY = f"repos/{os.environ['GITHUB_REPOSITORY']}"
 
 def api(*arguments: str) -> Any:
     """Ask GitHub, and return what it answers."""
-    said = subprocess.run(["gh", "api", *arguments], stdout=subprocess.PIPE, check=True).stdout  # noqa: S603, S607
+    said = subprocess.run(["gh", "api", *arguments], stdout=subprocess.PIPE, check=True).stdout
     return json.loads(said) if said.strip() else None
 
 
@@ -52,7 +52,7 @@ def comment(number: str, file: Path) -> None:
 def fork(file: Path) -> None:
     """Write the comment of the pull request that a fork's run was for."""
     owner, branch, sha = (os.environ[name] for name in ("HEAD_OWNER", "HEAD_BRANCH", "HEAD_SHA"))
-    found = [one for one in listed(f"{REPOSITORY}/pulls", "state=open", f"head={owner}:{branch}")]
+    found = listed(f"{REPOSITORY}/pulls", "state=open", f"head={owner}:{branch}")
     numbers = [one["number"] for one in found if one["head"]["sha"] == sha]
     if not numbers:
         print("No open pull request has this commit as its last one: nothing is written.")
