@@ -1,6 +1,6 @@
 # Every target sets up what it misses first; a second run reuses what the first one built.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mutants attacks faults fault-mutants scenarios test check lint docs fast slow down properties
+.PHONY: help setup demo mutants attacks faults fault-mutants scenarios test check lint docs fast slow down properties sbom audit
 .ONESHELL:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -50,6 +50,14 @@ check: setup ## Lint, types and everything fast (up to three minutes on two core
 	wait "$$lint" || failed=$$?
 	cat "$$said"
 	exit "$$failed"
+
+sbom: setup ## The locked Python packages with their digests, as CycloneDX: build/sbom.cdx.json
+	@mkdir -p build
+	tools/uv export --quiet --frozen --all-groups --format cyclonedx1.5 --preview-features sbom-export > build/sbom.cdx.json
+	echo "sbom: build/sbom.cdx.json, $$(grep -c '"purl"' build/sbom.cdx.json) packages"
+
+audit: setup ## Known vulnerabilities of the locked Python packages, asked of osv.dev
+	@tools/audit.sh
 
 docs: setup ## The documentation into build/docs, every link followed; warnings are errors
 	@echo "== documentation"

@@ -55,21 +55,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   rm -f /usr/sbin/policy-rc.d.trellis /etc/postgresql-common/createcluster.d/trellis.conf
 fi
 
-uv="$(command -v uv || true)"
-if [ -z "$uv" ]; then
-  home="${XDG_CACHE_HOME:-$HOME/.cache}/trellis/uv"
-  uv="$home/bin/uv"
-  if [ ! -x "$uv" ]; then
-    say "installing uv into $home"
-    python3 -m venv "$home" 2>/dev/null || {
-      say "python3 -m venv does not work here; run as root: apt-get install python3-venv"
-      exit 2
-    }
-    "$home/bin/pip" install --quiet --disable-pip-version-check 'uv>=0.8,<1'
-  fi
-fi
-
-if ! UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 "$uv" sync --frozen --quiet; then
+if ! UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 tools/uv sync --frozen --quiet; then
   say "the Python environment could not be made; it needs Python 3.11 or newer and a reachable package index"
   exit 2
 fi

@@ -146,16 +146,13 @@ def schema(
     """
     if [cluster, policy, markdown].count(True) > 1:
         raise Mistake("--cluster, --policy and --markdown each ask for another document: ask for one of them")
-    text = (
-        cluster_schema_text
-        if cluster
-        else policy_schema_text
-        if policy
-        else reference_text
-        if markdown
-        else schema_text
-    )
-    sys.stdout.write(text())
+    if policy:
+        text = policy_schema_text()
+    elif markdown:
+        text = reference_text()
+    else:
+        text = cluster_schema_text() if cluster else schema_text()
+    sys.stdout.write(text)
 
 
 def _print_edge(planned: Plan, edge: EdgePlan, written_for: EdgeFormat | None, json: bool) -> None:
