@@ -33,6 +33,7 @@ MODULES = (
     "frr",
     "state",
     "freeze",
+    "drain",
     "history",
     "backups",
     "timer",
@@ -68,6 +69,7 @@ MODULES = (
     "peers",
     "observe",
     "route",
+    "transit",
     "install",
     "main",
 )

@@ -18,6 +18,7 @@ from trellis.agent import (
     advertising,
     backups,
     confirm,
+    drain,
     drift,
     firewall,
     freeze,
@@ -95,8 +96,12 @@ class _Transaction:
             freeze.refuse_if_frozen(self.target.why)
         if (cut_off := state.under_way()) is not None:
             # Before anything is judged: a half-applied change may be why a daemon does not run.
+            meant_drained = drain.drained()
             recovery.give_back(cut_off, self.report)
             _on_signals(_interrupted)
+            if drain.drained() != meant_drained:
+                why = "this host was drained, or was not, when this one was begun"
+                raise Fault("an unfinished drain or undrain was taken back", why, "run again")
         with self.report.step("host"):
             if self.target.text is not None:
                 refuse_unless_meant_for_this_host(self.manifest)
