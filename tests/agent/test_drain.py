@@ -133,12 +133,12 @@ def test_a_drain_is_refused_where_it_would_hide_something_and_a_release_ends_it(
 @pytest.mark.frr
 def test_a_drain_that_was_cut_off_is_taken_back_before_a_deploy_and_the_deploy_comes_again(host: Host) -> None:
     host.hang_on_reload()
-    draining = host.start("drain", *WHY)
-    host.wait_for("/run/hung")
-    host.kill_agent()
-    draining.wait()
-    host.frr.run(["rm", "-f", "/run/timer"])
-    host.frr.run(["sh", "-c", "pkill -f frr-reload.py; touch /run/done"])
+    with host.start("drain", *WHY) as draining:
+        host.wait_for("/run/hung")
+        host.frr.run(["rm", "/run/timer"])
+        host.kill_agent()
+        draining.communicate(timeout=60)
+    host.frr.write("/run/done", "")
     run = host.commit(document(MORE))
     assert (run.status, "was taken back" in run.report["error"]["what"]) == (3, True), run.report
     assert host.commit(document(MORE)).outcome == "applied"

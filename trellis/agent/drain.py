@@ -15,6 +15,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from trellis.agent.freeze import Notice
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest, parse
@@ -57,9 +58,9 @@ def drained() -> Drained | None:
     except FileNotFoundError:
         return None
     try:
-        found = json.loads(text)
-        return Drained(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
-    except (ValueError, TypeError, AttributeError):
+        found: Any = json.loads(text)
+        return Drained(**{**found, **{name: tuple(found[name]) for name in ("sessions", "adjacent", "moved")}})
+    except (ValueError, TypeError, KeyError):
         # Somebody drained this host, whatever became of the words.
         return Drained("its reason cannot be read", "unknown", "unknown")
 

@@ -15,6 +15,7 @@ from trellis.cli import (
     bench,
     check,
     core,
+    drain,
     engine,
     guests,
     install,
@@ -47,6 +48,7 @@ engine.add_to(app)
 install.add_to(app)
 check.add_to(app)
 ways_back.add_to(app)
+drain.add_to(app)
 onboard.add_to(app)
 backup.add_to(app)
 restore.add_to(app)
