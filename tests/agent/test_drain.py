@@ -80,8 +80,11 @@ def test_a_drain_is_confirmed_named_and_kept_by_deploys_rollbacks_and_the_guard(
     assert (told["same"], told["drained"]["reason"], told["drained"]["owner"]) == (True, "new disks", "ada")
     assert told["drained"]["moved"] == ["debian-test-1", "solcp01"]
     assert host.agent("history").report["entries"][-1]["why"] == "drain"
-    again = host.agent("drain", *WHY)
+    again = host.agent("drain", "--reason", "another", "--owner", "eve", "--moved", "solcp01")
     assert (again.status, again.outcome) == (0, "unchanged")
+    assert confirmed(host, "drain", *WHY, "--moved", "solcp02")[1]["outcome"] == "applied"
+    now = host.agent("check").report["drained"]
+    assert now == {**told["drained"], "moved": ["debian-test-1", "solcp01", "solcp02"]}
 
     assert host.commit(document(MORE)).outcome == "applied"
     assert difference(meant(MORE), host.frr.running_config()) == ([], [])

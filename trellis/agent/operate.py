@@ -121,12 +121,15 @@ def _drain(options: argparse.Namespace) -> Target:
     """What was committed last, with a drain over it; a hand edit is refused, as by a deploy."""
     from trellis.agent import transit  # noqa: PLC0415 - a drain alone needs it
 
-    last, now = _committed_or_refused("drain"), sessions.now()
+    last, now, earlier = _committed_or_refused("drain"), sessions.now(), drain.drained()
     moved = tuple(filter(None, options.moved.split(",")))
     said = freeze.notice(options.reason, options.owner)
     notice = drain.Drained(
         **asdict(said), sessions=tuple(transit.established(now)), adjacent=tuple(transit.adjacent()), moved=moved
     )
+    if earlier is not None:
+        # It began then, and who was moved away since is moved away for it.
+        notice = replace(earlier, moved=tuple(dict.fromkeys((*earlier.moved, *moved))))
     manifest = _confirmed(drain.overlaid(parse(last.manifest)))
     return replace(target.deploy(manifest, last.manifest, "drain"), beside=(notice.as_file(),))
 

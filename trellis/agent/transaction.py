@@ -20,6 +20,7 @@ from trellis.agent import (
     confirm,
     drain,
     drift,
+    files,
     firewall,
     freeze,
     frr,
@@ -122,7 +123,8 @@ class _Transaction:
             if last is None or last.digest != self.manifest.digest:
                 step.detail += f"; committed before: {last.digest[:12] if last else 'nothing'}"
                 return False
-            return not found and self.target.secrets is None
+            beside = [file for file in self.target.beside if files.differences(file, files.found(file.path))]
+            return not found and not beside and self.target.secrets is None
 
     def _refuse(self) -> None:
         """All that can be refused before anything changes."""

@@ -88,7 +88,9 @@ def migrate(api: Asked, node: str, vmid: int, target: str, *, local_disks: bool,
     task, deadline, told = f"/nodes/{node}/tasks/{quote(upid, safe='')}", time.monotonic() + LONGEST_S, 0
     while True:
         status = api.get(f"{task}/status")
-        lines = [str(line.get("t", "")) for line in api.get(f"{task}/log", start=str(told), limit="500")]
+        # Of a log without more lines Proxmox says "no content".
+        entries = api.get(f"{task}/log", start=str(told), limit="500")
+        lines = [str(line["t"]) for line in entries if line.get("t", "no content") != "no content"]
         for line in lines:
             say(f"VM {vmid}: {line}")
         told += len(lines)
