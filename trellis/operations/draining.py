@@ -114,7 +114,7 @@ def decide(site: Site, plan: Plan, found: Discovery | None, host: str, hosts: Ho
     refusals += _against_the_words(site, host, asked, {one.guest.name for one in here})
     moves, stays = [], []
     places = Counter(one.node for one in found.guests if one.node) if found is not None else Counter[str]()
-    clusters = Counter((one.guest.host, one.guest.cluster) for one in plan.guests if one.guest.cluster)
+    clusters = Counter((one.guest.host, one.guest.cluster) for one in plan.guests)
     for planned in sorted(here, key=lambda one: one.guest.name):
         outcome = _outcome(planned, there, host, fit, asked, places, clusters)
         if isinstance(outcome, Move):
