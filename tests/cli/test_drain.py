@@ -54,6 +54,7 @@ cat > /dev/null
 set -- $SSH_CONNECTION
 case "$COMMAND" in
   transit) cat "$FOLDER/$3" ;;
+  check) cat "$FOLDER/same" ;;
   *) echo '{"outcome": "applied", "digest": "ab", "steps": []}' ;;
 esac
 """
@@ -87,6 +88,7 @@ def run(
     for module in (draining, migration):
         monkeypatch.setattr(module, "LOOK_EVERY_S", 0.01)
     play_agent(served, _AGENT)
+    (served.folder / "same").write_text('{"same": true}')
 
     def run_it(*words: str, audit_only: tuple[str, ...] = (), **said: dict[str, Any]) -> tuple[int, str, str]:
         api = make_api("9.1", guests_file=str(vms), audit_only=audit_only)
@@ -120,7 +122,11 @@ def places(vms: Path) -> dict[str, str]:
 
 def asked(served: Sshd) -> list[str]:  # noqa: F811 (no fixture here)
     file = served.folder / "asked"
-    return [line for line in file.read_text().splitlines() if "transit" not in line] if file.exists() else []
+    return (
+        [line for line in file.read_text().splitlines() if "transit" not in line and "check" not in line]
+        if file.exists()
+        else []
+    )
 
 
 def test_a_host_is_emptied_then_drained_and_what_is_left_is_told(run: Run, vms: Path, served: Sshd) -> None:  # noqa: F811
@@ -156,6 +162,14 @@ def test_a_refusal_says_all_reasons_and_moves_nobody(run: Run, vms: Path, served
     assert "--leave solcp03" in err
     status, _, err = run("drain", "pve09", "--yes")
     assert (status, "the site has no host pve09" in err) == (2, True)
+
+
+def test_a_host_that_somebody_edited_is_refused_before_anybody_moves(run: Run, vms: Path, served: Sshd) -> None:  # noqa: F811
+    (served.folder / "same").write_text('{"same": false}')
+    before = places(vms)
+    status, _, err = run("drain", HOST, "--yes")
+    assert (status, places(vms), asked(served)) == (2, before, [])
+    assert f"{HOST} is not as it was deployed" in err
 
 
 def test_a_token_that_may_not_migrate_is_told_so_before_anything_is_done(

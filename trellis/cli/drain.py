@@ -15,14 +15,16 @@ from rich.table import Table
 
 from trellis.cli.console import Mistake, complain, out, print_json
 from trellis.cli.draining import hosts_seen, movable, move_all, transits, until_back, until_left
-from trellis.cli.hosts import HostArgument, IdentityOption, Json, Yes, changed, chosen, logins, may_change
+from trellis.cli.hosts import HostArgument, IdentityOption, Json, Yes, asked, changed, chosen, logins, may_change
 from trellis.cli.proxmox import api_of, machines_of
 from trellis.cli.stack import FileOption, StackOption, read_site
 from trellis.plan import plan as make_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trellis.operations.discovery import Discovery
-    from trellis.operations.draining import Decision, Move
+    from trellis.operations.draining import Asked, Decision, Move
     from trellis.operations.leaving import Left
     from trellis.plan import Plan
     from trellis.reach.consequences import Consequences
@@ -75,12 +77,11 @@ def drain(
 
     site = read_site(stack, file)
     chosen(site, [host])
-    plan, where = make_plan(site), logins(site, list(site.hosts), identity)
-    asked = Asked(to, tuple(leave or ()), migrate=not no_migrate)
-    decision = _decided(site, plan, host, where, asked)
+    plan, where = make_plan(site), {login.host: login for login in logins(site, list(site.hosts), identity)}
+    decision = _decided(site, plan, host, where, Asked(to, tuple(leave or ()), migrate=not no_migrate))
     copied = movable(api_of(site, _PRIVILEGES), decision.moves) if decision.moves else {}
     found = _without(plan, host, decision)
-    if not json or not dry_run:
+    if not json:
         _print(host, decision, found)
     if dry_run:
         if json:
@@ -89,12 +90,9 @@ def drain(
     may_change(f"Drain {host}?", yes)
     if decision.moves:
         move_all(api_of(site, _PRIVILEGES), decision.moves, copied)
-    at = {login.host: login for login in where}
-    moved = ",".join(move.guest for move in decision.moves)
-    words = f"--reason {shlex.quote(reason)} --owner {shlex.quote(owner or getpass.getuser())}"
-    done = changed(at[host], f"drain {words} --moved {shlex.quote(moved)}")
+    done = changed(where[host], _order(reason, owner or getpass.getuser(), decision))
     own = own_prefixes(site, plan, host, [stay.guest for stay in decision.stays])
-    gone, left = until_left(at, host, own, guests_stay=bool(decision.stays), within_s=within_s)
+    gone, left = until_left(where, host, own, guests_stay=bool(decision.stays), within_s=within_s)
     if json:
         print_json({"host": host, "done": gone, "decision": decision, "left": left, "report": done.report})
     else:
@@ -155,7 +153,13 @@ def undrain(
         out.print(f"{guest} was moved away{', and is back' if guest in back else ''}", markup=False)
 
 
-def _decided(site: Site, plan: Plan, host: str, where: list[Login], asked: Any) -> Decision:
+def _order(reason: str, owner: str, decision: Decision) -> str:
+    """The agent's command."""
+    moved = ",".join(move.guest for move in decision.moves)
+    return f"drain --reason {shlex.quote(reason)} --owner {shlex.quote(owner)} --moved {shlex.quote(moved)}"
+
+
+def _decided(site: Site, plan: Plan, host: str, where: Mapping[str, Login], wanted: Asked) -> Decision:
     """Who moves where, asked of everybody.
 
     Raises:
@@ -163,12 +167,19 @@ def _decided(site: Site, plan: Plan, host: str, where: list[Login], asked: Any) 
     """
     from trellis.operations.draining import decide
 
-    found = _discovery(site) if asked.migrate else None
-    decision = decide(site, plan, found, host, hosts_seen(where), asked)
+    found = _discovery(site) if wanted.migrate else None
+    decision = decide(site, plan, found, host, hosts_seen(list(where.values())), wanted)
     if decision.refusals:
         count = len(decision.refusals)
         heading = f"{host} is not drained, for {count} reason{'s' if count != 1 else ''}; nothing was done"
         raise Mistake("\n".join([heading, *map(str, decision.refusals)]))
+    # The transaction would refuse it too, but only when the guests have gone.
+    if not asked(where[host], "check")["same"]:
+        raise Mistake(
+            f"{host} is not as it was deployed, so it is not drained; nothing was done\n"
+            f"  why:    a drain puts lines over what was deployed, and no edit may hide behind them\n"
+            f"  remedy: see `trellis check {host}`; put it into the site and deploy, or `trellis repair {host}`"
+        )
     return decision
 
 
