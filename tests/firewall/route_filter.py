@@ -1,7 +1,8 @@
 """RouterOS's filters of routes: the rules of a chain, read and asked what they do with a route.
 
 Written from MikroTik's manual of routing filters: rules in order, the first that decides does; at the end of a chain a
-route is rejected.  Only prefixes are matched here, as nothing else is in an edge's script.
+route is rejected.  Only prefixes decide here; besides there is one rule about drained hosts, whose communities
+a route that is asked for has not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from tests.firewall.routeros import Entry
 
 _RULE = re.compile(
     r"if \((?P<condition>[^(){}]+)\) \{(set distance (?P<distance>[0-9]+); )?(?P<action>accept|reject)\}"
+    r"|if \(bgp-communities includes 65535:0\) \{set bgp-local-pref (?P<preference>0)\}"
     r"|(?P<plain>accept|reject)|jump (?P<to>\S+)"
 )
 _MATCH = re.compile(r"(?P<what>dst|dst-len) (?P<how>==|in|>=|<=) (?P<value>\S+)")
@@ -49,6 +51,8 @@ def _decided(rules: list[Entry], chain: str, route: IPv4Network | IPv6Network) -
     for text in own:
         rule = _RULE.fullmatch(text)
         assert rule is not None, f"not a rule: {text}"
+        if rule["preference"]:
+            continue
         if rule["to"]:
             decided = _decided(rules, rule["to"], route)
             if decided is not None:

@@ -32,7 +32,9 @@ def served(tmp_path: Path) -> Iterator[Sshd]:
 
 def play_agent(sshd: Sshd, script: str) -> None:
     """Have `sudo -n AGENT ...` on that host run a shell script; `$COMMAND` and `$FOLDER` tell it what and where."""
-    words = "confirm|status|check|history|committed|rollback|restore|repair|freeze|thaw|adopt|release"
+    words = (
+        "confirm|status|check|history|committed|rollback|restore|repair|freeze|thaw|adopt|release|transit|drain|undrain"
+    )
     find = f'for word in "$@"; do case "$word" in {words}) COMMAND="$word" ;; esac; LAST="$word"; done'
     text = f'#!/bin/bash\nFOLDER="{sshd.folder}"\nshift; echo "$@" >> "$FOLDER/asked"\n{find}\n{script}\n'
     program = sshd.folder / "bin" / "sudo"

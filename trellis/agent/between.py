@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections import Counter
 
 from trellis.agent import files, frr, preflight, state, vault
-from trellis.agent.manifest import BadManifest, Manifest, Preparation, parse
+from trellis.agent.drain import meant
+from trellis.agent.manifest import BadManifest, Manifest, Preparation
 from trellis.agent.mending import FRR_CONF_LOCAL
 from trellis.agent.normalise import normalise
 from trellis.agent.report import Fault, some
@@ -96,7 +97,7 @@ def merged_as_proxmox_does(local: str, base: tuple[str, ...], pve_version: str) 
 def _last() -> Manifest | None:
     last = state.committed()
     try:
-        found = parse(last.manifest) if last else None
+        found = meant(last.manifest) if last else None
     except BadManifest:  # of an agent that read other fields
         return None
     return found if found and found.kind == "pve" and any(f.path == FRR_CONF_LOCAL for f in found.files) else None

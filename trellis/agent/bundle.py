@@ -33,6 +33,7 @@ MODULES = (
     "frr",
     "state",
     "freeze",
+    "drain",
     "history",
     "backups",
     "timer",
@@ -70,6 +71,7 @@ MODULES = (
     "route",
     "control_plane",
     "live",
+    "transit",
     "install",
     "main",
 )

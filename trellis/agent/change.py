@@ -54,7 +54,7 @@ class Change:
 
     def back_up(self) -> backups.Backup:
         """Keep what the host holds and runs, and see which files change."""
-        beside = outside.file_to_write(self.manifest)
+        beside = [*outside.file_to_write(self.manifest), *self.target.beside]
         wanted, ran = [*self.manifest.files, *beside], frr.running_config()
         if self.target.secrets is not None:
             # What ran was read with the values of before; all that is compared from here on has the new ones.

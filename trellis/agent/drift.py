@@ -12,8 +12,9 @@ again by the commit, and named by its step.
 from __future__ import annotations
 
 from trellis.agent import files, firewall, frr, outside, state, vault
+from trellis.agent.drain import meant
 from trellis.agent.host import file_differences
-from trellis.agent.manifest import RUNNING_CONFIG, BadManifest, ManagedFile, Manifest, parse
+from trellis.agent.manifest import RUNNING_CONFIG, BadManifest, ManagedFile, Manifest
 from trellis.agent.normalise import difference, normalise, shown
 from trellis.agent.report import Fault, masked, some
 
@@ -47,7 +48,7 @@ def edits(target: Manifest | None = None) -> list[str]:
 def _last() -> Manifest | None:
     last = state.committed()
     try:
-        return parse(last.manifest) if last else None
+        return meant(last.manifest) if last else None
     except BadManifest:  # of an agent that read other fields
         return None
 

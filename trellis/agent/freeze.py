@@ -19,8 +19,8 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Frozen:
-    """A freeze: why, by whom, and since when (UTC, to the second)."""
+class Notice:
+    """What holds on a host until somebody ends it: why, by whom, and since when (UTC, to the second)."""
 
     reason: str
     owner: str
@@ -30,17 +30,17 @@ class Frozen:
         return f"{self.reason} ({self.owner}, since {self.since})"
 
 
-def frozen() -> Frozen | None:
+def frozen() -> Notice | None:
     """The freeze that holds now, or nothing."""
     try:
         text = (state.HOME / "frozen.json").read_text()
     except FileNotFoundError:
         return None
     try:
-        return Frozen(**json.loads(text))
+        return Notice(**json.loads(text))
     except (ValueError, TypeError):
         # Somebody froze this host, whatever became of the words.
-        return Frozen("its reason cannot be read", "unknown", "unknown")
+        return Notice("its reason cannot be read", "unknown", "unknown")
 
 
 def refuse_if_frozen(why: str) -> None:
@@ -57,7 +57,7 @@ def refuse_if_frozen(why: str) -> None:
         )
 
 
-def freeze(reason: str, owner: str) -> Frozen:
+def freeze(reason: str, owner: str) -> Notice:
     """Freeze this host, or give its freeze another reason and owner.
 
     Args:
@@ -67,20 +67,33 @@ def freeze(reason: str, owner: str) -> Frozen:
     Raises:
         Fault: One of them is empty, too long or not printable.
     """
-    for name, text in (("reason", reason), ("owner", owner)):
-        if not text.strip() or len(text) > _LONGEST or not text.isprintable():
-            raise Fault(
-                f"--{name} {text[:40]!r}",
-                f"it is 1-{_LONGEST} printable characters: whoever is refused reads it",
-                f"give a --{name} that says it",
-            )
+    entry = notice(reason, owner)
     state.prepare()
-    entry = Frozen(reason.strip(), owner.strip(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     write_whole(state.HOME / "frozen.json", json.dumps(asdict(entry), indent=2).encode())
     return entry
 
 
-def thaw() -> Frozen | None:
+def notice(reason: str, owner: str) -> Notice:
+    """A notice that begins now.
+
+    Args:
+        reason: Why, for whoever reads it.
+        owner: Whom to ask.
+
+    Raises:
+        Fault: One of them is empty, too long or not printable.
+    """
+    for name, text in (("reason", reason), ("owner", owner)):
+        if not text.strip() or len(text) > _LONGEST or not text.isprintable():
+            raise Fault(
+                f"--{name} {text[:40]!r}",
+                f"it is 1-{_LONGEST} printable characters: whoever meets it on the host reads it",
+                f"give a --{name} that says it",
+            )
+    return Notice(reason.strip(), owner.strip(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+
+def thaw() -> Notice | None:
     """End the freeze, and return what it was; nothing if there was none."""
     found = frozen()
     (state.HOME / "frozen.json").unlink(missing_ok=True)

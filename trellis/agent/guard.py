@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from trellis.agent import freeze, frr, repairs, state
+from trellis.agent.drain import meant
 from trellis.agent.files import write_whole
 from trellis.agent.host import differences
 from trellis.agent.itself import AGENT_PATH
 from trellis.agent.lock import Locked, held_lock, is_held
-from trellis.agent.manifest import RUNNING_CONFIG, BadManifest, Manifest, parse
+from trellis.agent.manifest import RUNNING_CONFIG, BadManifest, Manifest
 from trellis.agent.repairs import Finding
 from trellis.agent.report import SCHEMA_VERSION, Fault, say, some
 
@@ -146,7 +147,7 @@ def _once() -> Guarded:
         return Guarded()
     guarded = Guarded(last.digest)
     try:
-        manifest = parse(last.manifest)
+        manifest = meant(last.manifest)
         _guard(manifest, guarded)
     except BadManifest as bad:
         guarded.outcome, guarded.why = "failed", f"what was committed cannot be read: {bad}"

@@ -10,6 +10,7 @@
     agent.py observe               tell what guests' sessions and routes are, as they change, while anybody reads
     agent.py route VRF PEER PREFIX what the tables here say of one route of one guest
     agent.py live     < pings      what the control plane does here now, and which pings come back
+    agent.py transit [ADDRESS...]  what this host forwards, and which routes here go by another host's addresses
     agent.py status                what was committed, what is under way, who holds the lock
     agent.py secrets  < values     keep what the next commit needs of secrets; put changed ones into force
     agent.py history [N]           what was committed here and when; or one commit, and what going back to it changes
@@ -20,6 +21,7 @@
     agent.py adopt < manifest      what a first deploy of a manifest would replace here
     agent.py release               give back what this host had before the first deploy
     agent.py freeze --reason R --owner O      refuse every change until `thaw`
+    agent.py drain --reason R --owner O       have others send around this host until `undrain`
     agent.py install --user NAME --key KEY    put this agent, its deploy user and its units on the host; by root alone
     agent.py uninstall             take them away again; what the host runs stays
 
@@ -39,16 +41,22 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from trellis.agent import advertising, freeze, frr, outside, recovery, state, vault
+from trellis.agent import advertising, drain, freeze, frr, outside, recovery, state, vault
 from trellis.agent.confirm import EXIT_COME_AGAIN, WAIT_S, ComeAgain, confirm
 from trellis.agent.host import Differences, differences, differences_outside, other_than_meant
 from trellis.agent.itself import own_digest, refuse_another
 from trellis.agent.lock import holder
-from trellis.agent.manifest import BadManifest, Manifest, parse, parse_preparation
+from trellis.agent.manifest import BadManifest, parse, parse_preparation
 from trellis.agent.prepare import prepare
 from trellis.agent.report import EXIT_BAD_MANIFEST, EXIT_STATUS, SCHEMA_VERSION, Fault, Report, answer, say
 from trellis.agent.target import deploy
 from trellis.agent.transaction import commit
+
+OPERATORS = (
+    *("history", "committed", "rollback", "restore", "repair", "freeze", "thaw"),
+    *("drain", "undrain", "adopt", "release"),
+)
+"""The commands of `operate`, which is read only when one of them is given."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name, what in (("vrf", "the zone's VRF"), ("peer", "the guest's address"), ("prefix", "what it announces")):
         following.add_argument(name, help=what)
     commands.add_parser("live", help="what the control plane does here now, and which pings come back")
+    passing = commands.add_parser("transit", help="what this host forwards, and which routes go by another one")
+    passing.add_argument("by", nargs="*", metavar="ADDRESS", help="an address of another host")
     commands.add_parser("status", help="what was committed, what is under way, who holds the lock")
     installing = commands.add_parser("install", help="put this agent, its deploy user and its units on the host")
     installing.add_argument("--user", required=True, help="the deploy user")
@@ -112,6 +122,11 @@ def _add_operators_commands(commands: argparse._SubParsersAction[argparse.Argume
     freezing.add_argument("--reason", required=True)
     freezing.add_argument("--owner", required=True)
     commands.add_parser("thaw", help="end a freeze")
+    draining = commands.add_parser("drain", help="have others send around this host until it is undrained")
+    draining.add_argument("--reason", required=True)
+    draining.add_argument("--owner", required=True)
+    draining.add_argument("--moved", default="", help="guests that were moved away for it, by comma")
+    commands.add_parser("undrain", help="end a drain")
     commands.add_parser("adopt", help="what a first deploy of the manifest on standard input would replace")
     commands.add_parser("release", help="give back the configuration from before the first deploy")
 
@@ -133,18 +148,18 @@ def _run(options: argparse.Namespace) -> int:  # noqa: C901, PLR0911, PLR0912 - 
                 return _secrets(_standard_input())
             case "install" | "uninstall":
                 return _installation(options)
-            case "history" | "committed" | "rollback" | "restore" | "repair" | "freeze" | "thaw" | "adopt" | "release":
-                from trellis.agent import operate  # noqa: PLC0415 - nobody else needs it
-
-                return operate.run(options, _standard_input() if options.command in ("adopt", "restore") else "")
             case "observe":
                 from trellis.agent.observe import observe  # noqa: PLC0415 - nobody else needs it
 
                 return observe(options.every_s, options.whole_every_s, once=options.once)
-            case "route":
-                return _route(options)
+            case "route" | "transit":
+                return _looked(options)
             case "live":
                 return _live(_standard_input())
+            case command if command in OPERATORS:
+                from trellis.agent import operate  # noqa: PLC0415 - nobody else needs it
+
+                return operate.run(options, _standard_input() if options.command in ("adopt", "restore") else "")
             case command:
                 return _guard(options.patience_s) if command == "guard" else _status()
     except BadManifest as bad:
@@ -168,7 +183,7 @@ def _change(command: str, text: str) -> int:
             report = Report(wanted.host, wanted.digest)
             prepare(wanted, report)
         else:
-            manifest = parse(text)
+            manifest = drain.meant(text)
             report = Report(manifest.host, manifest.digest)
             commit(deploy(manifest, text), report)
     except BadManifest as bad:
@@ -204,11 +219,13 @@ def _guard(patience_s: float) -> int:
     return guarded.status
 
 
-def _route(options: argparse.Namespace) -> int:
+def _looked(options: argparse.Namespace) -> int:
     from trellis.agent.route import route  # noqa: PLC0415 - nobody else needs it
+    from trellis.agent.transit import transit  # noqa: PLC0415 - nobody else needs it
 
     try:
-        _answer(route(options.vrf, options.peer, options.prefix))
+        of_route = options.command == "route"
+        _answer(route(options.vrf, options.peer, options.prefix) if of_route else transit(options.by))
     except Fault as fault:
         _say_fault(fault)
         return EXIT_STATUS["refused"]
@@ -273,8 +290,8 @@ def _check(text: str | None) -> int:
     if text is None:
         say("check: nothing was ever committed on this host")
         return EXIT_STATUS["refused"]
-    manifest: Manifest = parse(text)
-    last, frozen = state.committed(), freeze.frozen()
+    manifest = drain.meant(text)
+    last, frozen, drained = state.committed(), freeze.frozen(), drain.drained()
     try:
         found = differences(manifest)
         lacking = outside.lacking(manifest.preconditions, manifest.loopbacks, manifest.kind)
@@ -293,6 +310,7 @@ def _check(text: str | None) -> int:
             "host_differs": strange,
             "committed": last.digest if last else None,
             "frozen": asdict(frozen) if frozen else None,
+            "drained": asdict(drained) if drained else None,
         }
     )
     return 0 if same else 1

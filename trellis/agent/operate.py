@@ -9,19 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from trellis.agent import adopt, freeze, history, release, state, target
+from trellis.agent import adopt, drain, freeze, history, release, sessions, state, target
 from trellis.agent.host import differences
-from trellis.agent.manifest import parse
+from trellis.agent.manifest import Manifest, parse
 from trellis.agent.release import CONFIRM_WITHIN_S
 from trellis.agent.report import EXIT_STATUS, SCHEMA_VERSION, Fault, Report, answer, say
 from trellis.agent.target import Target
 from trellis.agent.transaction import commit
-
-COMMANDS = ("history", "committed", "rollback", "restore", "repair", "freeze", "thaw", "adopt", "release")
-"""The commands that `run` knows; `main` reads their words."""
 
 
 def run(options: argparse.Namespace, standard_input: str) -> int:
@@ -31,30 +29,43 @@ def run(options: argparse.Namespace, standard_input: str) -> int:
         BadManifest: A manifest, given or remembered, is none that this agent can read.
     """
     try:
-        match options.command:
-            case "history":
-                _told(_history() if options.number is None else _one(options.number))
-            case "committed":
-                _told(_committed())
-            case "rollback":
-                return _changed(_back_to(options.number))
-            case "restore":
-                return _changed(_again(standard_input, "restore"))
-            case "repair":
-                return _changed(_repair())
-            case "release":
-                return _changed(release.target())
-            case "freeze":
-                _told({"frozen": asdict(freeze.freeze(options.reason, options.owner))})
-            case "thaw":
-                was = freeze.thaw()
-                _told({"frozen": None, "was": asdict(was) if was else None})
-            case _:
-                _told(_adopt(standard_input))
+        wanted = _target(options, standard_input)
+        if wanted is not None:
+            return _changed(wanted)
+        _told(_said(options, standard_input))
     except Fault as fault:
         say(f"{os.uname().nodename}: {fault.what}: {fault.why}; {fault.remedy}")
         return EXIT_STATUS["refused"]
     return 0
+
+
+def _target(options: argparse.Namespace, standard_input: str) -> Target | None:
+    """What a command puts into force; None for one that is no transaction."""
+    made: dict[str, Callable[[], Target]] = {
+        "rollback": lambda: _back_to(options.number),
+        "restore": lambda: _again(standard_input, "restore"),
+        "repair": _repair,
+        "release": release.target,
+        "drain": lambda: _drain(options),
+        "undrain": _undrain,
+    }
+    return made[options.command]() if options.command in made else None
+
+
+def _said(options: argparse.Namespace, standard_input: str) -> dict[str, Any]:
+    """What the other commands answer."""
+    match options.command:
+        case "history":
+            return _history() if options.number is None else _one(options.number)
+        case "committed":
+            return _committed()
+        case "freeze":
+            return {"frozen": asdict(freeze.freeze(options.reason, options.owner))}
+        case "thaw":
+            was = freeze.thaw()
+            return {"frozen": None, "was": asdict(was) if was else None}
+        case _:
+            return _adopt(standard_input)
 
 
 def _history() -> dict[str, Any]:
@@ -81,7 +92,7 @@ def _committed() -> dict[str, Any]:
 def _one(number: int) -> dict[str, Any]:
     """A commit, and in what this host differs from it now: what going back to it would change."""
     found = history.entry(number)
-    would_change = asdict(differences(parse(found.manifest))) if found.manifest else {}
+    would_change = asdict(differences(drain.meant(found.manifest))) if found.manifest else {}
     return {"entry": asdict(found), "would_change": would_change}
 
 
@@ -94,17 +105,46 @@ def _back_to(number: int) -> Target:
 
 
 def _repair() -> Target:
-    last = state.committed()
-    if last is None:
-        raise Fault("nothing to repair", "nothing of ours is in force on this host", "deploy it first")
-    return _again(last.manifest, "repair")
+    return _again(_committed_or_refused("repair").manifest, "repair")
 
 
 def _again(text: str, why: str) -> Target:
     """An earlier manifest as a target; whoever asks for it is there to confirm it."""
-    manifest = parse(text)
-    manifest = replace(manifest, confirm_within_s=manifest.confirm_within_s or CONFIRM_WITHIN_S)
-    return target.deploy(manifest, text, why, over_drift=True)
+    return target.deploy(_confirmed(drain.meant(text)), text, why, over_drift=True)
+
+
+def _confirmed(manifest: Manifest) -> Manifest:
+    return replace(manifest, confirm_within_s=manifest.confirm_within_s or CONFIRM_WITHIN_S)
+
+
+def _drain(options: argparse.Namespace) -> Target:
+    """What was committed last, with a drain over it; a hand edit is refused, as by a deploy."""
+    from trellis.agent import transit  # noqa: PLC0415 - a drain alone needs it
+
+    last, now, earlier = _committed_or_refused("drain"), sessions.now(), drain.drained()
+    moved = tuple(filter(None, options.moved.split(",")))
+    said = freeze.notice(options.reason, options.owner)
+    notice = drain.Drained(
+        **asdict(said), sessions=tuple(transit.established(now)), adjacent=tuple(transit.adjacent()), moved=moved
+    )
+    if earlier is not None:
+        # It began then, and who was moved away since is moved away for it.
+        notice = replace(earlier, moved=tuple(dict.fromkeys((*earlier.moved, *moved))))
+    manifest = _confirmed(drain.overlaid(parse(last.manifest)))
+    return replace(target.deploy(manifest, last.manifest, "drain"), beside=(notice.as_file(),))
+
+
+def _undrain() -> Target:
+    last = _committed_or_refused("undrain")
+    wanted = target.deploy(_confirmed(parse(last.manifest)), last.manifest, "undrain")
+    return replace(wanted, absent=(*wanted.absent, str(drain.FILE)))
+
+
+def _committed_or_refused(why: str) -> state.Committed:
+    last = state.committed()
+    if last is None:
+        raise Fault(f"nothing to {why}", "nothing of ours is in force on this host", "deploy it first")
+    return last
 
 
 def _changed(wanted: Target) -> int:

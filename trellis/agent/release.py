@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trellis.agent import backups, files, frr, loopbacks, state, units, vault
+from trellis.agent import backups, drain, files, frr, loopbacks, state, units, vault
 from trellis.agent.backups import Backup
 from trellis.agent.files import Found, write_whole
 from trellis.agent.ground import NOTHING_NEEDED, Loopbacks
@@ -65,7 +65,8 @@ def target() -> Target:
     if first is None:
         raise Fault("no backup", "the one from before the first deploy is gone", f"see {state.HOME}/backup")
     # What this host was sent of secrets is ours: no backup's copy of it comes back.
-    was = {**_earliest_files(kept, manifest), str(vault.STORE): None}
+    # Neither does a drain, whatever the oldest backup that is left knows of one.
+    was = {**_earliest_files(kept, manifest), str(vault.STORE): None, str(drain.FILE): None}
     ground = _ground()
     given_back = [found.as_wanted(path) for path, found in was.items() if found is not None]
     given_back += _interfaces(manifest, ground)

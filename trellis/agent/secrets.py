@@ -18,10 +18,11 @@ from dataclasses import replace
 from typing import Any
 
 from trellis.agent import recovery, state, vault
+from trellis.agent.drain import meant
 from trellis.agent.files import write_whole
 from trellis.agent.host import refuse_another_host
 from trellis.agent.lock import held_lock
-from trellis.agent.manifest import BadManifest, parse
+from trellis.agent.manifest import BadManifest
 from trellis.agent.report import SCHEMA_VERSION, Fault, Report, never_say
 from trellis.agent.target import Target
 from trellis.agent.transaction import commit
@@ -68,7 +69,7 @@ def put(text: str, report: Report) -> None:
         used = vault.used([last.manifest]) if last else set()
         wanted = {**{name: value for name, value in vault.values().items() if name in used}, **sent}
         if last is not None and any(vault.values().get(name) != wanted.get(name) for name in used):
-            manifest = replace(parse(last.manifest), confirm_within_s=None)
+            manifest = replace(meant(last.manifest), confirm_within_s=None)
             report.digest = manifest.digest
             commit(Target(manifest, last.manifest, WHY, secrets=wanted), report)
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trellis.agent import state, units
-from trellis.agent.manifest import BadManifest, Manifest, parse
+from trellis.agent.manifest import BadManifest, ManagedFile, Manifest, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Target:
         sysctls: Kernel parameters to put back, by key, beside what the manifest sets.
         loopbacks: The loopbacks' device as a backup saw it, to be put back; None leaves it to the manifest.
         secrets: Name -> value, all that this host is to keep from here on; None leaves them as they are.
+        beside: Files of the agent's own that come with the change, and go with it if it is taken back.
     """
 
     manifest: Manifest
@@ -36,6 +37,7 @@ class Target:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     loopbacks: dict[str, Any] | None = None
     secrets: Mapping[str, str] | None = None
+    beside: tuple[ManagedFile, ...] = ()
 
 
 def deploy(manifest: Manifest, text: str, why: str = "commit", *, over_drift: bool = False) -> Target:

@@ -18,7 +18,9 @@ from trellis.agent import (
     advertising,
     backups,
     confirm,
+    drain,
     drift,
+    files,
     firewall,
     freeze,
     frr,
@@ -95,8 +97,12 @@ class _Transaction:
             freeze.refuse_if_frozen(self.target.why)
         if (cut_off := state.under_way()) is not None:
             # Before anything is judged: a half-applied change may be why a daemon does not run.
+            meant_drained = drain.drained()
             recovery.give_back(cut_off, self.report)
             _on_signals(_interrupted)
+            if drain.drained() != meant_drained:
+                why = "this host was drained, or was not, when this one was begun"
+                raise Fault("an unfinished drain or undrain was taken back", why, "run again")
         with self.report.step("host"):
             if self.target.text is not None:
                 refuse_unless_meant_for_this_host(self.manifest)
@@ -117,7 +123,8 @@ class _Transaction:
             if last is None or last.digest != self.manifest.digest:
                 step.detail += f"; committed before: {last.digest[:12] if last else 'nothing'}"
                 return False
-            return not found and self.target.secrets is None
+            beside = [file for file in self.target.beside if files.differences(file, files.found(file.path))]
+            return not found and not beside and self.target.secrets is None
 
     def _refuse(self) -> None:
         """All that can be refused before anything changes."""

@@ -17,6 +17,7 @@ from trellis.cli import (
     check,
     core,
     diff,
+    drain,
     engine,
     guests,
     import_,
@@ -53,6 +54,7 @@ engine.add_to(app)
 install.add_to(app)
 check.add_to(app)
 ways_back.add_to(app)
+drain.add_to(app)
 onboard.add_to(app)
 import_.add_to(app)
 backup.add_to(app)

@@ -44,6 +44,7 @@ class HostCheck:
         committed: Digest of what was deployed last; None for nothing.
         planned: Digest of what the site gives it now.
         frozen: Why its deploys are refused, if they are.
+        drained: Why others send around it, if they do.
         maintenance: Why the site leaves it alone, if it does.
     """
 
@@ -54,6 +55,7 @@ class HostCheck:
     planned: str = ""
     frozen: str | None = None
     maintenance: str | None = None
+    drained: str | None = None
 
     @property
     def same(self) -> bool:
@@ -190,16 +192,20 @@ def compared(host: str, content: dict[str, Any], maintenance: str | None) -> Hos
         "host": content.get("host_differs", []),
     }
     kept = {kind: lines for kind, lines in named.items() if lines}
-    frozen = content.get("frozen")
     return HostCheck(
         host,
         "differs" if kept else "as planned",
         kept,
         content.get("committed"),
         content["digest"],
-        f"{frozen['reason']} ({frozen['owner']}, since {frozen['since']})" if frozen else None,
+        _notice(content.get("frozen")),
         maintenance,
+        _notice(content.get("drained")),
     )
+
+
+def _notice(found: dict[str, Any] | None) -> str | None:
+    return f"{found['reason']} ({found['owner']}, since {found['since']})" if found else None
 
 
 def _print(found: list[HostCheck]) -> None:
@@ -213,7 +219,7 @@ def _print(found: list[HostCheck]) -> None:
         for kind, lines in host.differences.items():
             for line in lines:
                 out.print(f"{host.host}: {KINDS[kind]}: {line}", markup=False)
-        for name, why in (("frozen", host.frozen), ("in maintenance", host.maintenance)):
+        for name, why in (("frozen", host.frozen), ("drained", host.drained), ("in maintenance", host.maintenance)):
             if why:
                 out.print(f"{host.host}: {name}: {why}", markup=False)
     differing = sum(not host.same for host in found)

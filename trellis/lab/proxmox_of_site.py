@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from trellis.lab import controller, from_site, places, proxmox
@@ -72,4 +73,5 @@ def _config(site: Site, stack: str) -> proxmox.SimulatorConfig:
         tokens={_TOKEN_ID: _secret(stack)},
         ssh=proxmox.SshConfig(str(keys / "lab"), str(keys / "known_hosts")),
         guests_file=str(places.vms_file(state)),
+        migrate_with=(sys.executable, "-P", "-m", "trellis.lab.migrate", stack),
     )

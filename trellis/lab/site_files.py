@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from trellis.site import site_data_of_stack, with_prefixes
 from trellis.site.delegated import KEY
 
 
@@ -24,6 +25,21 @@ def parted(site_data: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     if KEY not in site_data:
         return own, None
     return own, yaml.safe_dump({"schema_version": 1, "vnets": site_data[KEY]}, sort_keys=False)
+
+
+def read(folder: Path, stack: str) -> dict[str, Any]:
+    """The site that `write` wrote last, with what is delegated in it.
+
+    Args:
+        folder: Where.
+        stack: The stack's name.
+
+    Raises:
+        OSError: Nothing was written there.
+    """
+    beside = folder / f"Prefixes.{stack}.yaml"
+    own = site_data_of_stack((folder / f"Pulumi.{stack}.yaml").read_bytes())
+    return with_prefixes(own, beside.read_bytes() if beside.is_file() else None)
 
 
 def write(folder: Path, stack: str, site_data: Mapping[str, Any]) -> Path:

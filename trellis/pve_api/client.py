@@ -1,4 +1,4 @@
-"""Reading Proxmox's REST API: HTTPS alone, with the provider's token and the certificate authorities that it trusts.
+"""Asking Proxmox's REST API, and having it move a VM: HTTPS alone, with the provider's token and its authorities.
 
 As for the provider, SSL_CERT_FILE names other authorities, and TLS 1.3 is the least that is taken. There is no way to
 switch the check off.
@@ -7,6 +7,7 @@ switch the check off.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 TIMEOUT_S = 30.0
@@ -62,22 +63,41 @@ class Api:
         Raises:
             ApiProblem: There is none.
         """
+        return self._asked("GET", path, query)
+
+    def post(self, path: str, **fields: str) -> Any:
+        """Have something done.
+
+        Args:
+            path: Below ``/api2/json``.
+            fields: What is sent with it; an underscore stands for a hyphen.
+
+        Returns:
+            The answer's ``data``: the UPID of a task, where it goes on after the answer.
+
+        Raises:
+            ApiProblem: It is refused, or there is no answer.
+        """
+        return self._asked("POST", path, fields)
+
+    def _asked(self, method: str, path: str, given: Mapping[str, str]) -> Any:
         from urllib.error import HTTPError, URLError  # noqa: PLC0415
         from urllib.parse import urlencode  # noqa: PLC0415
         from urllib.request import Request, urlopen  # noqa: PLC0415
 
-        fields = {name.replace("_", "-"): value for name, value in query.items()}
-        request = Request(f"{self._base}{path}{'?' if fields else ''}{urlencode(fields)}")  # noqa: S310 - https (site)
+        fields = urlencode({name.replace("_", "-"): value for name, value in given.items()})
+        query, body = (f"?{fields}" if fields else "", None) if method == "GET" else ("", fields.encode())
+        request = Request(f"{self._base}{path}{query}", body, method=method)  # noqa: S310 - https (the site's rule)
         request.add_header("Authorization", f"PVEAPIToken={self._token}")
         try:
             with urlopen(request, timeout=TIMEOUT_S, context=self._tls) as answer:  # noqa: S310
                 return json.loads(answer.read())["data"]
         except HTTPError as error:
             said = _message(error.read()) or str(error.reason)
-            raise ApiProblem(f"GET {path}: {error.code}: {said}", status=error.code) from None
+            raise ApiProblem(f"{method} {path}: {error.code}: {said}", status=error.code) from None
         except (URLError, OSError, ValueError, KeyError) as error:
             reason = getattr(error, "reason", error)
-            raise ApiProblem(f"GET {path}: {reason}") from None
+            raise ApiProblem(f"{method} {path}: {reason}") from None
 
 
 def _message(body: bytes) -> str:

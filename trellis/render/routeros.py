@@ -125,6 +125,10 @@ def edge_script(plan: Plan, edge: EdgePlan) -> str:
     )
 
 
+DRAINED = "if (bgp-communities includes 65535:0) {set bgp-local-pref 0}"
+"""A rule that decides nothing: the rules behind it do."""
+
+
 def _checksum(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
 
@@ -136,10 +140,13 @@ def quoted(text: str) -> str:
 
 
 def _from_hosts(own: RouterosPlan) -> RouteFilter:
-    """Return what is accepted from hosts: nothing of the infrastructure (R5), then what the site says, then no more."""
+    """Return what is accepted from hosts: nothing of the infrastructure (R5), then what the site says, then no more.
+
+    What a drained host announces is the last choice (RFC 8326): RouterOS does nothing of its own with that community.
+    """
     refused = (f"if (dst in {prefix}) {{reject}}" for prefix in own.refused)
     accepted = (f"if ({_matching(found)}) {{accept}}" for found in own.accepted)
-    return RouteFilter(f"{OWN}-in", (*refused, *accepted, "reject"))
+    return RouteFilter(f"{OWN}-in", (*refused, DRAINED, *accepted, "reject"))
 
 
 def _to_hosts(edge: EdgePlan) -> RouteFilter:

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from trellis.lab.errors import LabError
-from trellis.lab.proxmox import cluster, sdn
+from trellis.lab.proxmox import cluster, migration, sdn
 from trellis.lab.proxmox.call import Call, Simulator
 from trellis.lab.proxmox.problem import ApiProblem, NotPlayed
 from trellis.lab.proxmox.schema import CONTROLLER, SUBNET, VNET, ZONE, ObjectKind
@@ -58,6 +58,8 @@ ENDPOINTS: tuple[_Endpoint, ...] = (
     _Endpoint("GET", "/nodes/{node}/status", cluster.node_status),
     _Endpoint("GET", "/nodes/{node}/qemu", cluster.qemu),
     _Endpoint("GET", "/nodes/{node}/qemu/{vmid}/config", cluster.qemu_config),
+    _Endpoint("GET", "/nodes/{node}/qemu/{vmid}/migrate", migration.preconditions),
+    _Endpoint("POST", "/nodes/{node}/qemu/{vmid}/migrate", migration.migrate),
     _Endpoint("PUT", "/nodes/{node}/network", cluster.reload_network),
     _Endpoint("GET", "/nodes/{node}/tasks/{upid}/status", cluster.task_status),
     _Endpoint("GET", "/nodes/{node}/tasks/{upid}/log", cluster.task_log),

@@ -69,7 +69,8 @@ def nodes(simulator: Simulator, _: Call) -> list[dict[str, Any]]:
     ]
 
 
-def _guests(simulator: Simulator) -> list[dict[str, Any]]:
+def guests_of(simulator: Simulator) -> list[dict[str, Any]]:
+    """The guests of the cluster, as the lab has them now."""
     path = simulator.config.guests_file
     if path is None:
         return []
@@ -87,7 +88,7 @@ def resources(simulator: Simulator, call: Call) -> list[dict[str, Any]]:
         raise ParameterProblem({"type": "value 'x' does not have a value in the enumeration 'vm, ...'"})
     guests = [
         {"id": f"qemu/{guest['vmid']}", "type": "qemu", "status": "running", "template": 0, **_shown(guest)}
-        for guest in _guests(simulator)
+        for guest in guests_of(simulator)
     ]
     return (guests if wanted in (None, "vm") else []) + (nodes(simulator, call) if wanted in (None, "node") else [])
 
@@ -95,13 +96,13 @@ def resources(simulator: Simulator, call: Call) -> list[dict[str, Any]]:
 def qemu(simulator: Simulator, call: Call) -> list[dict[str, Any]]:
     """The guests of a node."""
     name = call.node(simulator).name
-    return [{"status": "running", **_shown(guest)} for guest in _guests(simulator) if guest.get("node") == name]
+    return [{"status": "running", **_shown(guest)} for guest in guests_of(simulator) if guest.get("node") == name]
 
 
 def qemu_config(simulator: Simulator, call: Call) -> dict[str, Any]:
     """A guest's configuration; of it only what it is called, its tags and its network cards."""
     node, vmid = call.node(simulator).name, call.path["vmid"]
-    for guest in _guests(simulator):
+    for guest in guests_of(simulator):
         if str(guest["vmid"]) == vmid and guest.get("node") == node:
             cards = {name: _card(**card) for name, card in _cards(guest).items()}
             tags = {"tags": guest["tags"]} if guest.get("tags") else {}

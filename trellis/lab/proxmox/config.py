@@ -74,8 +74,11 @@ class SimulatorConfig:
         port: TCP port, 1-65535.
         names: Other names and addresses for the certificate.
         guests_file: A JSON list of guests (`vmid`, `name`, `node`, `status`, `mac` and `bridge`; where they have
-            them `tags`, `template`, and `cards` by name, each with `mac` and `bridge`), read at each request, so that
-            the lab can move one; None for no guests.
+            them `tags`, `template`, `local_disks`, `local_resources`, and `cards` by name, each with `mac` and
+            `bridge`), read at each request, so that the lab can move one; None for no guests.
+        migrate_with: The command that moves a guest for real; its number and the target are put behind it. Without
+            one a guest moves in the file alone.
+        audit_only: Ids of tokens that may read VMs and not migrate them.
         boot_regenerates: Whether a node regenerates at every boot, or only where changes are pending.
     """
 
@@ -88,6 +91,8 @@ class SimulatorConfig:
     port: int = PORT
     names: tuple[str, ...] = ()
     guests_file: str | None = None
+    migrate_with: tuple[str, ...] = ()
+    audit_only: tuple[str, ...] = ()
     boot_regenerates: Literal["always", "pending"] = "always"
 
     @property
@@ -125,7 +130,7 @@ def read(path: Path) -> SimulatorConfig:
             **{
                 **raw,
                 "nodes": tuple(NodeConfig(**node) for node in raw["nodes"]),
-                "names": tuple(raw.get("names", ())),
+                **{name: tuple(raw.get(name, ())) for name in ("names", "migrate_with", "audit_only")},
                 "ssh": SshConfig(**{**ssh, "prefix": tuple(ssh.get("prefix", ()))}) if ssh else None,
             }
         )

@@ -7,7 +7,7 @@
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
 {
-:local generation "36611cdf"
+:local generation "1ad7bd29"
 :if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-in"]] = 0) do={
   /routing filter rule remove [find where comment="trellis:filter $generation trellis-in"]
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.10.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
@@ -16,6 +16,7 @@
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fc00:20::/64) {reject}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fd00:0:0:ffff::/64) {reject}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fd00:10::/64) {reject}" comment="trellis:filter $generation trellis-in"
+  /routing filter rule add chain="trellis-in-$generation" rule="if (bgp-communities includes 65535:0) {set bgp-local-pref 0}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == 10.100.0.0/24) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == 10.101.0.0/24) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == 10.102.0.0/24) {accept}" comment="trellis:filter $generation trellis-in"

@@ -4,13 +4,14 @@
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
 {
-:local generation "068e5bd4"
+:local generation "21224e2b"
 :if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-in"]] = 0) do={
   /routing filter rule remove [find where comment="trellis:filter $generation trellis-in"]
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.10.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.255.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fd00:0:0:ffff::/64) {reject}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fd00:10::/64) {reject}" comment="trellis:filter $generation trellis-in"
+  /routing filter rule add chain="trellis-in-$generation" rule="if (bgp-communities includes 65535:0) {set bgp-local-pref 0}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == 10.101.0.0/24) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.101.0.0/24 && dst-len == 32) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.101.254.0/24 && dst-len == 32) {accept}" comment="trellis:filter $generation trellis-in"
