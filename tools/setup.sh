@@ -61,7 +61,7 @@ if ! UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 tools/uv sync --frozen --qu
 fi
 
 # The policy pack's environment, which is its own: pulumi-policy asks for another protobuf than Trellis runs on.
-if [ "${1:-}" = slow ] && ! UV_PYTHON_DOWNLOADS=never "$uv" sync --frozen --quiet --project policy_pack; then
+if [ "${1:-}" = slow ] && ! UV_PYTHON_DOWNLOADS=never tools/uv sync --frozen --quiet --project policy_pack; then
   say "the policy pack's Python environment could not be made; it needs a reachable package index"
   exit 2
 fi

@@ -137,7 +137,7 @@ def fabric(frr_root: Callable[[str], Path]) -> Iterator[Fabric]:
         eventually(lambda: found.hosts_at_edge(SUBNET) == everybody, "the edge sends to both hosts", 120)
         eventually(lambda: found.hosts_at_edge(SUBNET6) == everybody, "IPv6, too", 60)
         eventually(lambda: all(map(found.uses_own_default, everybody)), "each host uses its own default", 60)
-        eventually(lambda: len(found.resets()) == 10, "both ends of five sessions", 60)
+        eventually(lambda: len(found.resets()) == 12, "both ends of six sessions, two between each pair", 60)
         yield found
 
 
