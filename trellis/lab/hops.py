@@ -49,7 +49,7 @@ while time.monotonic() < until:
         for header, udp in ((b"\\x08\\x00", 34), (b"\\x86\\xdd", 54)):
             if frame[12:14] == header and frame[udp + 2 : udp + 4] == b"\\x12\\xb5" and at > udp + 8:
                 vni = int.from_bytes(frame[udp + 12 : udp + 15], "big")
-        seen.add((number, device, "out" if kind == 4 else "in", vni))
+        seen.add((number, device, {0: "in", 4: "out"}.get(kind, "past"), vni))
 print(json.dumps(sorted(seen, key=str)))
 """
 
@@ -91,10 +91,12 @@ def between(twin: Twin, guest: str, source: str, target: str) -> tuple[frozenset
         words = ["ip", "netns", "exec", guest, "ping", "-n", "-c", str(_PINGS), "-i", "0.3", "-I", source, target]
         twin.lab.access.run(twin.host_of(guest), words)
         found = [
-            (number, Hop(node, device, direction, vni))
+            (number, Hop(node, device, "in" if direction == "past" else direction, vni))
             for node, future in listening.items()
             for number, device, direction, vni in future.result()
-            if device in _told_of(twin, node)
+            # What is for another's hardware address comes in at a bridge's port, and by a link nobody takes it: of what
+            # a host's kernel sends it hears itself there.
+            if device in _told_of(twin, node) and (direction != "past" or device.startswith("tap"))
         ]
     requests, answers = (frozenset(hop for number, hop in found if number == wanted) for wanted in (0, 1))
     return requests, answers
