@@ -54,17 +54,24 @@ def scenario(
             raise Mistake(f"there is no scenario {', '.join(strangers)}; there are {', '.join([*others, *fails])}")
         found = twin.find(stack, project, site_data_of(stack, file), say)
         chosen = names or [*others, *fails]
-        done = [scenarios.run(found, others[name], say) for name in chosen if name in others]
+        done: list[scenarios.Outcome] = []
+        failed: list[failures.Outcome] = []
         changed = {"runs": runs} if runs is not None else {}
-        failed = [failures.run(found, fails[name].model_copy(update=changed), say) for name in chosen if name in fails]
-    ok = all(outcome.ok for outcome in done) and all(outcome.ok for outcome in failed)
-    if json:
-        print_json({**scenarios.as_json(done), **failures.as_json(failed), "ok": ok})
-    else:
-        if done:
-            out.print(scenarios.as_table(done))
-        if failed:
-            out.print(failures.as_table(failed))
+        try:
+            for name in chosen:
+                if name in others:
+                    done.append(scenarios.run(found, others[name], say))
+                else:
+                    failed.append(failures.run(found, fails[name].model_copy(update=changed), say))
+        finally:  # what was measured is shown, though a later one could not be caused
+            ok = all(outcome.ok for outcome in (*done, *failed))
+            if json:
+                print_json({**scenarios.as_json(done), **failures.as_json(failed), "ok": ok})
+            else:
+                if done:
+                    out.print(scenarios.as_table(done))
+                if failed:
+                    out.print(failures.as_table(failed))
     if not ok:
         raise typer.Exit(1)
 

@@ -147,6 +147,19 @@ def set_link(topology: Topology, node: str, interface: str, *, up: bool) -> None
     run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", _port(device), "up" if up else "down"])
 
 
+def set_mtu(topology: Topology, node: str, interface: str, mtu: int) -> None:
+    """Have a cable's other end drop what is larger than this many bytes, without a word, as a switch does.
+
+    Args:
+        topology: The lab.
+        node: A host, or a namespace beside it.
+        interface: Its interface's name.
+        mtu: Bytes of an IP packet.
+    """
+    port = _port(_device(topology, node, interface))
+    run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", port, "mtu", str(mtu)])
+
+
 def _device(topology: Topology, node: str, interface: str) -> str:
     """A node's end of a cable, by the name that it had when it was made."""
     names = [entry.name for entry in topology.namespaces]

@@ -126,8 +126,8 @@ def restart_frr(twin: Twin, host: str) -> None:
 
 
 def set_mtu(twin: Twin, host: str, link: str, mtu: int) -> None:
-    """A host's end of a link has another MTU, as after a mistake in /etc/network/interfaces."""
-    twin.lab.access.run(host, f"ip link set dev {_interface(twin, host, link)} mtu {mtu}")
+    """The switch behind a host's end of a link takes no larger packets than these, and says so to nobody."""
+    network.set_mtu(twin.lab.topology, host, _interface(twin, host, link), mtu)
 
 
 def deploy(twin: Twin, change: Mapping[str, Any] | None = None) -> None:
