@@ -52,38 +52,54 @@ class Tables:
 
     def __init__(self, twin: Twin, wanted: Mapping[str, Gone]) -> None:
         self._twin, self._wanted = twin, wanted
-        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._watched: dict[str, _Watched] = {}
 
     def __enter__(self) -> Tables:
         for place in {entry.at for entry in self._wanted.values()}:
-            self._processes[place] = subprocess.Popen(
-                self._monitor(place), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-            )
+            self._watched[place] = _Watched(self._twin, place)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._processes.values():
-            process.kill()
-            process.wait()
+        for watched in self._watched.values():
+            watched.end()
 
     def end(self, since_s: float) -> dict[str, int | None]:
         """End it, and say how many ms after a moment each route was gone; None if it was not."""
-        said = {}
-        for place, process in self._processes.items():
-            process.terminate()
-            said[place] = process.communicate(timeout=30)[0]
+        said = {place: watched.end() for place, watched in self._watched.items()}
         return {
             name: gone_after_ms(said[entry.at], _prefixes(self._twin, entry), since_s)
             for name, entry in self._wanted.items()
         }
 
-    def _monitor(self, place: str) -> list[str]:
+
+class _Watched:
+    """iproute2's monitor in an edge's namespace, or in a guest on its host, where it writes into a file."""
+
+    def __init__(self, twin: Twin, place: str) -> None:
         # Of both families only without one: `monitor` takes it for IPv4 where it is named.
         watch = ["stdbuf", "-oL", "ip", "-ts", "-o", "monitor", "route"]
-        if place in self._twin.site.edges:
-            return ["ip", "netns", "exec", network.namespace_of(self._twin.stack, place), *watch]
-        access = self._twin.lab.access
-        return [*access.command(self._twin.host_of(place)), " ".join(["ip", "netns", "exec", place, *watch])]
+        self._access, self._said = twin.lab.access, ""
+        self._host = None if place in twin.site.edges else twin.host_of(place)
+        self._file = f"/run/trellis-routes-{place}"
+        self._process: subprocess.Popen[str] | None = None
+        if self._host is None:
+            inside = ["ip", "netns", "exec", network.namespace_of(twin.stack, place)]
+            self._process = subprocess.Popen(
+                [*inside, *watch], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            )
+        else:
+            words = f"ip netns exec {place} {' '.join(watch)} > {self._file} 2>&1 & echo $! > {self._file}.pid"
+            self._access.run(self._host, words)
+
+    def end(self) -> str:
+        """What it said; the same when it is asked again."""
+        if self._process is not None:
+            self._process.terminate()
+            self._said, self._process = self._process.communicate(timeout=30)[0], None
+        elif self._host is not None:
+            script = f"kill $(cat {self._file}.pid); cat {self._file}; rm {self._file} {self._file}.pid"
+            self._said, self._host = self._access.run(self._host, script, check=False).stdout, None
+        return self._said
 
 
 def _prefixes(twin: Twin, wanted: Gone) -> frozenset[str]:
