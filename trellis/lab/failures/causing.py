@@ -136,11 +136,6 @@ def deploy(twin: Twin, change: Mapping[str, Any] | None = None) -> None:
     replace(twin, site_data=data, site=load_site(data)).deploy("up", lambda _: None)
 
 
-def nothing(twin: Twin) -> None:
-    """Nothing is done: what broke mends itself."""
-    del twin
-
-
 VERBS: dict[str, Callable[..., None]] = {
     verb.__name__: verb
     for verb in (
@@ -161,7 +156,6 @@ VERBS: dict[str, Callable[..., None]] = {
         restart_frr,
         set_mtu,
         deploy,
-        nothing,
     )
 }
 """Everything that a failure's file may do, by its name there."""

@@ -95,7 +95,7 @@ class Gone(_Entry):
     within_ms: int = Field(ge=0)
 
 
-class Path_(_Entry):  # noqa: N801 (pathlib's is in the same module)
+class Way(_Entry):
     """The way by which a node reaches another while the lab is broken.
 
     Attributes:
@@ -140,7 +140,7 @@ class Failure(_Entry):
     watched_s: float = Field(default=5.0, gt=0, le=300)
     streams: dict[str, Stream] = Field(default_factory=dict)
     gone: dict[str, Gone] = Field(default_factory=dict)
-    paths: tuple[Path_, ...] = ()
+    paths: tuple[Way, ...] = ()
     may_reset: tuple[str, ...] | Literal["all"] = ()
     back_s: float = Field(default=60.0, gt=0)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trellis.lab.failures.causing import VERBS
-from trellis.lab.failures.failure import Failure
+from trellis.lab.failures.failure import Failure, Steps
 from trellis.lab.failures.routes import Tables
 from trellis.lab.failures.streams import Heard, Streams
 from trellis.lab.heartbeat import STALL_MS, Heartbeat
@@ -160,32 +160,33 @@ def _run(twin: Twin, failure: Failure, say: Say) -> Run:
     twin.start_guests(lambda _: None)
     wait_until_converged(twin, say)
     before = sessions(twin)
-    for step in failure.prepares:
-        VERBS[step.verb](twin, **step.arguments)
-    if failure.prepares:
-        time.sleep(_SETTLES_S)
     healed = False
     try:
+        if failure.prepares:
+            _do(twin, failure.prepares)
+            time.sleep(_SETTLES_S)
         with Heartbeat() as heart, Tables(twin, failure.gone) as tables, Streams(twin, failure.streams) as streams:
             time.sleep(_STEADY_S)
             began_s = time.time()
-            for step in failure.breaks:
-                VERBS[step.verb](twin, **step.arguments)
+            _do(twin, failure.breaks)
             time.sleep(max(0.0, began_s + failure.watched_s - time.time()))
             gone = tables.end(began_s)
             paths = tuple(_wrong_paths(twin, failure))
             healed_s, healed = time.monotonic(), True
-            for step in failure.heals:
-                VERBS[step.verb](twin, **step.arguments)
+            _do(twin, failure.heals)
             back_s, missing = _back(twin, failure, healed_s, say)
             time.sleep(_STEADY_S)
             heard = streams.end()
         resets = tuple(_forbidden(twin, failure, compare(before, sessions(twin))))
     finally:
         if not healed:
-            for step in failure.heals:
-                VERBS[step.verb](twin, **step.arguments)
+            _do(twin, failure.heals)
     return Run(heard, gone, paths, back_s, resets, missing, heart.stalled_ms)
+
+
+def _do(twin: Twin, steps: Steps) -> None:
+    for step in steps:
+        VERBS[step.verb](twin, **step.arguments)
 
 
 def _back(twin: Twin, failure: Failure, healed_s: float, say: Say) -> tuple[float | None, tuple[str, ...]]:
