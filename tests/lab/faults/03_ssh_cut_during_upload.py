@@ -30,10 +30,10 @@ MUTANT = Mutant(
     rewrites=(
         Rewrite(
             "trellis/agent/main.py",
-            "            manifest = parse(text)\n",
+            "            manifest = drain.meant(text)\n",
             '            with open("/etc/frr/frr.conf", "w") as live:\n'
             "                live.write(text)\n"
-            "            manifest = parse(text)\n",
+            "            manifest = drain.meant(text)\n",
         ),
     ),
     because=r"/etc/frr/frr\.conf (is another one|was written)",
