@@ -7,7 +7,9 @@ kernel may have no VRF. Management is a bridge at the edge, and the mesh a cable
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -59,6 +61,21 @@ class Fabric:
         """Whether a host's default of the global table is the edge's own."""
         found = shown(self.nodes[host], "show bgp ipv4 unicast 0.0.0.0/0 json").get("paths", [])
         return any(path.get("bestpath", {}).get("overall") and path["peer"]["type"] == "external" for path in found)
+
+    def ways(self, node: str) -> dict[str, list[str]]:
+        """The interfaces by which a node sends to each address that OSPF told it of."""
+        found = {}
+        for family in ("ip", "ipv6"):
+            for prefix, routes in shown(self.nodes[node], f"show {family} route ospf json").items():
+                chosen = [route for route in routes if route.get("selected")]
+                if prefix.endswith(("/32", "/128")) and chosen:
+                    found[prefix] = sorted(hop["interfaceName"] for hop in chosen[0]["nexthops"])
+        return found
+
+    def straight_to_edge(self) -> bool:
+        """Whether each host sends to the edge by its own cable: OSPF waits 40 s on it for a designated router."""
+        wanted = {address: ["vmbr0.10"] for address in ("10.255.0.254/32", "fd00:0:0:ffff::fffe/128")}
+        return all(wanted.items() <= self.ways(host).items() for host in LOOPBACK)
 
     def resets(self) -> dict[tuple[str, str], tuple[str, int]]:
         """Each session: its state, and how often it came up."""
@@ -138,6 +155,7 @@ def fabric(frr_root: Callable[[str], Path]) -> Iterator[Fabric]:
         eventually(lambda: found.hosts_at_edge(SUBNET6) == everybody, "IPv6, too", 60)
         eventually(lambda: all(map(found.uses_own_default, everybody)), "each host uses its own default", 60)
         eventually(lambda: len(found.resets()) == 12, "both ends of six sessions, two between each pair", 60)
+        eventually(found.straight_to_edge, "hosts send to the edge by their own cables", 90)
         yield found
 
 
@@ -167,6 +185,7 @@ def test_a_drained_host_is_nobody_s_way_and_comes_back_and_no_session_is_reset(f
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         assert preference_of_evpn(fabric) == {100}
@@ -186,8 +205,8 @@ def test_a_drained_host_is_nobody_s_way_and_comes_back_and_no_session_is_reset(f
         time.sleep(1)
         assert fabric.resets() == before
     finally:
-        watched.kill()
-        events = watched.communicate()[0].splitlines()
+        os.killpg(watched.pid, signal.SIGKILL)  # `nsenter` has a child, which would keep the pipe open
+        events = watched.communicate(timeout=10)[0].splitlines()
     gone = [line for line in events if line.startswith("Deleted") and (SUBNET in line or SUBNET6 in line)]
     assert events
     assert gone == []
@@ -196,20 +215,12 @@ def test_a_drained_host_is_nobody_s_way_and_comes_back_and_no_session_is_reset(f
 def test_a_drained_host_s_own_addresses_are_reached_as_before_and_it_keeps_its_own_ways(fabric: Fabric) -> None:
     """What OSPF's own words do is worse: `stub-router` took all of the router's IPv6 routes away (FRR 10.3)."""
 
-    def ways(node: str) -> dict[str, Any]:
-        found = {}
-        for family in ("ip", "ipv6"):
-            for prefix, routes in shown(fabric.nodes[node], f"show {family} route ospf json").items():
-                chosen = [route for route in routes if route.get("selected")]
-                if prefix.endswith(("/32", "/128")) and chosen:
-                    found[prefix] = sorted(hop["interfaceName"] for hop in chosen[0]["nexthops"])
-        return found
-
-    before = {node: ways(node) for node in fabric.nodes}
+    eventually(fabric.straight_to_edge, "an earlier drain is over", 30)
+    before = {node: fabric.ways(node) for node in fabric.nodes}
     assert all(before.values())
     fabric.apply(HOST, overlaid(fabric.manifests[HOST]))
     time.sleep(8)  # two of OSPF's SPF delays
     try:
-        assert {node: ways(node) for node in fabric.nodes} == before
+        assert {node: fabric.ways(node) for node in fabric.nodes} == before
     finally:
         fabric.apply(HOST, fabric.manifests[HOST])
