@@ -46,6 +46,14 @@ def test_a_session_of_the_fabric_that_is_not_back_is_lost_and_one_that_was_remov
     assert lost(before, _sessions({IBGP}), frozenset()) == Lost([], [], [])
 
 
+def test_whose_guests_leave_waits_for_the_fabric_s_sessions_alone() -> None:
+    """A guest with graceful restart that was migrated for a drain has a session here until its hold time is over."""
+    before = _sessions({EDGE, GUEST}, {IBGP, OTHER}, {CALLER}).of_fabric()
+    assert before == _sessions({EDGE}, {IBGP})
+    assert lost(before, _sessions(set(), {EDGE, GUEST}), frozenset()) == Lost([EDGE], [], [])
+    assert lost(before, _sessions({EDGE}, {GUEST}), listening(INTENT)) == Lost([], [], [])
+
+
 def test_a_session_that_was_down_before_is_not_waited_for() -> None:
     assert lost(_sessions({IBGP}, {EDGE}), _sessions({IBGP}, {EDGE}), frozenset()) == Lost([], [], [])
 

@@ -65,7 +65,8 @@ class Change:
         self.changed = [file for file in self.manifest.files if file_differences(self.manifest, file)] + beside
         self.absent = [path for path in self.target.absent if actual[path] is not None]
         if self.manifest.sessions_within_s is not None:
-            self._sessions = sessions.now()
+            found_now = sessions.now()
+            self._sessions = found_now.of_fabric() if self.target.guests_leave else found_now
         found = outside.before(self.manifest)
         if self.target.loopbacks is not None:
             found["loopbacks"] = outside.loopbacks_now(self.target.loopbacks)

@@ -131,7 +131,7 @@ def _drain(options: argparse.Namespace) -> Target:
         # It began then, and who was moved away since is moved away for it.
         notice = replace(earlier, moved=tuple(dict.fromkeys((*earlier.moved, *moved))))
     manifest = _confirmed(drain.overlaid(parse(last.manifest)))
-    return replace(target.deploy(manifest, last.manifest, "drain"), beside=(notice.as_file(),))
+    return replace(target.deploy(manifest, last.manifest, "drain"), beside=(notice.as_file(),), guests_leave=True)
 
 
 def _undrain() -> Target:

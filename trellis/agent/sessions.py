@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from trellis.agent import vault
@@ -53,6 +53,11 @@ class Sessions:
     known: frozenset[Peer] = frozenset()
     established: frozenset[Peer] = frozenset()
     dynamic: frozenset[Peer] = frozenset()
+
+    def of_fabric(self) -> Sessions:
+        """The same without what guests have: the default VRF's alone."""
+        every = (getattr(self, field.name) for field in fields(self))
+        return Sessions(*(frozenset(peer for peer in peers if peer.vrf == DEFAULT) for peers in every))
 
 
 def now() -> Sessions:

@@ -26,6 +26,8 @@ class Target:
         loopbacks: The loopbacks' device as a backup saw it, to be put back; None leaves it to the manifest.
         secrets: Name -> value, all that this host is to keep from here on; None leaves them as they are.
         beside: Files of the agent's own that come with the change, and go with it if it is taken back.
+        guests_leave: Guests are on their way off this host, and no session with one is waited for. One that asked for
+            graceful restart keeps its session for the hold time after it has moved.
     """
 
     manifest: Manifest
@@ -38,6 +40,7 @@ class Target:
     loopbacks: dict[str, Any] | None = None
     secrets: Mapping[str, str] | None = None
     beside: tuple[ManagedFile, ...] = ()
+    guests_leave: bool = False
 
 
 def deploy(manifest: Manifest, text: str, why: str = "commit", *, over_drift: bool = False) -> Target:
