@@ -12,7 +12,8 @@ import pytest
 from tests.core.recorded_hosts import HOSTS, Fabric, said
 from tests.sites import plan_of, site_data
 from trellis.plan import plan
-from trellis.reach.assertions import BadAnswer, expected, judge, pings_of, seen
+from trellis.reach.agent_answers import BadAnswer
+from trellis.reach.assertions import expected, judge, pings_of, seen
 from trellis.site import load_site
 
 DEBIAN, SOLCP01 = "fd00:101::6", "fd00:101::11"

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.core.test_why import attacked
+from trellis.reach.agent_answers import BadAnswer
 from trellis.reach.fabric import Fabric
 from trellis.reach.why import Said, questions, why
 from trellis.reach.why.as_json import live_json
 from trellis.reach.why.live import Answers, Live, as_announced, beside
-from trellis.reach.why.seen import BadAnswer, Seen, SeenPath, SeenSession, SeenTable, seen
+from trellis.reach.why.seen import Seen, SeenPath, SeenSession, SeenTable, seen
 from trellis.reach.why.text import live_text
 
 MALLORY, OWN, FOREIGN = "fd00:101::66", "fd00:101:fe::66/128", "fd00:101:fe::7/128"

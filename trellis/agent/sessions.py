@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from trellis.agent import vault
@@ -56,7 +56,7 @@ class Sessions:
 
     def of_fabric(self) -> Sessions:
         """The same without what guests have: the default VRF's alone."""
-        every = (getattr(self, field.name) for field in fields(self))
+        every = (self.known, self.established, self.dynamic)
         return Sessions(*(frozenset(peer for peer in peers if peer.vrf == DEFAULT) for peers in every))
 
 

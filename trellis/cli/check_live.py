@@ -72,7 +72,8 @@ def _text(finding: Finding) -> str:
 
 
 def _understood(host: str, answer: Answer | Unreached) -> Seen | str:
-    from trellis.reach.assertions import BadAnswer, seen
+    from trellis.reach.agent_answers import BadAnswer
+    from trellis.reach.assertions import seen
 
     content = content_or_why(host, answer)
     if isinstance(content, str):

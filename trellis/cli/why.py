@@ -145,7 +145,8 @@ def _asked(asked: Question, vrf: str, where: list[Login]) -> Answers:
 
 
 def _understood(host: str, answer: Answer | Unreached) -> Seen | str:
-    from trellis.reach.why.seen import BadAnswer, seen
+    from trellis.reach.agent_answers import BadAnswer
+    from trellis.reach.why.seen import seen
 
     content = content_or_why(host, answer)
     if isinstance(content, str):

@@ -8,6 +8,6 @@ parameters included, is compared by ``trellis.cli.check`` through the agent's ow
 from trellis.reach.assertions.expected import expected, pings_of
 from trellis.reach.assertions.judge import Judgement, judge
 from trellis.reach.assertions.model import Expected, Finding
-from trellis.reach.assertions.seen import BadAnswer, Seen, seen
+from trellis.reach.assertions.seen import Seen, seen
 
-__all__ = ["BadAnswer", "Expected", "Finding", "Judgement", "Seen", "expected", "judge", "pings_of", "seen"]
+__all__ = ["Expected", "Finding", "Judgement", "Seen", "expected", "judge", "pings_of", "seen"]

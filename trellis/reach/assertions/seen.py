@@ -6,15 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trellis.reach.agent_answers import strictly
 from trellis.reach.fabric import Version
 
-SCHEMA_VERSION = 1
 MAIN = "default"
 """FRR's name of the VRF that is none."""
-
-
-class BadAnswer(ValueError):
-    """An answer that is none; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +99,7 @@ def seen(host: str, answer: Mapping[str, Any]) -> Seen:
     Raises:
         BadAnswer: It is none.
     """
-    try:
-        if answer["schema_version"] != SCHEMA_VERSION:
-            raise BadAnswer(f"it has schema_version {answer['schema_version']}: `trellis install {host}` anew")
-        return _read(host, answer)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadAnswer(f"its agent's answer lacks what is known: {error}") from None
+    return strictly(host, answer, _read)
 
 
 def _read(host: str, answer: Mapping[str, Any]) -> Seen:

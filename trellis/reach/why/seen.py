@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SCHEMA_VERSION = 1
-
-
-class BadAnswer(ValueError):
-    """An answer that is none; the message says what is missing."""
+from trellis.reach.agent_answers import strictly
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +94,20 @@ def seen(host: str, answer: Mapping[str, Any]) -> Seen:
     Raises:
         BadAnswer: It is none.
     """
-    try:
-        if answer["schema_version"] != SCHEMA_VERSION:
-            raise BadAnswer(f"it has schema_version {answer['schema_version']}: `trellis install {host}` anew")
-        session, received = answer["session"], answer["received"]
-        return Seen(
-            host=host,
-            away=_text(answer["away"]),
-            session=None if session is None else _session(session),
-            received=None if received is None else str(received["as_path"]),
-            vrf=_table(answer["vrf"]),
-            main=_table(answer["main"]),
-            off_s=_number(answer["off_s"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadAnswer(f"its agent's answer lacks what is known: {error}") from None
+    return strictly(host, answer, _read)
+
+
+def _read(host: str, answer: Mapping[str, Any]) -> Seen:
+    session, received = answer["session"], answer["received"]
+    return Seen(
+        host=host,
+        away=_text(answer["away"]),
+        session=None if session is None else _session(session),
+        received=None if received is None else str(received["as_path"]),
+        vrf=_table(answer["vrf"]),
+        main=_table(answer["main"]),
+        off_s=_number(answer["off_s"]),
+    )
 
 
 def _session(raw: Mapping[str, Any]) -> SeenSession:
