@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ import pytest
 
 from tests.golden.cabled import eventually, run, shown
 from tests.sites import site_data
+from trellis.agent.costs import in_place
 from trellis.agent.drain import overlaid
 from trellis.agent.manifest import Manifest, parse
 from trellis.lab.edge import edge_config
-from trellis.lab.scratch import ScratchFrr
+from trellis.lab.scratch import Result, ScratchFrr
 from trellis.plan import plan
 from trellis.render import manifest, render
 from trellis.site import load_site
@@ -46,8 +47,10 @@ class Fabric:
 
     def apply(self, host: str, wanted: Manifest) -> None:
         """Give a host its configuration as the agent does."""
-        done = self.nodes[host].reload(flat(wanted.intent))
-        assert done.status == 0, done.text
+        node, text = self.nodes[host], flat(wanted.intent)
+        commands = in_place(node.run(["vtysh", "-c", "show running-config no-header"]).out, text)
+        for done in (vtysh(node, commands) if commands else None, node.reload(text)):
+            assert done is None or done.status == 0, done.text
 
     def hosts_at_edge(self, prefix: str) -> set[str]:
         """The hosts by which the edge forwards to a prefix."""
@@ -86,6 +89,25 @@ class Fabric:
                     for peer, said in family.get("peers", {}).items() if isinstance(family, dict) else ():
                         found[name, peer] = str(said["state"]), int(said["connectionsEstablished"])
         return {key: value for key, value in found.items() if value[0] == "Established"}
+
+
+def vtysh(node: ScratchFrr, commands: tuple[str, ...]) -> Result:
+    """Tell a node's FRR some commands, one after the other."""
+    return node.run(["vtysh", *(word for command in commands for word in ("-c", command))])
+
+
+@contextmanager
+def events(node: ScratchFrr) -> Iterator[list[str]]:
+    """Watch a node's routes: what its kernel told is in the list when the block has ended."""
+    told: list[str] = []
+    command = node.command(["ip", "-oneline", "monitor", "route"])
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    watched = subprocess.Popen(command, **pipes, text=True, start_new_session=True)  # type: ignore[call-overload]
+    try:
+        yield told
+    finally:
+        os.killpg(watched.pid, signal.SIGKILL)  # `nsenter` has a child, which would keep the pipe open
+        told += watched.communicate(timeout=10)[0].splitlines()
 
 
 def flat(text: str) -> str:
@@ -180,14 +202,7 @@ def preference_of_evpn(fabric: Fabric) -> set[int]:
 def test_a_drained_host_is_nobody_s_way_and_comes_back_and_no_session_is_reset(fabric: Fabric) -> None:
     """Make before break: the edge goes from two next hops to one, and from one to two, and never to none."""
     before, plain = fabric.resets(), fabric.manifests[HOST]
-    watched = subprocess.Popen(
-        fabric.nodes[EDGE].command(["ip", "monitor", "route"]),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
+    with events(fabric.nodes[EDGE]) as told:
         assert preference_of_evpn(fabric) == {100}
         fabric.apply(HOST, overlaid(plain))
         for prefix in (SUBNET, SUBNET6):
@@ -204,23 +219,30 @@ def test_a_drained_host_is_nobody_s_way_and_comes_back_and_no_session_is_reset(f
         eventually(lambda: fabric.uses_own_default(HOST), "its own default again")
         time.sleep(1)
         assert fabric.resets() == before
-    finally:
-        os.killpg(watched.pid, signal.SIGKILL)  # `nsenter` has a child, which would keep the pipe open
-        events = watched.communicate(timeout=10)[0].splitlines()
-    gone = [line for line in events if line.startswith("Deleted") and (SUBNET in line or SUBNET6 in line)]
-    assert events
-    assert gone == []
+    assert told
+    assert [line for line in told if line.startswith("Deleted") and (SUBNET in line or SUBNET6 in line)] == []
 
 
 def test_a_drained_host_s_own_addresses_are_reached_as_before_and_it_keeps_its_own_ways(fabric: Fabric) -> None:
-    """What OSPF's own words do is worse: `stub-router` took all of the router's IPv6 routes away (FRR 10.3)."""
+    """What OSPF's own words do is worse: `stub-router` took all of the router's IPv6 routes away (FRR 10.3).
+
+    Not even for a moment has it another way: by a neighbour that sends by it, packets would go in circles.
+    """
 
     eventually(fabric.straight_to_edge, "an earlier drain is over", 30)
     before = {node: fabric.ways(node) for node in fabric.nodes}
     assert all(before.values())
-    fabric.apply(HOST, overlaid(fabric.manifests[HOST]))
-    time.sleep(8)  # two of OSPF's SPF delays
-    try:
-        assert {node: fabric.ways(node) for node in fabric.nodes} == before
-    finally:
-        fabric.apply(HOST, fabric.manifests[HOST])
+    with events(fabric.nodes[HOST]) as told:
+        fabric.apply(HOST, overlaid(fabric.manifests[HOST]))
+        time.sleep(8)  # two of OSPF's SPF delays
+        try:
+            assert {node: fabric.ways(node) for node in fabric.nodes} == before
+        finally:
+            fabric.apply(HOST, fabric.manifests[HOST])
+            time.sleep(8)
+    ours = [line for line in told if " proto ospf " in line]
+    assert [line for line in ours if line.startswith("Deleted") or " via " not in line] == []
+    for line in ours:
+        prefix = line.split()[0]
+        own = before[HOST].get(f"{prefix}/{128 if ':' in prefix else 32}")
+        assert own is None or re.findall(r" dev (\S+)", line) == own, f"for a moment its way was another: {line}"

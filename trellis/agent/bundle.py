@@ -30,6 +30,7 @@ MODULES = (
     "files",
     "veil",
     "sysctl",
+    "costs",
     "frr",
     "state",
     "freeze",

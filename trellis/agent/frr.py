@@ -9,8 +9,9 @@ import signal
 import time
 from pathlib import Path
 
-from trellis.agent import vault, veil
+from trellis.agent import costs, vault, veil
 from trellis.agent.files import found, write_whole
+from trellis.agent.manifest import RUNNING_CONFIG
 from trellis.agent.normalise import ConfigLine, difference, shown
 from trellis.agent.process import Ended, OutOfTime, run
 from trellis.agent.report import Fault, masked, some
@@ -179,11 +180,22 @@ def reload(within_s: float) -> list[str]:
     Raises:
         Fault: It failed or took too long. FRR may run a part of the new configuration then.
     """
+    _set_costs(within_s)
     with veil.reload_arguments() as arguments:
         ended = run([str(_BINARIES / "frr-reload.py"), "--reload", *arguments], within_s)
     if ended.status:
         raise Fault("frr-reload.py", _reasons(ended), _REMEDY_TEXT)
     return list(dict.fromkeys(ended.complaints))
+
+
+def _set_costs(within_s: float) -> None:
+    """Write changed OSPF costs over the old ones, which a reload would take away first; see `trellis.agent.costs`."""
+    target = found(RUNNING_CONFIG)
+    commands = costs.in_place(running_config(), target.content.decode(errors="replace")) if target else ()
+    if commands:
+        ended = run(["vtysh", *(word for command in commands for word in ("-c", command))], within_s)
+        if ended.status:
+            raise Fault("OSPF's costs", _reasons(ended), _REMEDY_TEXT)
 
 
 def start_missing(within_s: float) -> None:
