@@ -258,5 +258,5 @@ def test_a_drain_outlives_a_deploy_an_sdn_apply_and_a_reboot_and_is_told_by_chec
         _eventually(lambda: state()["state"] == "as planned", "a boot brings it up drained", 180)
         assert "bgp graceful-shutdown" in dev.lab.access.run(HOST, "vtysh -c 'show running-config'").stdout
     finally:
-        await_sessions_back(dev)
         told(dev, "undrain", HOST)
+        await_sessions_back(dev)
