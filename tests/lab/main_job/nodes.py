@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
 import signal
 import subprocess
 import time
@@ -14,12 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trellis.lab import network
+from trellis.lab.failures.streams import INTERVAL_MS, heard
 from trellis.lab.twin import Twin
 from trellis.site import AttachedGuest
-
-PING_S = 0.02
-"""Between two pings of a stream, in seconds; an outage is known to this."""
-_SEQ = re.compile(r"icmp_seq=(\d+)")
 
 
 @dataclass
@@ -39,7 +34,7 @@ def pinged(dev: Twin, addresses: Iterable[str]) -> Iterator[Streams]:
     inside = ["ip", "netns", "exec", network.namespace_of(dev.stack, "upstream")]
     running = {
         address: subprocess.Popen(
-            [*inside, "ping", "-n", "-i", str(PING_S), address],
+            [*inside, "ping", "-n", "-D", "-i", str(INTERVAL_MS / 1000), address],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -51,12 +46,12 @@ def pinged(dev: Twin, addresses: Iterable[str]) -> Iterator[Streams]:
         time.sleep(0.5)  # each has been answered before anything happens
         yield streams
     finally:
+        ended_s = time.time()
         for child in running.values():
             child.send_signal(signal.SIGINT)  # it prints what it has
         for address, child in running.items():
-            seen = sorted({int(number) for number in _SEQ.findall(child.communicate(timeout=10)[0])})
-            gaps = [after - before for before, after in itertools.pairwise(seen)]
-            streams.silent_s[address] = round((max(gaps, default=0) - 1) * PING_S, 2) if len(seen) > 1 else float("inf")
+            found = heard(child.communicate(timeout=10)[0], ended_s)
+            streams.silent_s[address] = found.silent_ms / 1000 if found.answered else float("inf")
 
 
 def node(dev: Twin, name: str) -> AttachedGuest:
