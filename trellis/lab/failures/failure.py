@@ -118,6 +118,7 @@ class Failure(_Entry):
         seed: What the seed promises for it, with its section; empty where it says nothing.
         decided: Where it says by design what is not promised: the decision.
         runs: How often it is run; three where one takes under 60 s.
+        rest_s: Seconds before it is run again.
         prepares: What is done before anything is watched, so that what breaks matters.
         breaks: What is done.
         heals: What ends it, and what was prepared.
@@ -134,6 +135,7 @@ class Failure(_Entry):
     seed: str = ""
     decided: str = ""
     runs: int = Field(default=3, ge=1, le=10)
+    rest_s: float = Field(default=0.0, ge=0, le=300)
     prepares: Steps = Field(alias="prepare", default=())
     breaks: Steps = Field(alias="break", min_length=1)
     heals: Steps = Field(alias="heal", default=())

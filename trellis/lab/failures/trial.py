@@ -145,6 +145,8 @@ def run(twin: Twin, failure: Failure, say: Say) -> Outcome:
     runs: list[Run] = []
     again = 0
     while len(runs) < failure.runs:
+        if runs or again:
+            time.sleep(failure.rest_s)
         done = _run(twin, failure, say)
         held = Outcome(failure, (done,)).ok
         if not held and done.stalled_ms > STALL_MS and again < _AGAIN:
