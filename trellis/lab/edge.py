@@ -72,9 +72,8 @@ def _interfaces(site: Site, name: str) -> Iterator[str]:
             kind = " ip ospf network point-to-point\n ipv6 ospf6 network point-to-point\n"
             yield (
                 f"interface {link.ends[name].interface}\n"
-                f" ip ospf area 0.0.0.0\n ip ospf bfd\n ip ospf bfd profile links\n ip ospf cost {link.cost}\n"
-                " ipv6 ospf6 area 0.0.0.0\n ipv6 ospf6 bfd\n ipv6 ospf6 bfd profile links\n"
-                f" ipv6 ospf6 cost {link.cost}\n"
+                f" ip ospf area 0.0.0.0\n ip ospf bfd\n ip ospf cost {link.cost}\n"
+                f" ipv6 ospf6 area 0.0.0.0\n ipv6 ospf6 bfd\n ipv6 ospf6 cost {link.cost}\n"
                 f"{kind if link.kind == 'point-to-point' else ''}exit"
             )
 
@@ -133,12 +132,11 @@ def _filters(brought: tuple[AnyNetwork, ...]) -> Iterator[str]:
 
 
 def _bfd(site: Site) -> Iterator[str]:
-    profiles = (
-        f" profile {name}\n  detect-multiplier {bfd.multiplier}\n"
-        f"  transmit-interval {bfd.interval_ms}\n  receive-interval {bfd.interval_ms}\n exit\n"
-        for name, bfd in (("hosts", site.fabric.multihop_bfd), ("links", site.fabric.bfd))
+    bfd = site.fabric.bfd
+    yield (
+        f"bfd\n profile hosts\n  detect-multiplier {bfd.multiplier}\n"
+        f"  transmit-interval {bfd.interval_ms}\n  receive-interval {bfd.interval_ms}\n exit\nexit"
     )
-    yield f"bfd\n{''.join(profiles)}exit"
 
 
 def _routers(router_id: IPv4Address | IPv6Address) -> Iterator[str]:

@@ -14,7 +14,6 @@ VTEP_GROUP = "VTEP"
 """Proxmox's own name of the EVPN controller's peer-group."""
 
 LINK_BFD = "tl-link"
-MULTIHOP_BFD = "tl-multihop"
 GUEST_BFD = "tl-guest"
 
 UPSTREAM = "TL-UPSTREAM"

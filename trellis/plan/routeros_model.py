@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trellis.site.model import Bfd
 from trellis.site.routeros import Nat66
 
 
@@ -51,8 +50,8 @@ class RouterosPlan:
     max_hops: int
     keepalive_s: int
     hold_time_s: int
-    link_bfd: Bfd
-    multihop_bfd: Bfd
+    bfd_interval_ms: int
+    bfd_multiplier: int
     links: tuple[EdgeLink, ...]
     refused: tuple[str, ...]
     accepted: tuple[Accepted, ...]
