@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 HELD_MS = 3000
-"""How long the own choice of ways waits for the last cost, in milliseconds; setting twenty takes a tenth of it."""
+"""How long the own choice of ways waits for the last cost, in milliseconds; all are set by one call of vtysh."""
 
 _HELD = f"timers throttle spf {HELD_MS} {HELD_MS} 5000"
 """Delay, first and longest hold time; FRR's own are 0, 50 and 5000. A reload takes it away: it is in no intent."""
