@@ -18,6 +18,7 @@ from trellis.agent.drain import HIGHEST_COST, overlaid
 from trellis.agent.manifest import Manifest, parse, sealed
 from trellis.agent.mending import FRR_CONF_LOCAL
 from trellis.agent.normalise import difference
+from trellis.agent.transit import near
 from trellis.render import manifest as manifest_of
 
 WHY = ("--reason", "new disks", "--owner", "ada")
@@ -35,6 +36,22 @@ def of_site(host: str) -> Manifest:
 
 def costs(text: str) -> list[int]:
     return [int(cost) for cost in re.findall(r"(?m)^ (?:ip ospf|ipv6 ospf6) cost (\d+)$", text)]
+
+
+def test_a_neighbour_that_is_designated_no_more_after_a_boot_is_there_all_the_same() -> None:
+    """Seen in the lab: a host that had been designated before its reboot was not taken back, for ever."""
+
+    def v2(*states: str) -> list[str]:
+        return list(near({"10.255.0.1": [{"nbrState": state, "ifaceName": "vmbr0.10:10.10.0.13"} for state in states]}))
+
+    def v3(state: str, role: str) -> list[str]:
+        one = {"neighborId": "10.255.0.1", "interfaceName": "vmbr0.10", "state": state, "ifState": role}
+        return list(near([one]))
+
+    assert v2("Full/DR") == v2("Full/-") == v2("2-Way/DROther") == ["ipv4 10.255.0.1 vmbr0.10"]
+    assert v2("2-Way/DR", "Init/DROther", "ExStart/Backup") == []
+    assert v3("Full", "BDR") == v3("Twoway", "DROther") == ["ipv6 10.255.0.1 vmbr0.10"]
+    assert v3("Twoway", "DR") == v3("Init", "DROther") == []
 
 
 def test_a_drain_raises_every_cost_alike_and_adds_one_line_to_the_global_router_alone() -> None:

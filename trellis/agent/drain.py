@@ -37,7 +37,7 @@ class Drained(Notice):
 
     Attributes:
         sessions: The fabric's neighbours with an Established session when it began.
-        adjacent: The OSPF neighbours that were Full, each as `FAMILY ROUTER-ID INTERFACE`.
+        adjacent: The OSPF neighbours that it had, each as `FAMILY ROUTER-ID INTERFACE`.
         moved: The guests that were moved away for it.
     """
 

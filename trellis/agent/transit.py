@@ -76,26 +76,33 @@ def forwarded() -> dict[str, int]:
 
 
 def adjacent() -> list[str]:
-    """The OSPF neighbours that are Full, as `FAMILY ROUTER-ID INTERFACE`; none of a daemon that does not answer."""
+    """The OSPF neighbours, as `FAMILY ROUTER-ID INTERFACE`; none of a daemon that does not answer."""
     found: set[str] = set()
     for daemon, command in (("ospfd", "show ip ospf neighbor json"), ("ospf6d", "show ipv6 ospf6 neighbor json")):
         vty = Vty(daemon)
         with contextlib.suppress(Away):
-            found.update(_full(vty.ask(command).get("neighbors", {})))
+            found.update(near(vty.ask(command).get("neighbors", {})))
         vty.close()
     return sorted(found)
 
 
-def _full(neighbours: Any) -> Iterator[str]:
-    """OSPFv2's are an object by router id, OSPFv3's a list (FRR 10.3 and 10.7)."""
+def near(neighbours: Any) -> Iterator[str]:
+    """Yield who of a daemon's neighbours is as near as it is meant to be.
+
+    On a segment two routers of which neither is designated stay at 2-Way (RFC 2328, 10.4), and who is designated
+    changes with each boot: a neighbour that was Full before a maintenance need not be so after it.
+
+    Args:
+        neighbours: OSPFv2's are an object by router id, OSPFv3's a list (FRR 10.3 and 10.7).
+    """
     if isinstance(neighbours, dict):
         for router, entries in neighbours.items():
             for entry in entries if isinstance(entries, list) else ():
-                if str(entry.get("nbrState", "")).startswith("Full"):
+                if str(entry.get("nbrState", "")).startswith(("Full", "2-Way/DROther")):
                     yield f"ipv4 {router} {str(entry.get('ifaceName', '')).partition(':')[0]}"
         return
     for entry in neighbours if isinstance(neighbours, list) else ():
-        if entry.get("state") == "Full":
+        if entry.get("state") == "Full" or (entry.get("state"), entry.get("ifState")) == ("Twoway", "DROther"):
             yield f"ipv6 {entry.get('neighborId')} {entry.get('interfaceName')}"
 
 

@@ -23,7 +23,7 @@ class Seen:
 
     Attributes:
         sessions: Addresses of the fabric's neighbours that it has a session with.
-        adjacent: Its OSPF neighbours that are Full.
+        adjacent: Its OSPF neighbours.
         committed: Digest of what was deployed last; None for nothing.
         busy: Whether a change is under way there.
         drained: Its drain, as the agent has it; None where it is none.
