@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +16,7 @@ from tests.agent.conftest import BASE, Host, confirmed
 from tests.agent.documents import CONFIG, document
 from tests.sites import bundles_of, plan_of
 from trellis.agent.between import merged_as_proxmox_does
+from trellis.agent.control_plane import Ask, adjacencies_v2, adjacencies_v3
 from trellis.agent.drain import HIGHEST_COST, overlaid
 from trellis.agent.manifest import Manifest, parse, sealed
 from trellis.agent.mending import FRR_CONF_LOCAL
@@ -41,12 +44,17 @@ def costs(text: str) -> list[int]:
 def test_a_neighbour_that_is_designated_no_more_after_a_boot_is_there_all_the_same() -> None:
     """Seen in the lab: a host that had been designated before its reboot was not taken back, for ever."""
 
+    def heard(family: str, adjacencies: Callable[[Ask], Iterator[dict[str, Any]]], neighbours: Any) -> list[str]:
+        found = adjacencies(lambda daemon, command: {"neighbors": neighbours})
+        return [f"{family} {one['router_id']} {one['interface']}" for one in found if near(one)]
+
     def v2(*states: str) -> list[str]:
-        return list(near({"10.255.0.1": [{"nbrState": state, "ifaceName": "vmbr0.10:10.10.0.13"} for state in states]}))
+        entries = [{"nbrState": state, "ifaceName": "vmbr0.10:10.10.0.13"} for state in states]
+        return heard("ipv4", adjacencies_v2, {"10.255.0.1": entries})
 
     def v3(state: str, role: str) -> list[str]:
         one = {"neighborId": "10.255.0.1", "interfaceName": "vmbr0.10", "state": state, "ifState": role}
-        return list(near([one]))
+        return heard("ipv6", adjacencies_v3, [one])
 
     assert v2("Full/DR") == v2("Full/-") == v2("2-Way/DROther") == ["ipv4 10.255.0.1 vmbr0.10"]
     assert v2("2-Way/DR", "Init/DROther", "ExStart/Backup") == []

@@ -100,9 +100,13 @@ def vtysh(node: ScratchFrr, commands: tuple[str, ...]) -> Result:
 def events(node: ScratchFrr) -> Iterator[list[str]]:
     """Watch a node's routes: what its kernel told is in the list when the block has ended."""
     told: list[str] = []
-    command = node.command(["ip", "-oneline", "monitor", "route"])
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    watched = subprocess.Popen(command, **pipes, text=True, start_new_session=True)  # type: ignore[call-overload]
+    watched = subprocess.Popen(
+        node.command(["ip", "-oneline", "monitor", "route"]),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
         yield told
     finally:

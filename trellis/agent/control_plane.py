@@ -54,8 +54,8 @@ def control_plane(ask: Ask) -> dict[str, Any]:
     parts: tuple[tuple[str, Callable[[Ask], dict[str, Any]]], ...] = (
         ("bgpd", _of_bgpd),
         ("zebra", _of_zebra),
-        ("ospfd", lambda ask: {"ospf_ipv4": list(_adjacencies_v2(ask))}),
-        ("ospf6d", lambda ask: {"ospf_ipv6": list(_adjacencies_v3(ask))}),
+        ("ospfd", lambda ask: {"ospf_ipv4": list(adjacencies_v2(ask))}),
+        ("ospf6d", lambda ask: {"ospf_ipv6": list(adjacencies_v3(ask))}),
     )
     found: dict[str, Any] = {
         **{name: [] for name in ("sessions", "routes", "exports", "defaults", "labels", "vnis", "vrf_defaults")},
@@ -182,14 +182,16 @@ def _installed(entries: list[dict[str, Any]]) -> list[str]:
     return sorted({hop["ip"] for hop in hops if "ip" in hop and hop.get("active") and not hop.get("resolver")})
 
 
-def _adjacencies_v2(ask: Ask) -> Iterator[dict[str, Any]]:
+def adjacencies_v2(ask: Ask) -> Iterator[dict[str, Any]]:
+    """Yield OSPFv2's neighbours: ``router_id``, ``interface``, ``state``, and the neighbour's ``role`` there."""
     for router_id, entries in ask("ospfd", "show ip ospf neighbor json").get("neighbors", {}).items():
         for entry in entries:
             state, _, role = entry["nbrState"].partition("/")
             yield _adjacency(router_id, entry["ifaceName"].partition(":")[0], state, role)
 
 
-def _adjacencies_v3(ask: Ask) -> Iterator[dict[str, Any]]:
+def adjacencies_v3(ask: Ask) -> Iterator[dict[str, Any]]:
+    """Yield OSPFv3's neighbours, as `adjacencies_v2` does; the ``role`` is this host's own."""
     for entry in ask("ospf6d", "show ipv6 ospf6 neighbor json").get("neighbors", []):
         yield _adjacency(entry["neighborId"], entry["interfaceName"], entry["state"], entry["ifState"])
 

@@ -16,7 +16,8 @@ HELD_MS = 3000
 
 _HELD = f"timers throttle spf {HELD_MS} {HELD_MS} 5000"
 """Delay, first and longest hold time; FRR's own are 0, 50 and 5000. A reload takes it away: it is in no intent."""
-_COST = re.compile(r"\s+(ip ospf|ipv6 ospf6) cost ([0-9]+)")
+COST = re.compile(r"(\s*(ip ospf|ipv6 ospf6) cost )([0-9]+)")
+"""A line with a cost: all before the cost, the words that begin it, the cost."""
 _ROUTERS = {"ip ospf": "router ospf", "ipv6 ospf6": "router ospf6"}
 
 Costs = dict[tuple[str, str], int]
@@ -48,6 +49,6 @@ def _costs(text: str) -> Costs:
     for line in text.splitlines():
         if not line.startswith(" "):
             interface = line.removeprefix("interface ") if line.startswith("interface ") else ""
-        elif interface and (cost := _COST.fullmatch(line)):
-            found[interface, cost[1]] = int(cost[2])
+        elif interface and (cost := COST.fullmatch(line)):
+            found[interface, cost[2]] = int(cost[3])
     return found

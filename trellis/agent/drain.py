@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from trellis.agent.costs import COST
 from trellis.agent.freeze import Notice
 from trellis.agent.manifest import RUNNING_CONFIG, ManagedFile, Manifest, parse
 
@@ -28,7 +29,6 @@ HIGHEST_COST = 65535
 
 _CONFIGS = (RUNNING_CONFIG, "/etc/frr/frr.conf.local")
 _ROUTER = re.compile(r"router bgp [0-9]+")
-_COST = re.compile(r"(\s*(?:ip ospf|ipv6 ospf6) cost )([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +84,21 @@ def overlaid(manifest: Manifest) -> Manifest:
     Args:
         manifest: As it was read.
     """
-    costs = [int(found[2]) for file in manifest.files if file.path in _CONFIGS for found in _costs(file)]
+    costs = [int(found[3]) for file in manifest.files if file.path in _CONFIGS for found in _costs(file)]
     raised = HIGHEST_COST - max(costs, default=HIGHEST_COST)
     files = (_overlaid(file, raised) if file.path in _CONFIGS else file for file in manifest.files)
     return replace(manifest, files=tuple(files))
 
 
 def _costs(file: ManagedFile) -> list[re.Match[str]]:
-    return [found for line in file.lines if (found := _COST.fullmatch(line))]
+    return [found for line in file.lines if (found := COST.fullmatch(line))]
 
 
 def _overlaid(file: ManagedFile, raised: int) -> ManagedFile:
     lines: list[str] = []
     for line in file.lines:
-        cost = _COST.fullmatch(line)
-        lines.append(f"{cost[1]}{int(cost[2]) + raised}" if cost else line)
+        cost = COST.fullmatch(line)
+        lines.append(f"{cost[1]}{int(cost[3]) + raised}" if cost else line)
         if _ROUTER.fullmatch(line):
             lines.append(" bgp graceful-shutdown")
     return replace(file, lines=tuple(lines))

@@ -9,17 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from trellis.agent import drain, freeze, lock, sessions, state
+from trellis.agent.control_plane import Daemons, adjacencies_v2, adjacencies_v3
 from trellis.agent.manifest import BadManifest, parse
 from trellis.agent.process import run
 from trellis.agent.report import Fault
-from trellis.agent.vty import Away, Vty
+from trellis.agent.vty import Away
 
 ANSWER_S = 20.0
 """What listing the kernel's routes may take, in seconds; 4,000 guests are a fifth of one."""
@@ -78,32 +79,24 @@ def forwarded() -> dict[str, int]:
 def adjacent() -> list[str]:
     """The OSPF neighbours, as `FAMILY ROUTER-ID INTERFACE`; none of a daemon that does not answer."""
     found: set[str] = set()
-    for daemon, command in (("ospfd", "show ip ospf neighbor json"), ("ospf6d", "show ipv6 ospf6 neighbor json")):
-        vty = Vty(daemon)
-        with contextlib.suppress(Away):
-            found.update(near(vty.ask(command).get("neighbors", {})))
-        vty.close()
+    with Daemons() as daemons:
+        for family, adjacencies in (("ipv4", adjacencies_v2), ("ipv6", adjacencies_v3)):
+            with contextlib.suppress(Away):
+                heard = [one for one in adjacencies(daemons.ask) if near(one)]
+                found.update(f"{family} {one['router_id']} {one['interface']}" for one in heard)
     return sorted(found)
 
 
-def near(neighbours: Any) -> Iterator[str]:
-    """Yield who of a daemon's neighbours is as near as it is meant to be.
+def near(adjacency: Mapping[str, Any]) -> bool:
+    """Whether a neighbour is as near as it is meant to be.
 
     On a segment two routers of which neither is designated stay at 2-Way (RFC 2328, 10.4), and who is designated
     changes with each boot: a neighbour that was Full before a maintenance need not be so after it.
 
     Args:
-        neighbours: OSPFv2's are an object by router id, OSPFv3's a list (FRR 10.3 and 10.7).
+        adjacency: As `trellis.agent.control_plane` has it.
     """
-    if isinstance(neighbours, dict):
-        for router, entries in neighbours.items():
-            for entry in entries if isinstance(entries, list) else ():
-                if str(entry.get("nbrState", "")).startswith(("Full", "2-Way/DROther")):
-                    yield f"ipv4 {router} {str(entry.get('ifaceName', '')).partition(':')[0]}"
-        return
-    for entry in neighbours if isinstance(neighbours, list) else ():
-        if entry.get("state") == "Full" or (entry.get("state"), entry.get("ifState")) == ("Twoway", "DROther"):
-            yield f"ipv6 {entry.get('neighborId')} {entry.get('interfaceName')}"
+    return adjacency["state"] == "Full" or (adjacency["state"], adjacency["role"]) == ("2-Way", "DROther")
 
 
 def _addresses(manifest: str) -> list[str]:
