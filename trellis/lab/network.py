@@ -148,16 +148,28 @@ def set_link(topology: Topology, node: str, interface: str, *, up: bool) -> None
 
 
 def set_mtu(topology: Topology, node: str, interface: str, mtu: int) -> None:
-    """Have a cable's other end drop what is larger than this many bytes, without a word, as a switch does.
+    """Have the switch behind a cable drop what is larger than this many bytes, both ways, without a word.
+
+    The port's own MTU is not what is changed: its other end would then be told of each packet that is dropped, and a
+    host's kernel resets the device, again and again.
 
     Args:
         topology: The lab.
         node: A host, or a namespace beside it.
         interface: Its interface's name.
         mtu: Bytes of an IP packet.
+
+    Raises:
+        LabError: This machine's kernel has no nftables for bridges.
     """
     port = _port(_device(topology, node, interface))
-    run(["ip", "-n", fabric_namespace(topology.name), "link", "set", "dev", port, "mtu", str(mtu)])
+    table = f"table bridge mtu-{port}"
+    chains = "\n".join(
+        f" chain {hook} {{\n  type filter hook {hook} priority 0\n  {way} {port} meta length > {mtu} drop\n }}"
+        for hook, way in (("prerouting", "iifname"), ("postrouting", "oifname"))
+    )
+    rules = f"{table}\ndelete {table}\n{table} {{\n{chains}\n}}\n"
+    run(["ip", "netns", "exec", fabric_namespace(topology.name), "nft", "-f", "-"], stdin=rules)
 
 
 def _device(topology: Topology, node: str, interface: str) -> str:
