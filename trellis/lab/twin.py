@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ from trellis.lab.processes import Say
 from trellis.lab.speaker import Speaker
 from trellis.lab.status import Status
 from trellis.site import AttachedGuest, Site, attached_guests, load_site
+
+_SETTLES_S = 4.0
+"""How long bgpd 10.3 holds its neighbours after its configuration was read, which was three seconds and a half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,8 @@ class Twin:
         """Move a guest to another host, with its MAC and addresses, as a live migration does at its end.
 
         What can be done before is: its namespace and speaker are ready on the new host when it is unplugged on the
-        old one, so that it is away for as long as two commands take.
+        old one, so that it is away for as long as two commands take.  A migrated speaker has long been running; this
+        one is given the seconds for which FRR's bgpd holds its neighbours after it has read its configuration.
 
         Args:
             name: The guest.
@@ -174,6 +179,7 @@ class Twin:
             return
         prepare, plug = self._scripts(guest, speaks=speaks)
         self._run_for(guest, host, prepare)
+        time.sleep(_SETTLES_S if speaks else 0)
         if host != before:
             self._run_for(guest, before, stop_script(name))
         self._run_for(guest, host, plug)
