@@ -5,16 +5,19 @@ The inputs stand in ``foreign/``, what comes of them in ``golden/`` (``--update-
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.adoption.rendered import HOST_ITSELF
+from tests.adoption.rendered import HOST_ITSELF, cluster_of
 from trellis.adoption import Adopted, adopted
 from trellis.cli.import_ import blocks, stack_text
 from trellis.cli.import_reading import read_folder
 from trellis.site import attached_guests, site_of_stack
+from trellis.site.model import Bfd
 
 FOREIGN, GOLDEN = Path(__file__).parent / "foreign", Path(__file__).parent / "golden"
 CLUSTERS = sorted(path.name for path in FOREIGN.iterdir() if path.is_dir())
@@ -98,3 +101,16 @@ def test_keys_of_sessions_become_names_and_a_second_key_for_one_name_is_told_of(
     assert any(line.startswith("edges.upstream.md5 signs every session") for line in found.assumed)
     shown = "\n".join((stack_text(found), *blocks(found.unexpressed), repr(found.accounts), *found.assumed))
     assert "s3cret" not in shown
+
+
+def test_bfd_profiles_of_other_names_give_the_timers_of_links_and_between_loopbacks() -> None:
+    def by_hand(text: str) -> str:
+        timers = r"\g<0>\n\1 transmit-interval 150\n\1 receive-interval 150"
+        text = re.sub(r"(?m)^( +)profile tl-link$", timers, text)
+        text = text.replace("detect-multiplier 5\n", "detect-multiplier 7\n")
+        return text.replace("tl-link", "fast").replace("tl-multihop", "slow")
+
+    cluster = cluster_of("homelab")
+    hosts = [replace(own, files={name: by_hand(text) for name, text in own.files.items()}) for own in cluster.hosts]
+    fabric = adopted("by-hand", replace(cluster, hosts=tuple(hosts)), HOST_ITSELF).site.fabric
+    assert (fabric.bfd, fabric.multihop_bfd) == (Bfd(interval_ms=150), Bfd(multiplier=7))

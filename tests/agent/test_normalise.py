@@ -116,6 +116,22 @@ def test_a_stanza_that_proxmox_flattened_is_read_as_frr_reads_it() -> None:
     assert difference(flat, printed) == ([], [])
 
 
+def test_how_next_hops_are_looked_up_is_said_at_top_level_or_in_a_vrf() -> None:
+    carried = (
+        "router ospf6\n ospf6 router-id 10.255.0.1\n ip nht bgp route-map M\n bfd\n  profile a\n   passive-mode\nexit\n"
+    )
+    printed = (
+        "router ospf6\n ospf6 router-id 10.255.0.1\nexit\nbfd\n profile a\n  passive-mode\n exit\n !\nexit\n"
+        "ip nht bgp route-map M\n"
+    )
+    assert difference(carried, printed) == ([], [])
+    in_a_vrf = "vrf red\n ip nht bgp route-map M\nexit-vrf\n"
+    assert difference(in_a_vrf, "ip nht bgp route-map M\n") == (
+        [("vrf red",), ("vrf red", "ip nht bgp route-map M")],
+        [("ip nht bgp route-map M",)],
+    )
+
+
 def test_statements_carried_in_a_stanza_by_indented_exits_are_read_as_frr_reads_them() -> None:
     carried = (
         "interface lo\n exit\nbgp large-community-list standard L seq 5 permit 1:0:1\n"

@@ -89,12 +89,14 @@ def have_edges_follow_what_is_delegated(site: Data) -> None:
 
 
 def _fabric(draw: Random, host_ids: list[int]) -> Data:
+    interval_ms, multiplier = draw.choice([10, 300, 60000]), draw.choice([2, 3, 255])
     fabric = {
         "asn": 4200001000,
         "loopbacks": {"ipv4": "10.255.0.0/24", "ipv6": "fd00:0:0:ffff::/64"},
         "infrastructure": ["10.10.0.0/24", "fd00:10::/64", "fd00:20::/64"],
         **draw.choice([{}, {"keepalive_s": 3, "hold_time_s": 9}, {"keepalive_s": 1, "hold_time_s": 3}]),
-        "bfd": {"interval_ms": draw.choice([10, 300, 60000]), "multiplier": draw.choice([2, 3, 255])},
+        "bfd": {"interval_ms": interval_ms, "multiplier": multiplier},
+        "multihop_bfd": {"interval_ms": max(interval_ms, draw.choice([300, 1000])), "multiplier": multiplier},
         "guest_bfd": {"interval_ms": draw.choice([100, 300]), "multiplier": draw.choice([3, 5])},
     }
     if len(host_ids) > 2:

@@ -108,6 +108,10 @@ def _leaks(first: str, second: str) -> Change:
     return _firewall(leaks=(LeakPlan("backup", ("evpnz1", "evpnz2"), ((first,), (second,))),))
 
 
+def _marked_only(entry: RouteMapEntry) -> RouteMapEntry | None:
+    return entry if entry.community_list == "TL-EXPORTED" else None
+
+
 V1, MESH, EDGE, CP1 = "vrf_evpnz1", "VTEP", "10.255.0.254", "fd00:101::11"
 V2, OPEN = "vrf_evpnz2", "TL-vnet200-OPEN"
 END = VrfRoute("::/0", None)
@@ -127,6 +131,8 @@ MUTATIONS: list[tuple[str, str, Change]] = [
     ("R2", "other hosts' routes go out again as type-5", _entries("TL-EVPN-OUT", _without("community_list"))),
     ("R2", "a guest's own routes stay in the VRF", _entries("TL-FROM-VRFS", _set(action="deny"))),
     ("R2", "an edge session has no filter", _peers(None, EDGE, route_map_out=None)),
+    ("R2", "others' guests are not in the table by which a host forwards", _entries("TL-FROM-VRFS", _marked_only)),
+    ("R2", "others' guests are preferred to its own", _entries("TL-FROM-VRFS", _set(local_preference=100))),
     ("R3", "the mesh accepts anything", _entries("TL-FABRIC-IN", _without("prefix_list"))),
     ("R3", "the mesh is told anything", _entries("TL-FABRIC-OUT", _without("prefix_list"))),
     ("R3", "the mesh has no filter outward", _peers(None, MESH, route_map_out=None)),

@@ -2,7 +2,7 @@
 
 Written from MikroTik's manual of routing filters: rules in order, the first that decides does; at the end of a chain a
 route is rejected.  Only prefixes decide here; besides there is one rule about drained hosts, whose communities
-a route that is asked for has not.
+a route that is asked for has not, and one about what its next hop is looked up among.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.firewall.routeros import Entry
 
 _RULE = re.compile(
     r"if \((?P<condition>[^(){}]+)\) \{(set distance (?P<distance>[0-9]+); )?(?P<action>accept|reject)\}"
-    r"|if \(bgp-communities includes 65535:0\) \{set bgp-local-pref (?P<preference>0)\}"
+    r"|if \(bgp-communities includes 65535:0\) \{set bgp-local-pref (?P<preference>0)\}|set scope-target (?P<scope>20)"
     r"|(?P<plain>accept|reject)|jump (?P<to>\S+)"
 )
 _MATCH = re.compile(r"(?P<what>dst|dst-len) (?P<how>==|in|>=|<=) (?P<value>\S+)")
@@ -51,7 +51,7 @@ def _decided(rules: list[Entry], chain: str, route: IPv4Network | IPv6Network) -
     for text in own:
         rule = _RULE.fullmatch(text)
         assert rule is not None, f"not a rule: {text}"
-        if rule["preference"]:
+        if rule["preference"] or rule["scope"]:
             continue
         if rule["to"]:
             decided = _decided(rules, rule["to"], route)

@@ -35,7 +35,8 @@ def test_an_edge_is_on_every_link_of_its_own_at_the_links_cost() -> None:
     data = site_data("homelab")
     data["links"]["management"]["cost"] = 77
     text = edge_config(load_site(data), "edge1")
-    assert "interface vlan10\n ip ospf area 0.0.0.0\n ip ospf bfd\n ip ospf cost 77\n" in text
+    assert "interface vlan10\n ip ospf area 0.0.0.0\n ip ospf bfd\n" in text
+    assert " ip ospf bfd profile links\n ip ospf cost 77\n" in text
     assert "network point-to-point" not in text
 
 

@@ -40,7 +40,7 @@ def test_the_proof_covers_every_link_session_guest_and_prefix_of_the_site(twin: 
         Group.GUEST_SESSIONS: 8,
         Group.BFD: 3,
         Group.GUEST_ELSEWHERE: 8,
-        Group.OWN_TABLE: 6,  # 3 hosts, two families
+        Group.EXPORTS: 18,  # 3 hosts, two families, to the edge and two hosts
         Group.EDGE_GUESTS: 28,  # 8 guests and the pods of 6, two families
         Group.EDGE_SUBNETS: 12,  # 5 VNets, two families, and the prefixes that are delegated to two of them
         Group.EDGE_NOTHING_ELSE: 2,

@@ -20,7 +20,8 @@ from trellis.adoption.links import link_edges, links_of
 from trellis.adoption.reading import AnyNetwork, Read
 from trellis.adoption.speaking import GLOBAL, Party
 from trellis.plan import names
-from trellis.render.defaults import DEFAULTS, FrrDefaults
+from trellis.render.defaults import FrrDefaults
+from trellis.site.model import Bfd, Fabric
 from trellis.site.territory import within
 
 UNUSED_POOLS = (IPv4Network("10.255.0.0/24"), IPv6Network("fd00:0:0:ffff::/64"))
@@ -172,7 +173,7 @@ def _fabric_entry(
         entry["loopback_interface"] = interface
     keepalive, hold = _timers(reads)
     entry |= {"keepalive_s": keepalive, "hold_time_s": hold}
-    entry |= _bfd(reads, names.LINK_BFD, "bfd") | _bfd(reads, names.GUEST_BFD, "guest_bfd")
+    entry |= _bfd(reads)
     marks = [line for read in reads for line in (s.line for s in read.statements) if f" {names.EXPORTED} " in line]
     if marks and (mark := re.search(r"permit (\d+):1$", marks[0])) and mark[1] != "65000":
         entry["mark_asn"] = int(mark[1])
@@ -208,26 +209,45 @@ def _timers(reads: Sequence[Read]) -> tuple[int, int]:
     return _TRADITIONAL_TIMERS_S if traditional else FrrDefaults().timers_s
 
 
-def _bfd(reads: Sequence[Read], profile: str, key: str) -> dict[str, Any]:
-    """Return the timers of a profile of ours, else of the one that sessions with edges have."""
-    for read in reads:
-        wanted = [profile]
-        if key == "bfd":
-            parties = list(read.bgp.neighbours(GLOBAL))
-            wanted += [said for party in parties if (said := read.bgp.word(party, "bfd profile"))]
-        inside = read.inside("bfd")
-        for name in wanted:
-            lines = [line.partition(" > ")[2] for line in inside if line.startswith(f"profile {name} > ")]
-            found = {word.rpartition(" ")[0]: word.rpartition(" ")[2] for word in lines}
-            if f"profile {name}" in inside:
-                defaults = DEFAULTS["10.3"]
-                timers = {
-                    "interval_ms": int(found.get("receive-interval", defaults.bfd_interval_ms)),
-                    "multiplier": int(found.get("detect-multiplier", defaults.bfd_multiplier)),
-                }
-                usual = {"interval_ms": defaults.bfd_interval_ms, "multiplier": defaults.bfd_multiplier}
-                return {} if timers == usual else {key: timers}
-    return {}
+def _bfd(reads: Sequence[Read]) -> dict[str, Any]:
+    """Return the timers of BFD where they are not the site's own: each of a profile of ours, else of the one in use."""
+    found: dict[str, Any] = {}
+    for key, own, used in (
+        ("bfd", names.LINK_BFD, _profiles_of_links),
+        ("multihop_bfd", names.MULTIHOP_BFD, _profiles_between_loopbacks),
+        ("guest_bfd", names.GUEST_BFD, None),
+    ):
+        timers = (_profile(read, name) for read in reads for name in (own, *(used(read) if used else ())))
+        first = next(filter(None, timers), None)
+        if first is not None and first != Fabric.model_fields[key].default:
+            found[key] = first.model_dump()
+    return found
+
+
+def _profiles_of_links(read: Read) -> Iterator[str]:
+    for stanza, lines in read.stanzas.items():
+        if stanza.startswith("interface "):
+            yield from (line.rpartition(" ")[2] for line in lines if line.startswith("ip ospf bfd profile "))
+
+
+def _profiles_between_loopbacks(read: Read) -> Iterator[str]:
+    for party in read.bgp.neighbours(GLOBAL):
+        if said := read.bgp.word(party, "bfd profile"):
+            yield said
+
+
+def _profile(read: Read, name: str) -> Bfd | None:
+    """Return the timers of a host's BFD profile, or nothing if it has none of that name."""
+    inside = read.inside("bfd")
+    if f"profile {name}" not in inside:
+        return None
+    lines = [line.partition(" > ")[2] for line in inside if line.startswith(f"profile {name} > ")]
+    said = {word.rpartition(" ")[0]: int(word.rpartition(" ")[2]) for word in lines if word[-1].isdigit()}
+    usual = FrrDefaults()
+    return Bfd(
+        interval_ms=said.get("receive-interval", usual.bfd_interval_ms),
+        multiplier=said.get("detect-multiplier", usual.bfd_multiplier),
+    )
 
 
 def _reflection(reads: Sequence[Read]) -> dict[str, Any]:

@@ -148,7 +148,7 @@ _LINES: tuple[tuple[str, Why], ...] = (
     ),
     (
         r"bfd.*",
-        Why("BFD has the site's two profiles, fabric.bfd and fabric.guest_bfd", "set their timers there"),
+        Why("BFD has the site's profiles, fabric.bfd, multihop_bfd and guest_bfd", "set their timers there"),
     ),
     (
         r"router bgp \d+( vrf \S+)?( > .*)?",

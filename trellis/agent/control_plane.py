@@ -19,6 +19,8 @@ Ask = Callable[[str, str], dict[str, Any]]
 FAMILIES = {"ipv4Unicast": "ipv4 unicast", "ipv6Unicast": "ipv6 unicast", "l2VpnEvpn": "l2vpn evpn"}
 DEFAULTS = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 DEFAULT_VRF = "default"
+EXPORTED = "TL-EXPORTED"
+"""The community-list of the marks, by the name that the plan gives it."""
 _SPELT = {"Twoway": "2-Way", "BDR": "Backup"}
 """What ospf6d says otherwise than ospfd."""
 
@@ -76,7 +78,7 @@ def _of_bgpd(ask: Ask) -> dict[str, Any]:
     told: dict[str, Any] = {"sessions": sessions, "routes": [], "exports": [], "defaults": []}
     for family, default in DEFAULTS.items():
         main = ask("bgpd", f"show bgp {family} unicast json").get("routes", {})
-        told["exports"] += [prefix for prefix, paths in main.items() if any("nhVrfName" in path for path in paths)]
+        told["exports"] += _marked(ask, family)
         told["defaults"] += [{"family": family, "next_hops": _used(main.get(default, []))}]
     for vrf in vrfs:
         there = {session["address"] for session in sessions if session["vrf"] == vrf}
@@ -85,6 +87,14 @@ def _of_bgpd(ask: Ask) -> dict[str, Any]:
             told["routes"] += _of_peers(vrf, there, table)
     told["labels"] = list(_labels(ask("bgpd", "show bgp l2vpn evpn vni json")))
     return told
+
+
+def _marked(ask: Ask, family: str) -> list[str]:
+    """The routes of the main table with the mark by which a host exports; it has others' guests' without it."""
+    try:
+        return list(ask("bgpd", f"show bgp {family} unicast community-list {EXPORTED} json").get("routes", {}))
+    except Away:  # a host that has no such list yet answers with words
+        return []
 
 
 def _sessions(ask: Ask) -> Iterator[dict[str, Any]]:

@@ -51,6 +51,9 @@ PLAIN: dict[str, tuple[str, ...]] = {"peer": ("profile ",)}
 OUTERMOST = ("bgp as-path access-list ", "bgp community-list ", "bgp large-community-list ")
 """How lines begin that FRR knows at top level alone: one in a stanza ends it, as we have some carried past Proxmox."""
 
+OUTERMOST_OR_VRF = ("ip nht ", "ipv6 nht ")
+"""How lines begin that FRR knows at top level and in a VRF: one in any other stanza ends it."""
+
 _IGNORED = re.compile("|".join(IGNORED))
 _CLOSING = ("exit", "exit-vrf", "exit-address-family", "exit-vni")
 _BEGINNINGS = {around: tuple(start for start in starts if start[-1] == " ") for around, starts in STANZAS.items()}
@@ -96,7 +99,7 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
             del stanzas[-1:]
         if not line or _IGNORED.fullmatch(line):
             continue
-        if not raw[0].isspace() or line.startswith(OUTERMOST):
+        if not raw[0].isspace() or line.startswith(OUTERMOST) or _ends_all_but_a_vrf(line, stanzas):
             stanzas.clear()
         opens_at = _depth_opened(line, stanzas)
         if opens_at is not None:
@@ -104,6 +107,10 @@ def _with_stanzas(text: str) -> Iterator[ConfigLine]:
         yield (*stanzas, line)
         if opens_at is not None:
             stanzas.append(line)
+
+
+def _ends_all_but_a_vrf(line: str, stanzas: list[str]) -> bool:
+    return line.startswith(OUTERMOST_OR_VRF) and not (stanzas and stanzas[0].startswith("vrf "))
 
 
 def _depth_opened(line: str, stanzas: list[str]) -> int | None:

@@ -62,7 +62,9 @@ def _header(name: str, brought: tuple[AnyNetwork, ...], gateways: dict[int, IPv4
         f"{'ip' if prefix.version == 4 else 'ipv6'} route {prefix} {gateways[prefix.version]}" for prefix in brought
     )
     header = ("frr defaults datacenter", f"hostname {name}", "log syslog informational")
-    return "\n".join((*header, "service integrated-vtysh-config", *routes))
+    # A dead host's loopback is not to be looked for upstream.
+    lookups = ("no ip nht resolve-via-default", "no ipv6 nht resolve-via-default")
+    return "\n".join((*header, "service integrated-vtysh-config", *lookups, *routes))
 
 
 def _interfaces(site: Site, name: str) -> Iterator[str]:
@@ -72,8 +74,9 @@ def _interfaces(site: Site, name: str) -> Iterator[str]:
             kind = " ip ospf network point-to-point\n ipv6 ospf6 network point-to-point\n"
             yield (
                 f"interface {link.ends[name].interface}\n"
-                f" ip ospf area 0.0.0.0\n ip ospf bfd\n ip ospf cost {link.cost}\n"
-                f" ipv6 ospf6 area 0.0.0.0\n ipv6 ospf6 bfd\n ipv6 ospf6 cost {link.cost}\n"
+                f" ip ospf area 0.0.0.0\n ip ospf bfd\n ip ospf bfd profile links\n ip ospf cost {link.cost}\n"
+                " ipv6 ospf6 area 0.0.0.0\n ipv6 ospf6 bfd\n ipv6 ospf6 bfd profile links\n"
+                f" ipv6 ospf6 cost {link.cost}\n"
                 f"{kind if link.kind == 'point-to-point' else ''}exit"
             )
 
@@ -132,11 +135,12 @@ def _filters(brought: tuple[AnyNetwork, ...]) -> Iterator[str]:
 
 
 def _bfd(site: Site) -> Iterator[str]:
-    bfd = site.fabric.bfd
-    yield (
-        f"bfd\n profile hosts\n  detect-multiplier {bfd.multiplier}\n"
-        f"  transmit-interval {bfd.interval_ms}\n  receive-interval {bfd.interval_ms}\n exit\nexit"
+    profiles = (
+        f" profile {name}\n  detect-multiplier {bfd.multiplier}\n"
+        f"  transmit-interval {bfd.interval_ms}\n  receive-interval {bfd.interval_ms}\n exit\n"
+        for name, bfd in (("hosts", site.fabric.multihop_bfd), ("links", site.fabric.bfd))
     )
+    yield f"bfd\n{''.join(profiles)}exit"
 
 
 def _routers(router_id: IPv4Address | IPv6Address) -> Iterator[str]:

@@ -14,6 +14,7 @@ VTEP_GROUP = "VTEP"
 """Proxmox's own name of the EVPN controller's peer-group."""
 
 LINK_BFD = "tl-link"
+MULTIHOP_BFD = "tl-multihop"
 GUEST_BFD = "tl-guest"
 
 UPSTREAM = "TL-UPSTREAM"
@@ -21,6 +22,8 @@ INFRASTRUCTURE = "TL-INFRASTRUCTURE"
 SUBNETS = "TL-SUBNETS"
 LEARNED_HERE = "TL-LEARNED-HERE"
 EXPORTED = "TL-EXPORTED"
+TENANTS = "TL-TENANTS"
+"""The community-list of tenants' classes: whatever a guest announced, on whichever host."""
 GUEST_PATHS = "TL-GUEST-PATHS"
 """The AS-path list of every guest: paths without an ASN of the infrastructure."""
 
@@ -32,6 +35,8 @@ CONNECTED = "TL-CONNECTED"
 FROM_VRFS = "TL-FROM-VRFS"
 INTO_VRF = "TL-INTO-VRF"
 EVPN_OUT = "TL-EVPN-OUT"
+NEXT_HOPS = "TL-NEXTHOPS"
+"""The route-map of the routes by which next hops are looked up."""
 
 
 def vrf_name(zone: str) -> str:

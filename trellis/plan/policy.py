@@ -76,7 +76,7 @@ class Policies:
         """Return what does not depend on which guests there are, but for the services of their clusters."""
         site = self._site
         lists = [*prefix_lists.upstream(site), *prefix_lists.of_infrastructure(site)]
-        maps = [*route_maps.edge(self._marks), *route_maps.fabric()]
+        maps = [*route_maps.edge(self._marks), *route_maps.fabric(), route_maps.next_hops()]
         if zones:
             lists += prefix_lists.subnets(site, zones)
             maps += route_maps.between_tables(self._marks)
@@ -125,5 +125,6 @@ class Policies:
         return (
             CommunityList(names.EXPORTED, (marks.learned_here, marks.connected_here)),
             CommunityList(names.LEARNED_HERE, (marks.learned_here,)),
+            CommunityList(names.TENANTS, tuple(map(marks.standard, names.CLASSES.values()))),
             *(CommunityList(names.class_list(number), (marks.standard(number),)) for number in sorted(classes)),
         )

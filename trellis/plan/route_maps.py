@@ -17,6 +17,8 @@ OWN_DEFAULT_PREFERENCE = 200
 """Local preference of the default by the host's own edge session (R6; FRR's own is 100)."""
 OTHERS_DEFAULT_PREFERENCE = 50
 """Local preference of the default by another host's edge session."""
+ELSEWHERE_PREFERENCE = 50
+"""Local preference in the global table of what a guest of another host announced (FRR's own is 100)."""
 
 _FAMILIES: tuple[IpKeyword, ...] = ("ip", "ipv6")
 
@@ -52,10 +54,22 @@ def between_tables(marks: Marks) -> Iterator[RouteMap]:
         set_communities=(marks.connected_here, marks.standard(TENANT)), set_large_community=marks.large(TENANT)
     )
     yield _numbered(names.CONNECTED, _either_family(names.SUBNETS, subnet))
-    yield _numbered(names.FROM_VRFS, [RouteMapEntry(community_list=names.EXPORTED)])
+    here = RouteMapEntry(community_list=names.EXPORTED)
+    # Of guests elsewhere, without the mark: packets for them pass this host when the edge's way to theirs does.
+    elsewhere = RouteMapEntry(community_list=names.TENANTS, local_preference=ELSEWHERE_PREFERENCE)
+    yield _numbered(names.FROM_VRFS, [here, elsewhere])
     yield _numbered(names.INTO_VRF, _either_family(names.UPSTREAM, RouteMapEntry()))
     learned_here = RouteMapEntry(community_list=names.LEARNED_HERE, delete_communities=names.EXPORTED)
     yield _numbered(names.EVPN_OUT, [learned_here])
+
+
+def next_hops() -> RouteMap:
+    """Return the filter of the routes by which BGP looks up next hops: never by what an edge brought.
+
+    Next hops between hosts and edges are loopbacks, which OSPF knows as long as they are there.  By the default, what a
+    dead host or edge announced would stay in use until BFD between the loopbacks ends the session.
+    """
+    return _numbered(names.NEXT_HOPS, [*_either_family(names.UPSTREAM, RouteMapEntry("deny")), RouteMapEntry()])
 
 
 def told(name: str, loopbacks_of: str | None) -> RouteMap:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trellis.site.model import Bfd
 from trellis.site.routeros import Nat66
 
 
@@ -50,8 +51,8 @@ class RouterosPlan:
     max_hops: int
     keepalive_s: int
     hold_time_s: int
-    bfd_interval_ms: int
-    bfd_multiplier: int
+    link_bfd: Bfd
+    multihop_bfd: Bfd
     links: tuple[EdgeLink, ...]
     refused: tuple[str, ...]
     accepted: tuple[Accepted, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trellis.plan import names
 from trellis.plan.model import BfdProfile, OspfInterface
-from trellis.site.model import Bfd, Site
+from trellis.site.model import Site
 
 
 def ospf_interfaces(site: Site, host: str) -> tuple[OspfInterface, ...]:
@@ -37,12 +37,19 @@ def ospf_interfaces(site: Site, host: str) -> tuple[OspfInterface, ...]:
 
 
 def bfd_profiles(site: Site) -> tuple[BfdProfile, ...]:
-    """Return the two profiles of every host: active on links and between routers, passive towards guests.
+    """Return the three profiles of every host: active on links and between loopbacks, passive towards guests.
 
-    A passive one sends nothing before the guest does, so that hosts which do not have the guest stay silent.
+    A passive one sends nothing before the guest does, so that hosts which do not have the guest stay silent. The one
+    between loopbacks is not what tells that a host is dead: the route to its loopback goes with its links, and what
+    it announced goes with that (FRR's datacenter profile looks no next hop up by a default). It ends a session whose
+    way is there and carries nothing.
     """
-    return (_profile(names.GUEST_BFD, site.fabric.guest_bfd, True), _profile(names.LINK_BFD, site.fabric.bfd, False))
-
-
-def _profile(name: str, bfd: Bfd, passive: bool) -> BfdProfile:
-    return BfdProfile(name, bfd.interval_ms, bfd.multiplier, passive)
+    fabric = site.fabric
+    profiles = (
+        (names.GUEST_BFD, fabric.guest_bfd),
+        (names.LINK_BFD, fabric.bfd),
+        (names.MULTIHOP_BFD, fabric.multihop_bfd),
+    )
+    return tuple(
+        BfdProfile(name, bfd.interval_ms, bfd.multiplier, passive=name == names.GUEST_BFD) for name, bfd in profiles
+    )

@@ -240,6 +240,7 @@ def _whole(stanzas: Stanzas, host: HostPlan) -> tuple[str, ...]:
         stanzas.bfd(host),
         stanzas.interfaces(host),
         stanzas.ospf6(host),
+        stanzas.next_hops(),
         stanzas.vrfs(host),
         *(stanzas.bgp(host, instance) for instance in host.bgp),
         stanzas.as_path_lists(host.policy),
@@ -250,14 +251,14 @@ def _whole(stanzas: Stanzas, host: HostPlan) -> tuple[str, ...]:
 def _local(stanzas: Stanzas, host: HostPlan, sdn: SdnState) -> tuple[Piece, ...]:
     """Return a frr.conf.local in the grammar that survives the merge.
 
-    AS-path lists and BFD profiles ride in ``router ospf6``, blocks last.
+    AS-path lists, the lookup of next hops and BFD profiles ride in ``router ospf6``, blocks last.
     """
     router_lines = tuple(stanzas.ospf6(host).splitlines()[1:-2])
-    carried = (*stanzas.as_path_lists(host.policy).splitlines(), *stanzas.bfd(host).splitlines())
+    carried = (stanzas.as_path_lists(host.policy), stanzas.next_hops(), stanzas.bfd(host))
     texts = (
         stanzas.fill("frr/owner.j2"),
         stanzas.interfaces(host),
-        "\n".join((*carry_in_router("ospf6", router_lines, carried), "!", "")),
+        "\n".join((*carry_in_router("ospf6", router_lines, tuple("".join(carried).splitlines())), "!", "")),
         stanzas.vrfs(host),
         *(stanzas.bgp(host, instance) for instance in host.bgp),
         stanzas.bare_vrf_routers(host, sdn.zones),

@@ -20,6 +20,7 @@ from trellis.plan.routeros_model import Accepted, RouterosPlan
 from trellis.render.edge import edge_filter
 from trellis.render.stanzas import Stanzas
 from trellis.site.checks.edges import DELEGATED_LENGTH
+from trellis.site.model import Bfd
 
 OWN = "trellis"
 """Name of what there is one of: instances, chains, lists; what there is more of begins with it."""
@@ -128,6 +129,13 @@ def edge_script(plan: Plan, edge: EdgePlan) -> str:
 DRAINED = "if (bgp-communities includes 65535:0) {set bgp-local-pref 0}"
 """A rule that decides nothing: the rules behind it do."""
 
+BY_OSPF = "set scope-target 20"
+"""Another such rule: the next hop of a route is looked up among connected (10) and OSPF's routes (20) alone.
+
+A multihop session's routes come with a target scope of 30, which static ones have, the default among them: a dead
+host's loopback would be looked for upstream, and its routes stay in use until BFD ends the session.
+"""
+
 
 def _checksum(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
@@ -143,10 +151,11 @@ def _from_hosts(own: RouterosPlan) -> RouteFilter:
     """Return what is accepted from hosts: nothing of the infrastructure (R5), then what the site says, then no more.
 
     What a drained host announces is the last choice (RFC 8326): RouterOS does nothing of its own with that community.
+    What a dead one announced is not used: its loopback is OSPF's to find, nobody else's.
     """
     refused = (f"if (dst in {prefix}) {{reject}}" for prefix in own.refused)
     accepted = (f"if ({_matching(found)}) {{accept}}" for found in own.accepted)
-    return RouteFilter(f"{OWN}-in", (*refused, DRAINED, *accepted, "reject"))
+    return RouteFilter(f"{OWN}-in", (*refused, DRAINED, BY_OSPF, *accepted, "reject"))
 
 
 def _to_hosts(edge: EdgePlan) -> RouteFilter:
@@ -221,22 +230,22 @@ def _ospf(edge: EdgePlan, own: RouterosPlan) -> tuple[Section, ...]:
 
 def _bfd(own: RouterosPlan, hosts: list[HostPlan]) -> tuple[Section, ...]:
     menu = "routing bfd configuration"
-    timers = (
-        f"min-rx={own.bfd_interval_ms}ms",
-        f"min-tx={own.bfd_interval_ms}ms",
-        f"multiplier={own.bfd_multiplier}",
-    )
+    near, far = _timers(own.link_bfd), _timers(own.multihop_bfd)
     on_links = (
-        Entry(menu, f"link {link.interface}", f"BFD on {link.interface}", (f'interfaces="{link.interface}"', *timers))
+        Entry(menu, f"link {link.interface}", f"BFD on {link.interface}", (f'interfaces="{link.interface}"', *near))
         for link in own.links
     )
     with_hosts = (
-        Entry(menu, f"host {host.name} {family}", f"BFD with {host.name}", (f"addresses={address}", *timers))
+        Entry(menu, f"host {host.name} {family}", f"BFD with {host.name}", (f"addresses={address}", *far))
         for host in hosts
         for family, address in (("ipv4", f"{host.ipv4}/32"), ("ipv6", f"{host.ipv6}/128"))
     )
     # The first entry that matches is taken, and a host's loopback is reached by way of a link.
     return (Section("BFD: with hosts over several links, and on the links.", menu, (*with_hosts, *on_links)),)
+
+
+def _timers(bfd: Bfd) -> tuple[str, ...]:
+    return f"min-rx={bfd.interval_ms}ms", f"min-tx={bfd.interval_ms}ms", f"multiplier={bfd.multiplier}"
 
 
 def _bgp(plan: Plan, edge: EdgePlan, own: RouterosPlan, hosts: list[HostPlan]) -> tuple[Section, ...]:

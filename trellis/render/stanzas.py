@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from trellis.plan import names
 from trellis.plan.filter_model import Policy
 from trellis.plan.model import BfdProfile, BgpInstance, HostPlan
 from trellis.pve import EvpnZone, Piece
@@ -96,6 +97,10 @@ class Stanzas:
     def as_path_lists(self, policy: Policy) -> str:
         """Return the AS-path lists of a policy, which Proxmox's merge would drop where they stand by themselves."""
         return self._once(policy, "paths", lambda: self.fill("frr/as_path_lists.j2", lists=policy.as_path_lists))
+
+    def next_hops(self) -> str:
+        """Return by which routes BGP looks up next hops in the global table."""
+        return self.fill("frr/next_hops.j2", route_map=names.NEXT_HOPS)
 
     def vrfs(self, host: HostPlan) -> str:
         """Return the VRFs that Proxmox does not write, and the routes of those that it does."""

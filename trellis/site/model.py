@@ -53,6 +53,11 @@ class Bfd(Noun):
     multiplier: Annotated[int, Field(ge=2, le=255)] = 3
     """Missed packets until the session is down, 2-255 (FRR)."""
 
+    @property
+    def detection_ms(self) -> int:
+        """How long a neighbour is silent until it is taken for dead, in milliseconds."""
+        return self.interval_ms * self.multiplier
+
 
 class Fabric(Noun):
     """What all hosts share: the ASN, the loopback ranges, timers, and what counts as infrastructure."""
@@ -70,7 +75,12 @@ class Fabric(Noun):
     hold_time_s: Annotated[int, Field(ge=3, le=65535)] = 30
     """BGP hold time in seconds, 3-65535 (RFC 4271: zero or at least three; zero is not offered)."""
     bfd: Bfd = Bfd()
-    """Between hosts, and between hosts and edges."""
+    """On links, where OSPF is told of a cut."""
+    multihop_bfd: Bfd = Bfd(multiplier=5)
+    """Between loopbacks (RFC 5883), under the sessions of hosts with each other and with edges.
+
+    Slower than on links, so that a session outlives a cut that OSPF finds a way around; never faster than that.
+    """
     guest_bfd: Bfd = Bfd()
     """Between hosts and guests."""
     mark_asn: Annotated[int, Field(ge=64512, le=65534)] = 65000

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 from tests.sites import site_data
@@ -28,6 +29,9 @@ def main(stack: str) -> None:
     nodes = (*fabric.hosts, *fabric.site.edges)
     further = [ask.vtysh(node, "show bgp vrf all summary json") for node in nodes]
     further += [ask.all_routes(edge, version) for edge in fabric.site.edges for version in VERSIONS]
+    for host, version in product(fabric.hosts, VERSIONS):
+        exported = f"show bgp ipv{version} unicast community-list TL-EXPORTED json"
+        further += [ask.bgp_table(host, version), ask.vtysh(host, exported)]
     evidence: Evidence = ask_twin(twin, further)
     for _, chapters, at_once in ROUNDS:
         evidence |= ask_twin(twin, questions(fabric, chapters), at_once=at_once)

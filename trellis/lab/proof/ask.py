@@ -55,6 +55,11 @@ def bgp_table(node: str, version: int, zone: str | None = None) -> Question:
     return vtysh(node, f"show bgp {scope}ipv{version} unicast json")
 
 
+def advertised(node: str, peer: Address) -> Question:
+    """The routes of one family that a neighbour in the global instance is told, by the address of its family."""
+    return vtysh(node, f"show bgp ipv{peer.version} unicast neighbors {peer} advertised-routes json")
+
+
 def ospf(host: str, version: int) -> Question:
     """The OSPF neighbours."""
     return vtysh(host, "show ip ospf neighbor json" if version == 4 else "show ipv6 ospf6 neighbor json")

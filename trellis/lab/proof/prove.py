@@ -22,7 +22,7 @@ STATE: Sequence[Chapter] = (
     peering.edges,
     peering.guests,
     peering.bfd,
-    routing.own_tables,
+    routing.exports,
     routing.at_edges,
     routing.defaults,
     reach.global_sources,

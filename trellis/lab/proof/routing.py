@@ -9,7 +9,7 @@ from trellis.lab.proof import ask
 from trellis.lab.proof.declared import leaked_to
 from trellis.lab.proof.fabric import VERSIONS, Address, Fabric, Prefix, vrf_of
 from trellis.lab.proof.row import Group, Row, judged
-from trellis.lab.proof.spoken import bgp_prefixes, default_via, device, routes
+from trellis.lab.proof.spoken import advertised, bgp_prefixes, default_via, device, routes
 
 Evidence = Mapping[Question, Answer]
 
@@ -30,25 +30,38 @@ def expected_at_edges(fabric: Fabric) -> Iterator[tuple[str, Group, Prefix, froz
             yield f"{name} {prefix}", Group.EDGE_SUBNETS, prefix, hops
 
 
-def own_tables(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
-    """Each host's global BGP table, from which it exports: its own guests' routes and no other's (R2, R3)."""
-    upstream = frozenset(prefix for edge in fabric.site.edges.values() for prefix in edge.accepts)
-    for host in fabric.hosts if fabric.site.edges else ():
+def exports(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:
+    """What each host tells edges, its own guests' routes and no other's (R2), and hosts, nothing of tenants (R3).
+
+    Its table has the routes of others' guests, too: packets for them pass it when an edge's way to theirs does.
+    """
+    for host in fabric.hosts:
         optional = [prefix for guest in fabric.guests_on(host) for prefix in (*guest.services, *guest.extra)]
         optional += [pool for guest in fabric.guests_on(host) for pool, _ in guest.pod_pools]
         for version in VERSIONS:
-            answer = evidence[ask.bgp_table(host, version)]
-            table, own = bgp_prefixes(answer.json()), fabric.exported(host, version)
-            others = (prefix for prefix in table - own - upstream if prefix.prefixlen > 0)
-            yield _complete(
-                f"IPv{version} table of {host}",
-                Group.OWN_TABLE,
-                "its own routes",
-                own - table,
-                sorted(prefix for prefix in others if not _within(prefix, optional)),
-                len(own),
-                answer,
-            )
+            own = fabric.exported(host, version)
+            for edge in sorted(fabric.site.edges):
+                answer = evidence[ask.advertised(host, fabric.loopback(edge, version))]
+                told = advertised(answer.json())
+                name = f"IPv{version} of {host} to {edge}"
+                foreign = sorted(prefix for prefix in told - own if not _within(prefix, optional))
+                yield _complete(name, Group.EXPORTS, "its own routes", own - told, foreign, len(own), answer)
+            for peer in fabric.mesh_peers(host):
+                yield _told_over_the_mesh(fabric, host, peer, version, evidence)
+
+
+def _told_over_the_mesh(fabric: Fabric, host: str, peer: str, version: int, evidence: Evidence) -> Row:
+    answer = evidence[ask.advertised(host, fabric.loopback(peer, version))]
+    brought = frozenset(prefix for edge in fabric.site.edges.values() for prefix in edge.accepts)
+    strange = sorted(p for p in advertised(answer.json()) - brought if p.prefixlen > 0)
+    return judged(
+        f"IPv{version} of {host} to {peer}",
+        Group.EXPORTS,
+        "what an edge brought, nothing else",
+        f"foreign: {_listed(strange)}" if strange else "nothing foreign",
+        answer.status == 0 and not strange,
+        answer,
+    )
 
 
 def at_edges(fabric: Fabric, evidence: Evidence) -> Iterator[Row]:

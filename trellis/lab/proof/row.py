@@ -19,7 +19,7 @@ class Group(StrEnum):
     GUEST_SESSIONS = "guest sessions on the host of the guest"
     BFD = "BFD: links, hosts, edges and guests"
     GUEST_ELSEWHERE = "no guest session on any other host"
-    OWN_TABLE = "each host exports its own guests' routes only"
+    EXPORTS = "each host exports its own guests' routes only"
     EDGE_GUESTS = "guest loopbacks and pods at the edge"
     EDGE_SUBNETS = "VNet subnets at the edge"
     EDGE_NOTHING_ELSE = "nothing else at the edge"

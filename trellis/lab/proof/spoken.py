@@ -125,6 +125,11 @@ def bgp_prefixes(said: Any) -> frozenset[Prefix]:
     return frozenset(ip_network(prefix) for prefix in _mapping(_mapping(said).get("routes")))
 
 
+def advertised(said: Any) -> frozenset[Prefix]:
+    """Of `show bgp ipv4|ipv6 unicast neighbors P advertised-routes json`: the prefixes that the neighbour is told."""
+    return frozenset(ip_network(prefix) for prefix in _mapping(_mapping(said).get("advertisedRoutes")))
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A network device.

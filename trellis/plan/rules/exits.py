@@ -6,7 +6,7 @@ black-holed DNS and NTP in the field, and leaked service addresses blinded the e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from trellis.plan import names
 from trellis.plan.model import HostPlan, Plan
@@ -42,6 +42,7 @@ def r2_own_guests_only(plan: Plan, host: HostPlan) -> Iterator[Violation]:
                 yield Violation("R2", host.name, what, "the edge would send its traffic to a host that has not got it")
                 break
     yield from _exported(plan, host, filters)
+    yield from _carried(host, filters, tenants)
 
 
 def _marked_at_ingress(host: HostPlan, filters: Filters, marks: frozenset[str]) -> Iterator[Violation]:
@@ -67,6 +68,24 @@ def _exported(plan: Plan, host: HostPlan, filters: Filters) -> Iterator[Violatio
                 if filters.apply(route_map, route_of(str(prefix), *here)) is None:
                     what = f"{door}: {prefix} of {guest.name} is denied"
                     yield Violation("R2", host.name, what, "nobody could reach it")
+
+
+def _carried(host: HostPlan, filters: Filters, tenants: Collection[str]) -> Iterator[Violation]:
+    """Yield where what another host's guest announced does not enter the global table, or as no worse than its own."""
+    here, classes = filters.community_list(names.LEARNED_HERE), filters.community_list(names.TENANTS)
+    for door, route_map in _into_global(host):
+        for prefix in tenants:
+            for route_class in classes:
+                own = filters.apply(route_map, route_of(prefix, *here, route_class))
+                elsewhere = filters.apply(route_map, route_of(prefix, route_class))
+                if own is not None and (elsewhere is None or elsewhere.local_preference >= own.local_preference):
+                    what = f"{door}: {prefix} of another host's guest ({route_class}) "
+                    what += "is denied" if elsewhere is None else "is as good as one of its own"
+                    why = "an edge whose way to a host passes this one would not reach the guests there"
+                    if elsewhere is not None:
+                        why = "its own guest's route may go unused, and is then not told to the edge"
+                    yield Violation("R2", host.name, what, why)
+                    return
 
 
 def r3_mesh_carries_defaults_only(plan: Plan, host: HostPlan) -> Iterator[Violation]:

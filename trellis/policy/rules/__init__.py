@@ -64,7 +64,7 @@ RULES: dict[str, RuleOf] = {
         sessions.least_bfd_timers,
     ),
     "slowest_detection": RuleOf(
-        "BFD tells in time that a neighbour is gone",
+        "BFD on links and with guests tells in time that a neighbour is gone",
         "until then traffic goes to somebody who is not there",
         sessions.slowest_detection,
     ),

@@ -9,7 +9,11 @@ from trellis.plan.model import BfdProfile
 from trellis.policy import parameters
 from trellis.policy.found import Found, above, below
 
-_BFD_AT = {names.LINK_BFD: "fabric.bfd", names.GUEST_BFD: "fabric.guest_bfd"}
+_BFD_AT = {
+    names.LINK_BFD: "fabric.bfd",
+    names.MULTIHOP_BFD: "fabric.multihop_bfd",
+    names.GUEST_BFD: "fabric.guest_bfd",
+}
 """Where in the site the timers of a BFD profile stand."""
 
 
@@ -30,10 +34,13 @@ def least_bfd_timers(plan: Plan, given: parameters.LeastBfdTimers) -> Iterator[F
 
 
 def slowest_detection(plan: Plan, given: parameters.SlowestDetection) -> Iterator[Found]:
-    """Yield where BFD takes longer than it may to tell that a neighbour is gone."""
+    """Yield where BFD takes longer than it may to tell that a neighbour is gone.
+
+    Between loopbacks it is not what tells: who is gone is out of OSPF as soon as the links are.
+    """
     for place, profile in _profiles(plan):
         takes_ms = profile.interval_ms * profile.multiplier
-        if takes_ms > given.detection_ms:
+        if takes_ms > given.detection_ms and profile.name != names.MULTIHOP_BFD:
             said = f"{profile.interval_ms} ms x {profile.multiplier}, which is {takes_ms} ms"
             remedy = f"lower {place}.interval_ms or {place}.multiplier"
             yield Found(place, said, f"at most {given.detection_ms} ms", remedy)

@@ -26,8 +26,8 @@ def edge_in(edge: EdgePlan, route: Route) -> tuple[Entry, bool]:
     for seq, refused in enumerate(own.refused, start=1):
         if _inside(prefix, network(refused)):
             return Entry(f"chain {CHAIN}, rule {seq}: {refused} is refused", CHAIN, seq, "deny"), False
-    # Between the two is a rule about drained hosts, which decides nothing.
-    for seq, found in enumerate(own.accepted, start=2 + len(own.refused)):
+    # Between the two are rules about drained hosts and about next hops, which decide nothing.
+    for seq, found in enumerate(own.accepted, start=3 + len(own.refused)):
         if _inside(prefix, network(found.prefix)) and found.shortest <= prefix.prefixlen <= found.longest:
             lengths = f"/{found.shortest}" + (f" to /{found.longest}" if found.longest > found.shortest else "")
             return Entry(f"chain {CHAIN}, rule {seq}: {found.prefix}, {lengths}", CHAIN, seq, "permit"), True

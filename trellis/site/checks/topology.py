@@ -88,6 +88,15 @@ def _timers(site: Site) -> Iterator[Refusal]:
             "one lost keepalive would end every session",
             f"raise hold_time_s to {3 * fabric.keepalive_s}, or lower keepalive_s",
         )
+    near, far = fabric.bfd, fabric.multihop_bfd
+    if far.detection_ms < near.detection_ms:
+        yield Refusal(
+            "fabric.multihop_bfd",
+            f"{far.interval_ms} ms x {far.multiplier}",
+            f"between loopbacks BFD waits at least as long as on links, {near.detection_ms} ms (fabric.bfd)",
+            "every cut of a link would end sessions before OSPF can know of it",
+            "raise interval_ms or multiplier there, or lower those of fabric.bfd",
+        )
     if len(site.hosts) > fabric.full_mesh_limit and not fabric.route_reflectors:
         yield Refusal(
             "fabric.route_reflectors",

@@ -4,7 +4,7 @@
 
 # Filters of routes: a chain's rules stand under a name of their own before the one jump to them is exchanged.
 {
-:local generation "086fceb7"
+:local generation "20844860"
 :if ([:len [/routing filter rule find where comment="trellis:filter $generation active trellis-in"]] = 0) do={
   /routing filter rule remove [find where comment="trellis:filter $generation trellis-in"]
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.10.0.0/24) {reject}" comment="trellis:filter $generation trellis-in"
@@ -16,6 +16,7 @@
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fd00:0:0:ffff::/64) {reject}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in fd00:10::/64) {reject}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (bgp-communities includes 65535:0) {set bgp-local-pref 0}" comment="trellis:filter $generation trellis-in"
+  /routing filter rule add chain="trellis-in-$generation" rule="set scope-target 20" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == 10.100.0.0/24) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst == 10.101.0.0/24) {accept}" comment="trellis:filter $generation trellis-in"
   /routing filter rule add chain="trellis-in-$generation" rule="if (dst in 10.101.0.0/24 && dst-len == 32) {accept}" comment="trellis:filter $generation trellis-in"
@@ -220,58 +221,58 @@
 {
 :local kept ""
 :local found
-:set kept ($kept . "trellis:2555d98f a21379f3 BFD with pve01;")
+:set kept ($kept . "trellis:2555d98f 9ffe86d8 BFD with pve01;")
 :set found [/routing bfd configuration find where comment~"^trellis:2555d98f "]
 :if ([:len $found] = 0) do={
-  /routing bfd configuration add addresses=10.255.0.1/32 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:2555d98f a21379f3 BFD with pve01"
+  /routing bfd configuration add addresses=10.255.0.1/32 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:2555d98f 9ffe86d8 BFD with pve01"
 } else={
-  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:2555d98f a21379f3 BFD with pve01") do={
-    /routing bfd configuration set [:pick $found 0] addresses=10.255.0.1/32 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:2555d98f a21379f3 BFD with pve01"
+  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:2555d98f 9ffe86d8 BFD with pve01") do={
+    /routing bfd configuration set [:pick $found 0] addresses=10.255.0.1/32 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:2555d98f 9ffe86d8 BFD with pve01"
   }
 }
-:set kept ($kept . "trellis:c5273587 87d24fc0 BFD with pve01;")
+:set kept ($kept . "trellis:c5273587 f8f69985 BFD with pve01;")
 :set found [/routing bfd configuration find where comment~"^trellis:c5273587 "]
 :if ([:len $found] = 0) do={
-  /routing bfd configuration add addresses=fd00:0:0:ffff::1/128 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:c5273587 87d24fc0 BFD with pve01"
+  /routing bfd configuration add addresses=fd00:0:0:ffff::1/128 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:c5273587 f8f69985 BFD with pve01"
 } else={
-  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:c5273587 87d24fc0 BFD with pve01") do={
-    /routing bfd configuration set [:pick $found 0] addresses=fd00:0:0:ffff::1/128 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:c5273587 87d24fc0 BFD with pve01"
+  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:c5273587 f8f69985 BFD with pve01") do={
+    /routing bfd configuration set [:pick $found 0] addresses=fd00:0:0:ffff::1/128 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:c5273587 f8f69985 BFD with pve01"
   }
 }
-:set kept ($kept . "trellis:c090c144 54385cff BFD with pve02;")
+:set kept ($kept . "trellis:c090c144 af4c6660 BFD with pve02;")
 :set found [/routing bfd configuration find where comment~"^trellis:c090c144 "]
 :if ([:len $found] = 0) do={
-  /routing bfd configuration add addresses=10.255.0.2/32 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:c090c144 54385cff BFD with pve02"
+  /routing bfd configuration add addresses=10.255.0.2/32 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:c090c144 af4c6660 BFD with pve02"
 } else={
-  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:c090c144 54385cff BFD with pve02") do={
-    /routing bfd configuration set [:pick $found 0] addresses=10.255.0.2/32 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:c090c144 54385cff BFD with pve02"
+  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:c090c144 af4c6660 BFD with pve02") do={
+    /routing bfd configuration set [:pick $found 0] addresses=10.255.0.2/32 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:c090c144 af4c6660 BFD with pve02"
   }
 }
-:set kept ($kept . "trellis:61518afa 6f2bc9ee BFD with pve02;")
+:set kept ($kept . "trellis:61518afa 6c5a3df6 BFD with pve02;")
 :set found [/routing bfd configuration find where comment~"^trellis:61518afa "]
 :if ([:len $found] = 0) do={
-  /routing bfd configuration add addresses=fd00:0:0:ffff::2/128 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:61518afa 6f2bc9ee BFD with pve02"
+  /routing bfd configuration add addresses=fd00:0:0:ffff::2/128 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:61518afa 6c5a3df6 BFD with pve02"
 } else={
-  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:61518afa 6f2bc9ee BFD with pve02") do={
-    /routing bfd configuration set [:pick $found 0] addresses=fd00:0:0:ffff::2/128 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:61518afa 6f2bc9ee BFD with pve02"
+  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:61518afa 6c5a3df6 BFD with pve02") do={
+    /routing bfd configuration set [:pick $found 0] addresses=fd00:0:0:ffff::2/128 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:61518afa 6c5a3df6 BFD with pve02"
   }
 }
-:set kept ($kept . "trellis:1369c53c 4a71ff20 BFD with pve03;")
+:set kept ($kept . "trellis:1369c53c bba25ef8 BFD with pve03;")
 :set found [/routing bfd configuration find where comment~"^trellis:1369c53c "]
 :if ([:len $found] = 0) do={
-  /routing bfd configuration add addresses=10.255.0.3/32 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:1369c53c 4a71ff20 BFD with pve03"
+  /routing bfd configuration add addresses=10.255.0.3/32 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:1369c53c bba25ef8 BFD with pve03"
 } else={
-  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:1369c53c 4a71ff20 BFD with pve03") do={
-    /routing bfd configuration set [:pick $found 0] addresses=10.255.0.3/32 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:1369c53c 4a71ff20 BFD with pve03"
+  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:1369c53c bba25ef8 BFD with pve03") do={
+    /routing bfd configuration set [:pick $found 0] addresses=10.255.0.3/32 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:1369c53c bba25ef8 BFD with pve03"
   }
 }
-:set kept ($kept . "trellis:7951115f 1857e6db BFD with pve03;")
+:set kept ($kept . "trellis:7951115f 1449d54c BFD with pve03;")
 :set found [/routing bfd configuration find where comment~"^trellis:7951115f "]
 :if ([:len $found] = 0) do={
-  /routing bfd configuration add addresses=fd00:0:0:ffff::3/128 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:7951115f 1857e6db BFD with pve03"
+  /routing bfd configuration add addresses=fd00:0:0:ffff::3/128 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:7951115f 1449d54c BFD with pve03"
 } else={
-  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:7951115f 1857e6db BFD with pve03") do={
-    /routing bfd configuration set [:pick $found 0] addresses=fd00:0:0:ffff::3/128 min-rx=300ms min-tx=300ms multiplier=3 comment="trellis:7951115f 1857e6db BFD with pve03"
+  :if ([/routing bfd configuration get [:pick $found 0] comment] != "trellis:7951115f 1449d54c BFD with pve03") do={
+    /routing bfd configuration set [:pick $found 0] addresses=fd00:0:0:ffff::3/128 min-rx=300ms min-tx=300ms multiplier=5 comment="trellis:7951115f 1449d54c BFD with pve03"
   }
 }
 :set kept ($kept . "trellis:a047c81a c2a1894d BFD on vlan10;")
