@@ -152,7 +152,8 @@ def test_a_guests_routes_are_told_as_they_passed_its_filters_with_what_becomes_o
     with with_guests(frr_root) as (gateway, bound, _):
         gateway.frr.load(
             "router bgp 65000\n no bgp default ipv4-unicast\n address-family ipv6 unicast\n"
-            f"  import vrf {VRF}\n exit-address-family\nexit\n"
+            f"  import vrf route-map MARKED\n  import vrf {VRF}\n exit-address-family\nexit\n"
+            "route-map MARKED permit 1\n set community 65000:1\nexit\n"
         )
         bound.load(speaker(65201, BOUND, OWN, FOREIGN))
 
@@ -162,7 +163,12 @@ def test_a_guests_routes_are_told_as_they_passed_its_filters_with_what_becomes_o
             content: dict[str, Any] = json.loads(out)
             return content
 
-        _until(lambda: OWN in told()["exports"])
+        _until(lambda: OWN in gateway.frr.run(["vtysh", "-c", "show bgp ipv6 unicast"]).out)
+        assert told()["exports"] == [], "a host that has no list of marks"
+        gateway.frr.run(
+            ["vtysh", "-c", "configure", "-c", "bgp community-list standard TL-EXPORTED seq 5 permit 65000:1"]
+        )
+        assert OWN in told()["exports"]
         found = seen("pve01", told())
         assert found.routes == {(VRF, BOUND, OWN): True}
         session = found.sessions[VRF, BOUND]
