@@ -142,13 +142,24 @@ def test_equal_paths_over_equal_links_are_all_told() -> None:
     ]
 
 
-def test_a_packet_that_crosses_a_host_unwrapped_is_looked_up_there() -> None:
-    """Without pve02's own way to the edge, packets to its guests cross a host that has no route to them."""
+def test_a_packet_that_crosses_a_host_unwrapped_is_looked_up_there_and_goes_on_in_the_zone_s_vxlan() -> None:
+    """Without pve02's own way to the edge, packets to its guests cross a host that has their routes from EVPN alone."""
     site = plan_of("homelab")
     found = once(site, "internet", "solcp02", down=down_of(site, ["management:pve02"]))
-    assert {stop(path) for path in found.there} == {("edge1", "forwarding loop")}
-    # Every host's main table has the zone's subnets, so that a guest's own address is still found.
+    assert found.answered
+    assert [stop(path) for path in found.there] == [None, None]
+    by = {tuple(hop.node for hop in path.hops if hop.onward and hop.onward.vxlan) for path in found.there}
+    assert by == {("pve01",), ("pve03",)}
+    # Every host's main table has the zone's subnets, so that a guest's own address is found as well.
     assert once(site, "internet", "10.101.0.12", down=down_of(site, ["management:pve02"])).answered
+
+
+def test_a_host_outside_of_a_zone_has_none_of_its_routes_and_packets_that_cross_it_go_in_a_circle() -> None:
+    data = site_data("homelab")
+    data["zones"]["evpnz2"]["nodes"] = ["pve02"]
+    site = plan(load_site(data))
+    found = once(site, "internet", "isolated-1", down=down_of(site, ["management:pve02"]))
+    assert {stop(path) for path in found.there} == {("edge1", "forwarding loop")}
 
 
 def ring(hops: int) -> Plan:

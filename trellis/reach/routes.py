@@ -147,14 +147,20 @@ class Announcements:
         return tuple(route for route in found if route is not None)
 
     def into_global(self, host: HostPlan, zone: str, version: Version) -> tuple[Announced, ...]:
-        """Return what enters a host's global table from a zone's VRF (R2)."""
+        """Return what of a host's own enters its global table from a zone's VRF (R2)."""
+        local = (*self.of_guests(host, zone, version), *self.subnets(host, zone, version))
+        found = (self.entered(route, host, zone, version) for route in local)
+        return tuple(route for route in found if route is not None)
+
+    def entered(self, found: Announced, host: HostPlan, zone: str, version: Version) -> Announced | None:
+        """Return a route of a zone's VRF as it enters a host's global table, None if it does not.
+
+        What another host told enters without the mark by which a host exports: it is forwarded by, and told to nobody.
+        """
         family = global_family(host, version)
         if family is None or self._fabric.zones[zone].vrf not in family.import_vrfs:
-            return ()
-        local = (*self.of_guests(host, zone, version), *self.subnets(host, zone, version))
-        where = f"{self._fabric.zones[zone].vrf} into the main table"
-        found = (self.pass_on(route, host, family.import_map, where) for route in local)
-        return tuple(route for route in found if route is not None)
+            return None
+        return self.pass_on(found, host, family.import_map, f"{self._fabric.zones[zone].vrf} into the main table")
 
     def to_edge(self, host: HostPlan, edge: str, version: Version) -> tuple[Announced, ...]:
         """Return what a host announces to an edge."""

@@ -128,27 +128,39 @@ class Tables:
 
     def _remote(self, host: HostPlan, zone: str, version: Version) -> Iterable[TableRoute]:
         """Yield what other hosts of the zone told by EVPN: type-2 of guests' own addresses, type-5 of their routes."""
-        fabric = self._fabric
-        told: list[tuple[str, Announced]] = []
-        for other in fabric.zones[zone].hosts:
-            if other == host.name or not self._control.evpn(host.name, other):
-                continue
-            for planned in fabric.guests_on(other, zone):
+        for other in self._telling_of(host, zone):
+            for planned in self._fabric.guests_on(other, zone):
                 own = planned.guest.ipv4 if version == 4 else planned.guest.ipv6
                 if own is not None:
                     yield TableRoute(f"{own}/{own.max_prefixlen}", "type-2", (Via("vtep", other),))
-            told += ((other, route) for route in self.announcements.as_type5(fabric.hosts[other], zone, version))
-        teller = {id(route): other for other, route in told}
-        yield from _merged([route for _, route in told], "type-5", "vtep", lambda found: teller[id(found)])
+        yield from _by_vxlan(self._type5(host, zone, version))
 
-    def _global(self, host: str, version: Version) -> Table:
-        table = Table()
+    def _type5(self, host: HostPlan, zone: str, version: Version) -> list[tuple[str, Announced]]:
+        """Return what other hosts told of a zone's routes, each with the host."""
+        return [
+            (other, route)
+            for other in self._telling_of(host, zone)
+            for route in self.announcements.as_type5(self._fabric.hosts[other], zone, version)
+        ]
+
+    def _telling_of(self, host: HostPlan, zone: str) -> list[str]:
+        """Return the other hosts of a zone that a host hears of by EVPN."""
+        others = self._fabric.zones[zone].hosts
+        return [other for other in others if other != host.name and self._control.evpn(host.name, other)]
+
+    def _global(self, name: str, version: Version) -> Table:
+        table, host = Table(), self._fabric.hosts[name]
         for zone in self._fabric.zones:
-            if self._fabric.carries(host, zone):
-                entered = self.announcements.into_global(self._fabric.hosts[host], zone, version)
-                for route in _merged(entered, "VRF", "vrf", lambda _, zone=zone: zone):
+            if self._fabric.carries(name, zone):
+                own = self.announcements.into_global(host, zone, version)
+                told = (
+                    (other, self.announcements.entered(route, host, zone, version))
+                    for other, route in self._type5(host, zone, version)
+                )
+                of_others = _by_vxlan([(other, route) for other, route in told if route is not None])
+                for route in (*_merged(own, "VRF", "vrf", lambda _, zone=zone: zone), *of_others):
                     table.add(route)
-        for upstream in self.upstream(host, version):
+        for upstream in self.upstream(name, version):
             table.add(upstream)
         return table
 
@@ -239,6 +251,12 @@ def _merged(routes, learned: Learned, how, whom) -> list[TableRoute]:  # type: i
         TableRoute(prefix, learned, tuple(dict.fromkeys(Via(how, whom(route)) for route in found)), found[0].passed)
         for prefix, found in by_prefix.items()
     ]
+
+
+def _by_vxlan(told: list[tuple[str, Announced]]) -> list[TableRoute]:
+    """Return what other hosts told, each route by way of all who told it."""
+    teller = {id(route): other for other, route in told}
+    return _merged([route for _, route in told], "type-5", "vtep", lambda found: teller[id(found)])
 
 
 def _best(prefix: str, learned: Learned, offered: list[tuple[int, int, str, Passed]]) -> TableRoute:

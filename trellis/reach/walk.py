@@ -1,8 +1,8 @@
 """Follows a packet from table to table, as the routers would forward it.
 
 Each router looks the destination up for itself: a packet that crosses a host on its way to another is looked up in that
-host's main table, where routes of other hosts' guests are not (R3).  What is wrapped in VXLAN crosses routers
-unseen.  Equal next hops are all followed; a packet that comes to a table for the second time goes in a circle.
+host's main table, where routes of other hosts' guests are as long as it carries their zone.  What is wrapped in VXLAN
+crosses routers unseen.  Equal next hops are all followed; a packet that comes to a table for the second time goes in a circle.
 """
 
 from __future__ import annotations
@@ -212,8 +212,7 @@ class Walk:
         elif via.how == "connected":
             yield from self._bridged(trail, hop, host, self.fabric.vnets[via.to])
         elif via.how == "vtep":
-            onward = self._vxlan(host, via.to, zone, "L3VNI", self.fabric.zones[zone].l3vni)
-            yield from self._vrf(trail.then(replace(hop, onward=onward)), via.to, zone)
+            yield from self._by_l3vni(trail, hop, host, zone, via.to)
         elif via.how == "vrf":
             yield from self._vrf(trail.then(replace(hop, onward=Onward("vrf", host, trail.mtu))), host, via.to)
         else:
@@ -278,6 +277,10 @@ class Walk:
                 yield self._upstream(trail, hop, node)
             elif via.how == "vrf":
                 yield from self._vrf(trail.then(replace(hop, onward=Onward("vrf", node, trail.mtu))), node, via.to)
+            elif via.how == "vtep":
+                zone = self.fabric.zone_with(trail.packet.target)
+                assert zone is not None  # it is a guest's route by which the packet goes
+                yield from self._by_l3vni(trail, hop, node, zone, via.to)
             else:
                 yield from self._plain(trail, hop, node, via.to)
 
@@ -299,6 +302,11 @@ class Walk:
             cost = self.underlay.cost(node, target) or 0
             onward = Onward("link", step.target, step.link.mtu, links=(_crossed(step),), equal_paths=paths, cost=cost)
             yield from self._main(trail.then(replace(hop, onward=onward)), step.target)
+
+    def _by_l3vni(self, trail: Trail, hop: Hop, host: str, zone: str, other: str) -> Iterator[Path]:
+        """Follow a packet to a zone's VRF on another host."""
+        onward = self._vxlan(host, other, zone, "L3VNI", self.fabric.zones[zone].l3vni)
+        yield from self._vrf(trail.then(replace(hop, onward=onward)), other, zone)
 
     def _vxlan(self, host: str, other: str, zone: str, kind: Literal["L2VNI", "L3VNI"], vni: int) -> Onward:
         """Return how a packet of a zone travels to another host."""
