@@ -1,8 +1,8 @@
 """The tables that packets are followed through are those of a running fabric.
 
 ``tests/core/reach/lab`` holds what `ip route show` printed in the lab (FRR 10.3, user-mode Linux, 2026-11-29) on each
-host and the edge, without link-local, multicast and unreachable routes, and without what its prefix file and SLAAC brought;
-recorded with `trellis lab shell HOST -- ip -4 route show vrf VRF`.
+host and the edge, without link-local, multicast and unreachable routes, and without what its prefix file and SLAAC
+brought; recorded with `trellis lab shell HOST -- ip -4 route show vrf VRF`.
 """
 
 from __future__ import annotations

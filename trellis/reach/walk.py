@@ -2,7 +2,8 @@
 
 Each router looks the destination up for itself: a packet that crosses a host on its way to another is looked up in that
 host's main table, where routes of other hosts' guests are as long as it carries their zone.  What is wrapped in VXLAN
-crosses routers unseen.  Equal next hops are all followed; a packet that comes to a table for the second time goes in a circle.
+crosses routers unseen.  Equal next hops are all followed; a packet that comes to a table for the second time goes in a
+circle.
 """
 
 from __future__ import annotations
