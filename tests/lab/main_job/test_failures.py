@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from tests.lab.bounded import within_bounds
-from tests.lab.main_job.standing import await_sessions_back, say
+from tests.lab.main_job.standing import REPOSITORY, STACK, await_sessions_back, say
 from trellis.lab import failures
 from trellis.lab.edge import DAEMONS, edge_config
 from trellis.lab.failures.causing import merged
-from trellis.lab.twin import Twin
+from trellis.lab.main_job import Outcome
+from trellis.lab.twin import Twin, find
 from trellis.site import load_site
 
 pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(900)]
@@ -28,8 +29,9 @@ TIMERS = {"bfd": {"interval_ms": 150, "multiplier": 3}, "multihop_bfd": {"interv
 
 
 @pytest.fixture(scope="module")
-def fast(dev: Twin) -> Iterator[Twin]:
+def fast(first: Outcome, site_data: dict[str, Any]) -> Iterator[Twin]:
     """The lab with faster BFD on links and between loopbacks, on hosts and edges; as it was when all is done."""
+    dev = find(STACK, REPOSITORY, site_data, say)
     data = merged(dev.site_data, {"fabric": TIMERS})
     twin = replace(dev, site_data=data, site=load_site(data))
     _deployed(twin)
