@@ -25,12 +25,16 @@ from trellis.site import load_site
 pytestmark = [pytest.mark.lab, pytest.mark.engine, pytest.mark.scenario, pytest.mark.timeout(900)]
 
 ALL = failures.read(Path(__file__).parents[1] / "failures")
-TIMERS = {"bfd": {"interval_ms": 150, "multiplier": 3}, "multihop_bfd": {"interval_ms": 150, "multiplier": 6}}
+TIMERS = {
+    "bfd": {"interval_ms": 150, "multiplier": 3},
+    "multihop_bfd": {"interval_ms": 150, "multiplier": 6},
+    "guest_bfd": {"interval_ms": 200, "multiplier": 3},
+}
 
 
 @pytest.fixture(scope="module")
 def fast(first: Outcome, site_data: dict[str, Any]) -> Iterator[Twin]:
-    """The lab with faster BFD on links and between loopbacks, on hosts and edges; as it was when all is done."""
+    """The lab with faster BFD, on hosts, on edges and in guests; as it was when all is done."""
     dev = find(STACK, REPOSITORY, site_data, say)
     data = merged(dev.site_data, {"fabric": TIMERS})
     twin = replace(dev, site_data=data, site=load_site(data))
@@ -41,6 +45,8 @@ def fast(first: Outcome, site_data: dict[str, Any]) -> Iterator[Twin]:
 
 def _deployed(twin: Twin) -> None:
     twin.deploy("up", say)
+    for guest in twin.guests:
+        twin.stop_guest(guest.name)  # it has its timers from when it boots
     for name in twin.site.edges:
         twin.edge(name).start(edge_config(twin.site, name, twin.secrets), DAEMONS)
     await_sessions_back(twin)
