@@ -41,8 +41,8 @@ def bfd_profiles(site: Site) -> tuple[BfdProfile, ...]:
 
     A passive one sends nothing before the guest does, so that hosts which do not have the guest stay silent. The one
     between loopbacks is not what tells that a host is dead: the route to its loopback goes with its links, and what
-    it announced goes with that (FRR's datacenter profile looks no next hop up by a default). It ends a session whose
-    way is there and carries nothing.
+    it announced goes with that, since no next hop is looked up by the default (`route_maps.next_hops`). It ends a
+    session whose way is there and carries nothing.
     """
     fabric = site.fabric
     profiles = (
