@@ -127,8 +127,10 @@ def test_sessions_are_with_each_hosts_loopbacks_from_the_edges_own() -> None:
     assert len(sessions) == 6
     template = made.table("routing/bgp/template")[0]
     assert (template["hold-time"], template["keepalive-time"], template["use-bfd"]) == ("30s", "10s", "yes")
-    assert one(made, "routing/bfd/configuration", addresses="10.255.0.2/32")["multiplier"] == "5"
-    assert one(made, "routing/bfd/configuration", interfaces="vlan10")["multiplier"] == "3"
+    with_host = one(made, "routing/bfd/configuration", addresses="10.255.0.2/32")
+    on_link = one(made, "routing/bfd/configuration", interfaces="vlan10")
+    assert (with_host["min-rx"], with_host["multiplier"]) == ("300ms", "5")
+    assert (on_link["min-rx"], on_link["multiplier"]) == ("300ms", "3")
     assert one(made, "routing/ospf/interface-template", area="trellis-v3", interfaces="vlan10")["cost"] == "1000"
     assert one(made, "routing/ospf/interface-template", area="trellis-v2", interfaces="lo")["passive"] == "yes"
 

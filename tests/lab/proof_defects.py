@@ -15,7 +15,7 @@ from trellis.lab.proof import ask
 
 PVE01_4, PVE02_4, EDGE_4 = (ip_address(f"10.255.0.{last}") for last in (1, 2, 254))
 SOLCP01, SOLCP01_LO = ip_address("fd00:101::11"), ip_network("10.101.254.11/32")
-EDGE4, EDGE6 = ip_address("10.255.0.254"), ip_address("fd00:0:0:ffff::fffe")
+EDGE_6 = ip_address("fd00:0:0:ffff::fffe")
 
 
 def peer(said: Any, address: object) -> Any:
@@ -149,19 +149,19 @@ DEFECTS = (
     ),
     Defect(
         "a guest of another host among what a host tells the edge",
-        ask.advertised("pve01", EDGE4),
+        ask.advertised("pve01", EDGE_4),
         lambda said: said["advertisedRoutes"].update({"10.101.254.12/32": {}}),
         ("EXPORTS: IPv4 of pve01 to edge1",),
     ),
     Defect(
         "a guest's route that its host does not export",
-        ask.advertised("pve01", EDGE6),
+        ask.advertised("pve01", EDGE_6),
         lambda said: said["advertisedRoutes"].pop("fd00:101:fe::11/128"),
         ("EXPORTS: IPv6 of pve01 to edge1",),
     ),
     Defect(
         "a guest's route that a host tells another in the global table",
-        ask.advertised("pve01", ip_address("10.255.0.2")),
+        ask.advertised("pve01", PVE02_4),
         lambda said: said["advertisedRoutes"].update({"10.101.254.11/32": {}}),
         ("EXPORTS: IPv4 of pve01 to pve02",),
     ),

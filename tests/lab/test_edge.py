@@ -35,8 +35,8 @@ def test_an_edge_is_on_every_link_of_its_own_at_the_links_cost() -> None:
     data = site_data("homelab")
     data["links"]["management"]["cost"] = 77
     text = edge_config(load_site(data), "edge1")
-    assert "interface vlan10\n ip ospf area 0.0.0.0\n ip ospf bfd\n" in text
-    assert " ip ospf bfd profile links\n ip ospf cost 77\n" in text
+    bfd = " ip ospf bfd\n ip ospf bfd profile links\n"
+    assert f"interface vlan10\n ip ospf area 0.0.0.0\n{bfd} ip ospf cost 77\n" in text
     assert "network point-to-point" not in text
 
 
@@ -90,6 +90,10 @@ def test_real_frr_takes_and_prints_every_line_of_an_edge(
         assert (checked.status, checked.text.strip()) == (0, "")
         frr.load(text)
         printed = {line.strip() for line in frr.running_config().splitlines()}
+        for family in ("ip", "ipv6"):  # FRR prints that line in neither state, and shows what it made of it
+            assert f"no {family} nht resolve-via-default" in text
+            assert "Resolve via default: off" in frr.vtysh(f"show {family} nht")
+            printed.add(f"no {family} nht resolve-via-default")
     defaults = {"detect-multiplier 3", "transmit-interval 300", "receive-interval 300"}  # which FRR does not print
     wanted = {line.strip() for line in text.splitlines()} - defaults - {""}
     assert wanted - printed == set()
