@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ from trellis.lab import exported, places
 from trellis.lab.boot import Boot, Link, Route
 from trellis.lab.deployment import Output
 from trellis.lab.errors import LabError
-from trellis.lab.guests import plug_script, prepare_script, stop_script, vm_number
+from trellis.lab.guests import equal_to_hosts_script, plug_script, prepare_script, stop_script, vm_number
 from trellis.lab.places import Place
 from trellis.lab.processes import Completed
 from trellis.lab.twin import Twin
 from trellis.site import AttachedGuest, Site, attached_guests, load_site
 
+NAMESPACE = f"trellis-threads-{os.getpid()}"
 EXAMPLES = ("homelab", "mixed", "delegated", "guest-peering")
 
 CARD = Link(
@@ -88,6 +91,36 @@ def test_the_speaker_that_its_configuration_is_for_is_started() -> None:
     assert "for daemon in mgmtd zebra staticd bgpd; do" in prepare_script(solcp01(), boot("frr"), 8950)
     frr = prepare_script(solcp01(), boot("frr", f"hostname solcp01\n{with_bfd}"), 8950)
     assert "for daemon in mgmtd zebra staticd bgpd bfdd; do" in frr
+
+
+STARTS_THREADS = """
+import threading, time
+print("started", flush=True)
+for _ in range(100):
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    time.sleep(0.005)
+print("all of them", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.host
+def test_each_thread_of_a_guest_has_its_turn_before_whoever_reloads_its_host() -> None:
+    """BIRD's BFD is a thread: started at 5 and left there, it was silent for a second while FRR was reloaded."""
+    argv = ["ip", "netns", "exec", NAMESPACE, "nice", "-n", "5", sys.executable, "-c", STARTS_THREADS]
+    subprocess.run(["ip", "netns", "add", NAMESPACE], check=True)
+    try:
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as guest:
+            assert guest.stdout is not None
+            assert guest.stdout.readline() == "started\n"
+            subprocess.run(["sh", "-e"], input=equal_to_hosts_script(NAMESPACE), text=True, check=True)
+            assert guest.stdout.readline() == "all of them\n"
+            tasks = [int(task.name) for task in Path(f"/proc/{guest.pid}/task").iterdir()]
+            found = [os.getpriority(os.PRIO_PROCESS, task) for task in tasks]
+            guest.kill()
+        assert (len(found), set(found)) == (101, {-5})
+    finally:
+        subprocess.run(["ip", "netns", "delete", NAMESPACE], check=True)
 
 
 def test_places_are_kept_and_told_to_proxmox(tmp_path: Path) -> None:

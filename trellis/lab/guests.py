@@ -45,8 +45,24 @@ ip -n {name} -batch - <<'END'
 {batch}
 END
 {_START[boot.speaker](boot) if speaks else ""}
-ip netns pids {name} | xargs -r renice -n {_EQUALS} -p > /dev/null
+{equal_to_hosts_script(name)}
 """
+
+
+def equal_to_hosts_script(namespace: str) -> str:
+    """A shell script that gives what runs in a namespace the niceness of a host's FRR, each of its threads.
+
+    BIRD's BFD and bgpd's sockets are threads of their own, and renice(1) changes the one that it is told.  A process
+    comes before its threads: those that it starts meanwhile have its niceness.
+
+    Args:
+        namespace: A guest's.
+    """
+    renice = f"renice -n {_EQUALS} -p $task > /dev/null || [ ! -e /proc/$task ]"
+    return f"""\
+tasks=$(ip netns pids {namespace})
+for task in $tasks; do {renice}; done
+for task in $(for pid in $tasks; do ls /proc/$pid/task; done); do {renice}; done"""
 
 
 def _start_frr(boot: Boot) -> str:
