@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,23 @@ def test_counts_are_no_difference_and_are_not_reset_by_looking(nft: Nft) -> None
     assert firewall.differences(TABLE) == []
     firewall.put_back(firewall.loaded())
     assert nft("list", "chain", "inet", "trellis", "ingress") == counted
+
+
+def test_how_many_elements_a_set_has_is_no_difference(nft: Nft, monkeypatch: pytest.MonkeyPatch) -> None:
+    """nft 1.1.7 tells it behind the size of a set, asked for counts or not, and the kernel fills some."""
+    sized = TABLE + "table bridge trellis {\n set ports {\n type inet_service\n size 16\n elements = { 1 }\n }\n}\n"
+    inside, counts = firewall.run, itertools.count(1)
+
+    def newer(argv: list[str], within_s: float) -> Ended:
+        ended = inside(argv, within_s)
+        return replace(ended, out=ended.out.replace("size 16", f"size 16\t# count {next(counts)}"))
+
+    monkeypatch.setattr(firewall, "run", newer)
+    firewall.load(sized)
+    assert firewall.differences(sized) == []
+    firewall.put_back(firewall.loaded())
+    assert next(counts) > 2
+    assert firewall.differences(sized.replace("16", "17")) == ["unexpected: size 16", "missing: size 17"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ TABLES = (("inet", "trellis"), ("bridge", "trellis"), *_REMEMBERING)
 
 ANSWER_S = 30.0
 """What one run of nft may take; 0.03 s is usual, and a thousand rules take no second."""
+
+_COUNT = re.compile(r"[ \t]*# count [0-9]+$", re.MULTILINE)
+"""How many elements a set of a given size has, which nft 1.1.7 prints behind its size, `-s` and `-t` or not."""
 
 _SCRATCH = Path("/run/trellis")
 _BYSTANDER = "table inet bystander"
@@ -76,7 +80,7 @@ def meant(text: str) -> tuple[str, ...]:
     if _BYSTANDER not in found or not ours & {*found} or {*found} - ours - {_BYSTANDER}:
         why = f"after it the tables are {', '.join(found) or 'none'}"
         raise Fault("the table", f"the text changes more than {', '.join(sorted(ours))}: {why}", "mend what renders it")
-    return _lines(listed.splitlines())
+    return _lines(_COUNT.sub("", listed).splitlines())
 
 
 def loaded() -> str | None:
@@ -90,7 +94,7 @@ def loaded() -> str | None:
 def _printed(table: tuple[str, str]) -> str | None:
     ended = run(_listing(table), ANSWER_S)
     if ended.status == 0:
-        return ended.out
+        return _COUNT.sub("", ended.out)
     if "No such file or directory" in ended.err or "not supported" in ended.err:
         return None
     raise Fault("nft list table", some(ended.complaints), "see whether the kernel has nf_tables")
