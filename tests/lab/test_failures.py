@@ -19,8 +19,15 @@ from trellis.site import attached_guests, load_site, site_data_of_stack
 
 FOLDER = Path(__file__).parent / "failures"
 TWO_EDGES = Path(__file__).parent / "two_edges"
-ALL = {f"homelab: {name}": ("homelab", failure) for name, failure in read(FOLDER).items()} | {
-    f"two edges: {name}": ("two edges", failure) for name, failure in read(TWO_EDGES / "failures").items()
+NEWEST_FRR = Path(__file__).parent / "newest_frr"
+ALL = {
+    f"{lab}: {name}": (site, failure)
+    for lab, site, folder in (
+        ("homelab", "homelab", FOLDER),
+        ("two edges", "two edges", TWO_EDGES / "failures"),
+        ("newest FRR", "homelab", NEWEST_FRR / "failures"),
+    )
+    for name, failure in read(folder).items()
 }
 
 PINGED = """PING 10.101.254.11 (10.101.254.11) from 203.0.113.1 : 56(84) bytes of data.
