@@ -1,84 +1,25 @@
 """Everything that a RouterOS edge runs, as one script: what an import leaves, changes and leaves alone.
 
-The script is read by ``rsc.py``, which refuses what four releases of RouterOS do not have.
+The script is read by ``rsc.py``, which refuses what four releases of RouterOS do not have.  What the router does about
+delegated prefixes is in ``test_edge_delegation.py``.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
 from random import Random
-from typing import Any
 
 import pytest
 
-from tests.core.generated import Data, site_of
+from tests.core.generated import site_of
 from tests.core.whole_site import WHOLE
+from tests.firewall.edge_scripts import CURRENT, DEPRECATED, POOLS, imported, one, router, script, site, undelegated
 from tests.firewall.route_filter import accepts, became
 from tests.firewall.routeros import Router, Stopped
-from tests.firewall.rsc import Refused, read
-from tests.sites import site_data
+from tests.firewall.rsc import read
 from trellis.plan import plan
-from trellis.render.routeros import edge_script, quoted
+from trellis.render.routeros import edge_script
 from trellis.site import load_site
-
-POOLS = ["pd-v100", "pd-v101"]
-CURRENT, DEPRECATED = "2600:1700:ab1a:500e::/64", "2600:1700:ab1b:400e::/64"
-"""What is delegated to a VNet, and what was; the latter from where the site does not say."""
-OWN: Data = {
-    "wan_interface": "ether1",
-    "nat66": "without_delegation",
-    "delegations": ["2600:1700:ab1a:5000::/52"],
-    "webhook": "https://hook.example.net/prefixes",
-    "replaces": {"vnet101": "vlan101"},
-}
-HOOK = "/system script run trellis-delegation"
-
-
-def site(**own: Any) -> Data:
-    data = site_data("homelab")
-    data["edges"]["edge1"]["routeros"] = {**OWN, **own}
-    data["delegated"] = {
-        "vnet101": {
-            "current": CURRENT,
-            "deprecated": [{"prefix": DEPRECATED, "remove_after": "2026-12-01T00:00:00Z"}],
-        }
-    }
-    return data
-
-
-def undelegated(**own: Any) -> Data:
-    data = site(nat66="never", webhook=None, delegations=[], **own)
-    for name in ("vnet100", "vnet101"):
-        del data["vnets"][name]["delegation"]
-    for guest in (*data["guests"].values(), *data["clusters"]["sol"]["nodes"].values()):
-        guest.pop("global_address", None)
-    return {**data, "delegated": {}}
-
-
-def script(data: Data) -> str:
-    planned = plan(load_site(data))
-    return edge_script(planned, planned.edges[0])
-
-
-def router(*delegated: str) -> Router:
-    """Return a router that asks for two prefixes and has those of some pools."""
-    made = Router()
-    for name in POOLS:
-        made.table("ipv6/dhcp-client").append({"pool-name": name, "interface": f"wan-{name}", "script": ""})
-    made.table("ipv6/pool").extend({"name": name, "dynamic": "yes"} for name in delegated)
-    return made
-
-
-def imported(data: Data, into: Router | None = None) -> Router:
-    made = into or router(*POOLS)
-    list(made.run(script(data)))
-    return made
-
-
-def one(made: Router, menu: str, **wanted: str) -> dict[str, str]:
-    found = [entry for entry in made.table(menu) if wanted.items() <= entry.items()]
-    assert len(found) == 1, found
-    return found[0]
 
 
 def test_a_second_import_changes_nothing() -> None:
@@ -277,102 +218,6 @@ def test_an_operators_own_entries_stay() -> None:
     assert all(entry in made.table(menu) for menu, entry in own.items())
 
 
-def test_nat66_translates_every_unique_local_range_of_tenants_and_nothing_else() -> None:
-    made = imported(site(nat66="always"))
-    rule = one(made, "ipv6/firewall/nat", chain="srcnat", action="masquerade", disabled="no")
-    assert rule["out-interface"] == "ether1"
-    inside = ["fd00:101::6", "fd00:101:fe::11", "fd00:101:244::1", "fd00:101:250::1"]
-    outside = ["fd00:10::11", "fd00:0:0:ffff::1", "2600:1700:ab1a:500e::1", "fd00:999::1"]
-    assert [made.lists("ipv6", rule["src-address-list"], address) for address in inside] == [True] * 4
-    assert [made.lists("ipv6", rule["src-address-list"], address) for address in outside] == [False] * 4
-
-
-@pytest.mark.parametrize(("nat66", "disabled"), [("never", "yes"), ("always", "no")])
-def test_the_site_has_nat66_on_or_off_and_the_router_leaves_it_so(nat66: str, disabled: str) -> None:
-    made = imported(site(nat66=nat66), router())
-    list(made.run(HOOK))
-    assert made.table("ipv6/firewall/nat")[0]["disabled"] == disabled
-    assert [entry["name"] for entry in made.table("system/script")] == ["trellis-delegation"]
-
-
-def test_the_router_has_nat66_on_while_a_pool_has_no_prefix() -> None:
-    made = imported(site(), router("pd-v100"))
-    rule = made.table("ipv6/firewall/nat")[0]
-    assert rule["disabled"] == "no"
-    made.table("ipv6/pool").append({"name": "pd-v101", "dynamic": "yes"})
-    list(made.run(HOOK))
-    assert rule["disabled"] == "yes"
-    made.table("ipv6/pool").clear()
-    list(made.run(HOOK))
-    assert rule["disabled"] == "no"
-    assert list(made.run(script(site()))) == []
-
-
-def test_a_delegation_that_changed_requests_a_sync_and_tells_nothing_else() -> None:
-    made = imported(site())
-    made.table("system/script").append({"name": "trellis-webhook-token", "source": "s3cret"})
-    made.table("ipv6/pool")[0]["prefix"] = "2600:1700:ab1a:500f::/64"
-    assert made.fetched == []
-    list(made.run(HOOK))
-    assert [sent["url"] for sent in made.fetched] == ["https://hook.example.net/prefixes"]
-    assert (made.fetched[0]["http-method"], made.fetched[0]["http-data"]) == ("post", "")
-    assert made.fetched[0]["check-certificate"] == "yes"
-    assert "500f" not in str(made.fetched)
-    assert made.fetched[0]["http-header-field"] == "Authorization: Bearer s3cret"
-    assert "s3cret" not in script(site())
-    assert list(made.run(script(site()))) == []
-
-
-def test_without_the_webhooks_token_nothing_is_called_and_the_log_says_why() -> None:
-    made = imported(site())
-    list(made.run(HOOK))
-    assert made.fetched == []
-    assert "there is no script trellis-webhook-token" in made.logged[-1]
-
-
-def test_a_webhook_that_does_not_answer_is_logged_after_nat66_was_switched() -> None:
-    made = imported(site())
-    made.table("system/script").append({"name": "trellis-webhook-token", "source": "s3cret"})
-    made.variables["unreachable"] = True
-    made.table("ipv6/pool").clear()
-    list(made.run(HOOK))
-    assert made.table("ipv6/firewall/nat")[0]["disabled"] == "no"
-    assert "no sync could be requested" in made.logged[-1]
-
-
-def test_clients_of_the_pools_run_the_hook_until_the_site_says_no_more() -> None:
-    made = router(*POOLS)
-    made.table("ipv6/dhcp-client")[1]["script"] = "/log info mine"
-    made.table("ipv6/dhcp-client").append({"pool-name": "lan", "interface": "wan", "script": ""})
-    imported(site(), made)
-    assert [client["script"] for client in made.table("ipv6/dhcp-client")] == [HOOK, "/log info mine", ""]
-    assert any("script of its own" in line for line in made.logged)
-    imported(undelegated(), made)
-    assert [client["script"] for client in made.table("ipv6/dhcp-client")] == ["", "/log info mine", ""]
-    assert made.table("system/script") == []
-
-
-def test_the_old_vlan_keeps_its_addresses_until_the_vnet_is_heard_of_by_bgp() -> None:
-    made = router(*POOLS)
-    old = [{"address": "10.101.0.1/24", "interface": "vlan101"}, {"address": "10.102.0.1/24", "interface": "vlan102"}]
-    made.table("ip/address").extend(old)
-    made.table("ipv6/address").extend(
-        [
-            {"address": "fd00:101::1/64", "interface": "vlan101"},
-            {"address": "2600:1700:ab1a:500e::1/64", "interface": "vlan101", "from-pool": "pd-v101"},
-            {"address": "fe80::1/64", "interface": "vlan101", "dynamic": "yes"},
-        ]
-    )
-    made.table("ipv6/route").append({"dst-address": "fd00:101::/64", "bgp": "yes"})
-    imported(site(), made)
-    assert len([entry for entry in made.table("ipv6/address") if entry["interface"] == "vlan101"]) == 3
-    assert "vnet101 is not heard of by BGP yet" in made.logged[-1]
-    made.table("ip/route").append({"dst-address": "10.101.0.0/24", "bgp": "yes"})
-    imported(site(), made)
-    left = [e["address"] for menu in ("ip", "ipv6") for e in made.table(f"{menu}/address") if e["interface"] != "lo"]
-    assert left == ["10.102.0.1/24", "fe80::1/64"]
-
-
 def test_a_key_is_typed_on_the_router_and_forgotten_after_the_import() -> None:
     data = site()
     data["edges"]["edge1"]["md5"] = "edge-key"
@@ -403,40 +248,6 @@ def test_an_import_that_was_cut_off_is_made_whole_by_the_next() -> None:
 def test_scripts_on_the_router_are_read_as_well() -> None:
     for entry in imported(site()).table("system/script"):
         assert read(entry["source"]).statements
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        ("/routing bgp connexion add name=x", "no menu or command"),
-        ("/routing bgp connection add address-families=ip", "has no address-families"),
-        ("/routing bgp connection add afi=ipv4", "afi is one of"),
-        ("/routing bgp template add multihop=true", "multihop is one of"),
-        ("/routing ospf interface-template add type=p2p", "type is one of"),
-        ("/ipv6 firewall nat add to-addresses=::1", "has no to-addresses"),
-        ("/ip address remove [find where interfaces=lo]", "has no interfaces"),
-        ("/ip address remove [find where !dynamik]", "has no dynamik"),
-        ('/ip address add comment="x', "end of a string"),
-        ('/ip address add comment="x\n"', "end of a string"),
-        ('/ip address add comment="x"y', "before its line"),
-        ("/ip address add interface=lo interface=lo", "set twice"),
-        ("{\n/ip address add interface=lo\n", "'}' is missing"),
-        (":if (1 = 1) do=x", "'{' is missing"),
-        (":let x 1", "no :let"),
-        ("/ip address add interface=lo\r", "printed ASCII"),
-        ('/ip address add comment="ä"', "printed ASCII"),
-    ],
-)
-def test_what_routeros_would_not_take_is_refused(line: str, why: str) -> None:
-    with pytest.raises(Refused, match=why):
-        read(line)
-
-
-def test_a_text_in_quotes_is_read_back_whatever_it_holds() -> None:
-    text = 'a "b" $c \\d\n  # {e} [f];\n'
-    made = Router()
-    list(made.run(f"/system script add name=x source={quoted(text)}"))
-    assert made.table("system/script")[0]["source"] == text.replace("\n  #", "\n#")
 
 
 def test_the_whole_site_with_every_field_is_taken() -> None:
