@@ -25,6 +25,25 @@ table inet trellis {
 }
 """
 
+WITH_BYTES = f"""{TABLE}
+table inet trellis_peers {{
+    set local {{
+        typeof @th,64,128
+        size 1024
+        flags dynamic
+    }}
+    chain heard {{
+    }}
+}}
+flush chain inet trellis_peers heard
+table inet trellis_peers {{
+    chain heard {{
+        ip6 saddr fe80::/10 add @local {{ @nh,64,128 }}
+    }}
+}}
+"""
+"""One with a set of raw bytes, whose rules nft (1.0.6 and 1.1.3) prints in a way that it does not read again."""
+
 
 def firewall(text: str = TABLE) -> dict[str, Any]:
     """What a manifest holds of it, but for the files."""

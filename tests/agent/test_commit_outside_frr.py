@@ -14,7 +14,7 @@ import pytest
 
 from tests.agent.conftest import BASE, WITH_ROUTE, Host, Run
 from tests.agent.documents import CONFIG, document
-from tests.agent.tables import PATH, TABLE, UNIT, files, firewall
+from tests.agent.tables import PATH, TABLE, UNIT, WITH_BYTES, files, firewall
 from tests.agent.test_interfaces_text import INSTALLED, NAME, STANZA
 from trellis.agent.manifest import sealed
 from trellis.agent.normalise import difference
@@ -141,12 +141,13 @@ def test_a_first_commit_that_fails_leaves_nothing_of_it(host: Host) -> None:
     assert before["table"] == ""
 
 
-def test_a_later_commit_that_fails_brings_the_earlier_table_and_addresses_back(host: Host) -> None:
-    assert host.commit(_whole()).outcome == "applied"
+@pytest.mark.parametrize("table", [TABLE, WITH_BYTES], ids=["as-nft-prints-it", "as-it-was-written"])
+def test_a_later_commit_that_fails_brings_the_earlier_table_and_addresses_back(host: Host, table: str) -> None:
+    assert host.commit(_whole(table)).outcome == "applied"
     before = _outside(host)
     moved = json.loads(json.dumps(LOOPBACKS).replace("0.1/32", "0.2/32"))
     host.drop_on_first_reload()
-    run = host.commit(_whole(TABLE.replace("10.102.0.0/24", "10.104.0.0/24"), WITH_ROUTE, loopbacks=moved))
+    run = host.commit(_whole(table.replace("10.102.0.0/24", "10.104.0.0/24"), WITH_ROUTE, loopbacks=moved))
     assert (run.outcome, run.failed_step) == ("restored", "running configuration"), run.report
     assert _outside(host) == before
 

@@ -26,7 +26,7 @@ def within_bounds(twin: Twin, failure: Failure, note: Callable[[str, Any], None]
     """
     outcome = failures.run(twin, failure, lambda line: print(line, flush=True))
     note(NOTE, outcome)
-    assert outcome.failures == ()
+    assert not outcome.failures, "\n".join(outcome.failures)
 
 
 def shown(outcomes: Sequence[Outcome]) -> str:

@@ -126,17 +126,46 @@ def load(text: str) -> None:
         _must(["nft", "-f", draft])
 
 
-def put_back(earlier: str | None) -> None:
+def put_back(earlier: str | None, text: str | None = None) -> None:
     """Load the tables that were there, and delete those that were not; nothing where all are the same.
+
+    What nft prints of a table it may not read again (1.1.3: raw bytes in a set), so the text that made it comes first.
+
+    Args:
+        earlier: What `loaded` said then.
+        text: What was meant to be loaded then, if anything was.
 
     Raises:
         Fault: nft refuses.
     """
-    if loaded() == earlier:
+    now = loaded()
+    if now == earlier:
         return
-    # Each is made first: there is no way to delete one that may not be there that every release of nft knows.
-    gone = (f"table {' '.join(table)}\ndelete table {' '.join(table)}\n" for table in TABLES)
-    load("".join((*gone, earlier or "")))
+    then, there = _by_heading(earlier), _by_heading(now)
+    gone = "".join(_deletion(heading) for heading in there if heading not in then)
+    if text is not None and _makes(text, earlier):
+        load(gone + text)
+        if loaded() == earlier:  # not where a table has kept something that the text does not speak of
+            return
+    changed = {heading: table for heading, table in then.items() if there.get(heading) != table}
+    load(gone + "".join(_deletion(heading) + table for heading, table in changed.items()))
+
+
+def _makes(text: str, earlier: str | None) -> bool:
+    with contextlib.suppress(Fault):
+        return meant(text) == _lines((earlier or "").splitlines())
+    return False
+
+
+def _by_heading(listed: str | None) -> dict[str, str]:
+    """Each table that nft printed, by its heading."""
+    tables = re.split(r"^(?=table )", listed or "", flags=re.MULTILINE)
+    return {heading: table for table in tables for heading in _headings(table.splitlines()[:1])}
+
+
+def _deletion(heading: str) -> str:
+    """Delete a table that may not be there: it is made first, which every release of nft knows how to do."""
+    return f"{heading}\ndelete {heading}\n"
 
 
 @contextlib.contextmanager

@@ -32,14 +32,23 @@ def refuse_unless_ready(
 
 def given_before() -> frozenset[str]:
     """The loopbacks that the last commit gave this host."""
+    last = _last()
+    return frozenset(last.loopbacks.addresses) if last and last.loopbacks else frozenset()
+
+
+def _table_before() -> str | None:
+    """The text of the host's table in the last commit."""
+    last = _last()
+    return table(last) if last else None
+
+
+def _last() -> Manifest | None:
+    """The manifest of the last commit; None where there was none that this agent can read."""
     last = state.committed()
-    if last is None:
-        return frozenset()
     try:
-        earlier = manifest.parse(last.manifest).loopbacks
+        return manifest.parse(last.manifest) if last else None
     except manifest.BadManifest:  # of an agent that read other fields
-        return frozenset()
-    return frozenset(earlier.addresses) if earlier else frozenset()
+        return None
 
 
 def table(wanted: Manifest) -> str | None:
@@ -58,6 +67,7 @@ def before(wanted: Manifest) -> dict[str, Any]:
     return {
         "loopbacks": loopbacks.before(wanted.loopbacks) if wanted.loopbacks else None,
         "firewall": firewall.loaded(),
+        "firewall_text": _table_before(),
         "units": units.lacking(wanted.up),
         "reads": {reader.unit: list(reader.paths) for reader in wanted.units_changed_reload},
     }
@@ -114,4 +124,4 @@ def bring_readers_back(earlier: dict[str, Any], back: list[str]) -> None:
 def put_back_table(earlier: dict[str, Any]) -> None:
     """Put back the host's table as `before` saw it."""
     if "firewall" in earlier:
-        firewall.put_back(earlier["firewall"])
+        firewall.put_back(earlier["firewall"], earlier.get("firewall_text"))
