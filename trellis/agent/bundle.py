@@ -31,6 +31,7 @@ MODULES = (
     "veil",
     "sysctl",
     "costs",
+    "interface_lines",
     "frr",
     "state",
     "freeze",

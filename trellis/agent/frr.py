@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-from trellis.agent import costs, vault, veil
+from trellis.agent import costs, interface_lines, vault, veil
 from trellis.agent.files import found, write_whole
 from trellis.agent.manifest import RUNNING_CONFIG
 from trellis.agent.normalise import ConfigLine, difference, shown
@@ -180,7 +180,7 @@ def reload(within_s: float) -> list[str]:
     Raises:
         Fault: It failed or took too long. FRR may run a part of the new configuration then.
     """
-    _set_costs(within_s)
+    _make_way(within_s)
     with veil.reload_arguments() as arguments:
         ended = run([str(_BINARIES / "frr-reload.py"), "--reload", *arguments], within_s)
     if ended.status:
@@ -188,14 +188,22 @@ def reload(within_s: float) -> list[str]:
     return list(dict.fromkeys(ended.complaints))
 
 
-def _set_costs(within_s: float) -> None:
-    """Write changed OSPF costs over the old ones, which a reload would take away first; see `trellis.agent.costs`."""
+def _make_way(within_s: float) -> None:
+    """Do first what a reload would do badly: see `trellis.agent.costs` and `trellis.agent.interface_lines`."""
     target = found(RUNNING_CONFIG)
-    commands = costs.in_place(running_config(), target.content.decode(errors="replace")) if target else ()
-    if commands:
-        ended = run(["vtysh", *(word for command in commands for word in ("-c", command))], within_s)
+    if target is None:
+        return
+    running, wanted = running_config(), target.content.decode(errors="replace")
+    if commands := costs.in_place(running, wanted):
+        ended = _tell(commands, within_s)
         if ended.status:
             raise Fault("OSPF's costs", _reasons(ended), _REMEDY_TEXT)
+    for commands in interface_lines.taken_away(running, wanted):
+        _tell(commands, within_s)  # what FRR refuses of it, the reload tries again, and says why it fails
+
+
+def _tell(commands: tuple[str, ...], within_s: float) -> Ended:
+    return run(["vtysh", *(word for command in commands for word in ("-c", command))], within_s)
 
 
 def start_missing(within_s: float) -> None:
