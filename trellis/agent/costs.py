@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from trellis.agent.interface_lines import stanzas
+
 HELD_MS = 3000
 """How long the own choice of ways waits for the last cost, in milliseconds; all are set by one call of vtysh."""
 
@@ -21,7 +23,7 @@ COST = re.compile(r"(\s*(ip ospf|ipv6 ospf6) cost )([0-9]+)")
 _ROUTERS = {"ip ospf": "router ospf", "ipv6 ospf6": "router ospf6"}
 
 Costs = dict[tuple[str, str], int]
-"""By interface and the words that begin the line, its cost."""
+"""By an interface's heading and the words that begin the line, its cost."""
 
 
 def in_place(running: str, wanted: str) -> tuple[str, ...]:
@@ -38,17 +40,15 @@ def in_place(running: str, wanted: str) -> tuple[str, ...]:
     commands = ["configure terminal"]
     for router in sorted({_ROUTERS[words] for _, words in changed}):
         commands += [router, _HELD, "exit"]
-    for (interface, words), cost in changed.items():
-        commands += [f"interface {interface}", f"{words} cost {cost}", "exit"]
+    for (heading, words), cost in changed.items():
+        commands += [heading, f"{words} cost {cost}", "exit"]
     return tuple(commands)
 
 
 def _costs(text: str) -> Costs:
-    found: Costs = {}
-    interface = ""
-    for line in text.splitlines():
-        if not line.startswith(" "):
-            interface = line.removeprefix("interface ") if line.startswith("interface ") else ""
-        elif interface and (cost := COST.fullmatch(line)):
-            found[interface, cost[2]] = int(cost[3])
-    return found
+    return {
+        (heading, cost[2]): int(cost[3])
+        for heading, lines in stanzas(text).items()
+        for line in lines
+        if (cost := COST.fullmatch(line))
+    }

@@ -16,10 +16,10 @@ def taken_away(running: str, wanted: str) -> list[tuple[str, ...]]:
         running: What FRR runs.
         wanted: What it is to run.
     """
-    then = _stanzas(wanted)
+    then = stanzas(wanted)
     return [
         ("configure terminal", heading, *(_undone(line) for line in lines), "exit")
-        for heading, lines in _stanzas(running).items()
+        for heading, lines in stanzas(running).items()
         if lines and heading not in then
     ]
 
@@ -28,8 +28,12 @@ def _undone(line: str) -> str:
     return line.removeprefix("no ") if line.startswith("no ") else f"no {line}"
 
 
-def _stanzas(text: str) -> dict[str, list[str]]:
-    """The lines of each interface, by its heading."""
+def stanzas(text: str) -> dict[str, list[str]]:
+    """Return the lines of each interface, by its heading.
+
+    Args:
+        text: A configuration, as FRR prints it or a file has it.
+    """
     found: dict[str, list[str]] = {}
     heading = ""
     for line in text.splitlines():
