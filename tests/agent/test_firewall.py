@@ -137,6 +137,23 @@ def test_a_text_that_nft_refuses_or_that_changes_more_than_our_table_is_refused(
     assert nft("list", "tables") == "table inet somebodys\n"
 
 
+def test_what_compares_while_another_does_takes_nothing_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deploy was refused in the lab: the guard's look had ended, and taken the file that nft was to read for it."""
+    firewall.load(TABLE)
+    original = firewall.run
+
+    def while_the_guard_looks(argv: list[str], within_s: float) -> Ended:
+        monkeypatch.setattr(firewall, "run", original)
+        firewall.differences(TABLE)
+        return original(argv, within_s)
+
+    monkeypatch.setattr(firewall, "run", while_the_guard_looks)
+    firewall.check(TABLE)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_judging_a_text_loads_nothing(nft: Nft) -> None:
     firewall.check(TABLE)
     assert nft("list", "tables") == ""

@@ -12,10 +12,10 @@ import difflib
 import functools
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from trellis.agent.files import write_whole
 from trellis.agent.process import run
 from trellis.agent.report import Fault, some
 
@@ -170,14 +170,12 @@ def _deletion(heading: str) -> str:
 
 @contextlib.contextmanager
 def _draft(text: str) -> Iterator[str]:
-    """A file with a text, for as long as nft reads it."""
+    """A file with a text, for as long as nft reads it; one of its own, since the guard may compare meanwhile."""
     _SCRATCH.mkdir(mode=0o700, exist_ok=True)
-    draft = _SCRATCH / "draft.nft"
-    write_whole(draft, text.encode())
-    try:
-        yield str(draft)
-    finally:
-        draft.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=_SCRATCH, prefix="draft-", suffix=".nft") as draft:
+        draft.write(text)
+        draft.flush()
+        yield draft.name
 
 
 def _must(argv: list[str]) -> str:
